@@ -1,0 +1,1 @@
+//! The program mixpress: compress, evaluate, inspect, decompress.

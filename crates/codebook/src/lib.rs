@@ -1,0 +1,1 @@
+//! Quantised tensors and the compact .mxp file: encode, decode.

@@ -1,0 +1,1 @@
+//! The compression method end to end: recipe, compressor, outcome.

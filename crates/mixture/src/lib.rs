@@ -1,0 +1,1 @@
+//! The Gaussian mixture prior over weights as pure math on slices.

@@ -1,0 +1,1 @@
+//! From trained layers to quantised tensors: pruning, codebooks, bit widths.

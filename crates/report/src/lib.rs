@@ -1,0 +1,1 @@
+//! The outcome of a compression as a table and as JSON.

@@ -1,0 +1,1 @@
+//! Reverse-mode automatic differentiation over dense tensors, the numeric core of mixpress.

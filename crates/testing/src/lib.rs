@@ -1,0 +1,1 @@
+//! Strategies, tolerances and golden-file helpers that the tests of mixpress share.

@@ -1,0 +1,1 @@
+//! Data sets, optimisers and the training phases of mixpress, joint objective included.
