@@ -1,0 +1,115 @@
+//! Everything that one file holds: tensors, the unit groups that they share, a definition, metadata.
+
+use std::collections::BTreeSet;
+
+use crate::{Error, PlainTensor, QuantizedTensor, UnitGroup};
+
+/// What an `.mxp` file holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Container {
+    /// The tensors, in the order of the file.
+    pub entries: Vec<Entry>,
+    /// The unit groups that tensor axes refer to.
+    pub groups: Vec<UnitGroup>,
+    /// The network's definition; this crate does not look inside.
+    pub definition: Option<Vec<u8>>,
+    /// How the file came about.
+    pub metadata: Metadata,
+}
+
+/// One tensor of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// Indices into a codebook.
+    Quantized(QuantizedTensor),
+    /// Values as they are.
+    Plain(PlainTensor),
+}
+
+impl Entry {
+    /// Name of the tensor.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Quantized(t) => t.name(),
+            Self::Plain(t) => t.name(),
+        }
+    }
+
+    /// Length of each axis.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Quantized(t) => t.shape(),
+            Self::Plain(t) => t.shape(),
+        }
+    }
+
+    /// The values as f32, row by row; nothing for a plain tensor that is not of a float type of at most 32 bits.
+    #[must_use]
+    pub fn values(&self) -> Option<Vec<f32>> {
+        match self {
+            Self::Quantized(t) => Some(t.values()),
+            Self::Plain(t) => t.values(),
+        }
+    }
+}
+
+impl From<QuantizedTensor> for Entry {
+    fn from(tensor: QuantizedTensor) -> Self {
+        Self::Quantized(tensor)
+    }
+}
+
+impl From<PlainTensor> for Entry {
+    fn from(tensor: PlainTensor) -> Self {
+        Self::Plain(tensor)
+    }
+}
+
+/// How a file came about: what its maker chose to write down.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// The recipe of the run; this crate does not look inside.
+    pub recipe: Option<Vec<u8>>,
+    /// The seed of the run.
+    pub seed: Option<u64>,
+    /// Error of the network before compression, in hundredths of a percent (127 is 1.27 %).
+    pub float_error: Option<u32>,
+    /// Error of the compressed network, in hundredths of a percent.
+    pub error: Option<u32>,
+    /// Further keys and values, in the order of the file.
+    pub extra: Vec<(String, String)>,
+}
+
+impl Container {
+    /// The tensor called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.name() == name)
+    }
+
+    /// Checks that names are distinct and that axes fit the groups they refer to.
+    ///
+    /// # Errors
+    /// If two tensors have one name, a group's grid does not fit it, or an axis does not fit its group.
+    pub fn check(&self) -> Result<(), Error> {
+        for (i, group) in self.groups.iter().enumerate() {
+            group.check(i)?;
+        }
+        let mut names = BTreeSet::new();
+        for entry in &self.entries {
+            if !names.insert(entry.name()) {
+                return Err(Error::DuplicateName { name: entry.name().to_owned() });
+            }
+            if let Entry::Quantized(t) = entry {
+                for (axis, reference) in t.axes().iter().enumerate() {
+                    if let Some(reference) = reference {
+                        reference.check(t.name(), axis, t.shape()[axis], &self.groups)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

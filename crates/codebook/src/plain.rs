@@ -1,0 +1,165 @@
+//! A tensor that is not quantised: its bytes, with a tag that says what they are.
+
+use half::f16;
+
+use crate::{Error, tensor::elements};
+
+/// What the bytes of a [`PlainTensor`] are, each value little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Dtype {
+    /// IEEE 754 single precision.
+    F32 = 0,
+    /// IEEE 754 half precision.
+    F16 = 1,
+    /// The upper half of an f32.
+    Bf16 = 2,
+    /// IEEE 754 double precision.
+    F64 = 3,
+    /// Signed, 8 bits.
+    I8 = 4,
+    /// Signed, 16 bits.
+    I16 = 5,
+    /// Signed, 32 bits.
+    I32 = 6,
+    /// Signed, 64 bits.
+    I64 = 7,
+    /// Unsigned, 8 bits.
+    U8 = 8,
+    /// Unsigned, 16 bits.
+    U16 = 9,
+    /// Unsigned, 32 bits.
+    U32 = 10,
+    /// Unsigned, 64 bits.
+    U64 = 11,
+    /// One byte, 0 or 1.
+    Bool = 12,
+}
+
+impl Dtype {
+    const ALL: [Self; 13] = [
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::F64,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::U16,
+        Self::U32,
+        Self::U64,
+        Self::Bool,
+    ];
+
+    /// Bytes a value.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+
+    pub(crate) fn from_tag(tag: u8) -> Result<Self, Error> {
+        Self::ALL.get(usize::from(tag)).copied().ok_or(Error::Malformed {
+            what: "the type of a plain tensor",
+            value: u64::from(tag),
+            rule: "known types are 0 to 12",
+        })
+    }
+}
+
+/// A named tensor whose values stand in the file as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainTensor {
+    name: String,
+    shape: Vec<usize>,
+    dtype: Dtype,
+    data: Vec<u8>,
+}
+
+impl PlainTensor {
+    /// A tensor from the little-endian bytes of its values, row by row.
+    ///
+    /// # Errors
+    /// If the number of bytes is not the shape's product times the type's size.
+    pub fn from_bytes(
+        name: impl Into<String>,
+        shape: impl Into<Vec<usize>>,
+        dtype: Dtype,
+        data: Vec<u8>,
+    ) -> Result<Self, Error> {
+        let (name, shape) = (name.into(), shape.into());
+        let expected = elements(&shape).and_then(|n| n.checked_mul(dtype.size()));
+        if expected != Some(data.len()) {
+            let expected = elements(&shape).unwrap_or(usize::MAX);
+            return Err(Error::Shape { name, shape, expected, got: data.len() / dtype.size() });
+        }
+        Ok(Self { name, shape, dtype, data })
+    }
+
+    /// An f32 tensor.
+    ///
+    /// # Errors
+    /// If the number of values is not the shape's product.
+    pub fn from_f32(name: impl Into<String>, shape: impl Into<Vec<usize>>, values: &[f32]) -> Result<Self, Error> {
+        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self::from_bytes(name, shape, Dtype::F32, data)
+    }
+
+    /// An f16 tensor, each value rounded to the nearest f16.
+    ///
+    /// # Errors
+    /// If the number of values is not the shape's product.
+    pub fn rounded_to_f16(
+        name: impl Into<String>,
+        shape: impl Into<Vec<usize>>,
+        values: &[f32],
+    ) -> Result<Self, Error> {
+        let data = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+        Self::from_bytes(name, shape, Dtype::F16, data)
+    }
+
+    /// Name, as `bn1.running_mean`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Length of each axis.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// What the bytes are.
+    #[must_use]
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// The values' little-endian bytes, row by row.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The values of an f32, f16 or bf16 tensor; nothing for other types.
+    #[must_use]
+    pub fn values(&self) -> Option<Vec<f32>> {
+        let pairs = || self.data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+        match self.dtype {
+            Dtype::F32 => {
+                Some(self.data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+            }
+            Dtype::F16 => Some(pairs().map(|b| f16::from_bits(b).to_f32()).collect()),
+            Dtype::Bf16 => Some(pairs().map(|b| f32::from_bits(u32::from(b) << 16)).collect()),
+            _ => None,
+        }
+    }
+}
