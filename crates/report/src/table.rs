@@ -1,0 +1,182 @@
+//! The outcome as a table for people.
+
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+use mixpress_compress::{LayerOutcome, Outcome};
+
+use crate::units::{duration, grouped, percent, size};
+
+/// The whole report: what was compressed, one line a tensor, size and error before and after. Ends with a line break.
+///
+/// Bytes of a tensor are rounded to whole ones (small tensors share a stream); the total is the file's size on disk.
+#[must_use]
+pub fn table(outcome: &Outcome) -> String {
+    let mut out = format!("{} on {}, seed {}\n\n", outcome.network, outcome.data, outcome.seed);
+    out.push_str(&tensor_table(&outcome.layers, outcome.file_bytes));
+    out.push('\n');
+    out.push_str(&totals(outcome));
+    let weights = outcome.sparsity.clamp(0.0, 1.0);
+    let _ = writeln!(out, "\nweights that are zero: {}; time: {}", percent(weights), duration(outcome.seconds));
+    out
+}
+
+/// One line a tensor, then the rest of the file and the total. Ends with a line break.
+#[must_use]
+pub fn tensor_table(layers: &[LayerOutcome], file_bytes: u64) -> String {
+    let mut table = plain(&["tensor", "shape", "weights", "kept", "components", "bits a weight", "bytes"]);
+    for layer in layers {
+        table.add_row([
+            layer.name.clone(),
+            shape(&layer.shape),
+            grouped(layer.weights as u64),
+            kept(layer.nonzero, layer.weights),
+            if layer.components == 0 { "-".to_owned() } else { layer.components.to_string() },
+            format!("{:.3}", layer.bits_per_weight),
+            grouped(layer.bytes.round() as u64),
+        ]);
+    }
+    let weights: usize = layers.iter().map(|layer| layer.weights).sum();
+    let nonzero: usize = layers.iter().map(|layer| layer.nonzero).sum();
+    let in_tensors: f64 = layers.iter().map(|layer| layer.bytes).sum();
+    let rest = (file_bytes as f64 - in_tensors).max(0.0).round() as u64;
+    let empty = String::new;
+    table.add_row(["rest of the file".to_owned(), empty(), empty(), empty(), empty(), empty(), grouped(rest)]);
+    let bits = if weights == 0 { 0.0 } else { 8.0 * file_bytes as f64 / weights as f64 };
+    table.add_row([
+        "total".to_owned(),
+        empty(),
+        grouped(weights as u64),
+        kept(nonzero, weights),
+        empty(),
+        format!("{bits:.3}"),
+        grouped(file_bytes),
+    ]);
+    align_numbers(&mut table, 2..7);
+    format!("{}\n", table.trim_fmt())
+}
+
+/// Size and error before and after.
+fn totals(outcome: &Outcome) -> String {
+    let mut table = plain(&["", "before", "after", ""]);
+    table.add_row([
+        "size".to_owned(),
+        size(outcome.original_bytes),
+        size(outcome.file_bytes),
+        format!("{:.1} times smaller", outcome.ratio),
+    ]);
+    table.add_row([
+        "test error".to_owned(),
+        format!("{:.2} %", outcome.float_error),
+        format!("{:.2} %", outcome.compressed_error),
+        format!("{:+.2} points", outcome.compressed_error - outcome.float_error),
+    ]);
+    table.add_row([
+        "validation error".to_owned(),
+        format!("{:.2} %", outcome.float_validation_error),
+        format!("{:.2} %", outcome.validation_error),
+        format!("{:+.2} points", outcome.validation_error - outcome.float_validation_error),
+    ]);
+    align_numbers(&mut table, 1..4);
+    format!("{}\n", table.trim_fmt())
+}
+
+/// A table of columns without borders.
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.iter().copied());
+    table
+}
+
+/// Aligns the columns that hold numbers to the right.
+fn align_numbers(table: &mut Table, columns: std::ops::Range<usize>) {
+    for index in columns {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// `300 x 784`, or `scalar`.
+fn shape(shape: &[usize]) -> String {
+    if shape.is_empty() {
+        return "scalar".to_owned();
+    }
+    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ")
+}
+
+/// The share of values that are not zero.
+fn kept(nonzero: usize, weights: usize) -> String {
+    if weights == 0 { "-".to_owned() } else { percent(nonzero as f64 / weights as f64) }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A small outcome with round figures.
+    pub(crate) fn example() -> Outcome {
+        let layer = |name: &str, shape: &[usize], nonzero, components, bytes: f64| {
+            let weights: usize = shape.iter().product();
+            let bits_per_weight = 8.0 * bytes / weights as f64;
+            LayerOutcome { name: name.into(), shape: shape.to_vec(), weights, nonzero, components, bytes, bits_per_weight }
+        };
+        Outcome {
+            network: "lenet-300-100".into(),
+            data: "mnist".into(),
+            seed: 7,
+            float_error: 1.27,
+            compressed_error: 1.86,
+            float_validation_error: 1.3,
+            validation_error: 1.94,
+            original_bytes: 940_800,
+            file_bytes: 2202,
+            ratio: 940_800.0 / 2202.0,
+            sparsity: 0.994,
+            seconds: 34.4,
+            layers: vec![layer("fc1.weight", &[300, 784], 1411, 5, 2140.4), layer("fc1.bias", &[300], 40, 0, 21.6)],
+            overhead_bytes: 40.0,
+            history: vec![],
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_every_tensor_took() {
+        let text = table(&example());
+        let line = |start: &str| {
+            let line = text.lines().find(|line| line.trim_start().starts_with(start));
+            line.unwrap_or_else(|| panic!("no line {start:?} in\n{text}")).split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(line("fc1.weight"), "fc1.weight 300 x 784 235,200 0.60 % 5 0.073 2,140");
+        assert_eq!(line("fc1.bias"), "fc1.bias 300 300 13.3 % - 0.576 22");
+        assert_eq!(line("rest"), "rest of the file 40");
+        assert_eq!(line("total"), "total 235,500 0.62 % 0.075 2,202");
+        assert_eq!(line("size"), "size 940,800 bytes 2,202 bytes 427.2 times smaller");
+        assert_eq!(line("test error"), "test error 1.27 % 1.86 % +0.59 points");
+        assert_eq!(line("lenet"), "lenet-300-100 on mnist, seed 7");
+    }
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_blanks() {
+        let text = table(&example());
+        assert!(text.ends_with('\n'));
+        assert!(text.lines().all(|line| line == line.trim_end()), "{text:?}");
+        let ends: Vec<usize> = ["fc1.weight", "total"]
+            .iter()
+            .filter_map(|start| text.lines().find(|line| line.trim_start().starts_with(start)).map(str::len))
+            .collect();
+        assert_eq!(ends[0], ends[1], "{text}");
+    }
+
+    #[test]
+    fn a_file_without_tensors_is_still_a_table() {
+        let text = tensor_table(&[], 12);
+        assert!(text.contains("total") && text.contains("12"), "{text}");
+    }
+
+    #[test]
+    fn scalars_have_a_shape_of_their_own() {
+        assert_eq!(shape(&[]), "scalar");
+        assert_eq!(shape(&[20, 1, 5, 5]), "20 x 1 x 5 x 5");
+    }
+}
