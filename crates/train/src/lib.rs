@@ -3,8 +3,14 @@
 
 mod data;
 mod error;
+mod metrics;
+mod optim;
 mod random;
+mod schedule;
 
 pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
 pub use error::Error;
+pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
+pub use optim::{Adam, AdamConfig, AdamStep, Optimizer, OptimizerConfig, Sgd, SgdConfig, adam_update};
 pub use random::{Purpose, below, permutation, stream};
+pub use schedule::{Decay, Schedule};
