@@ -1,0 +1,80 @@
+//! Sums in a fixed order.
+
+use super::vectorized;
+use crate::Element;
+
+const LANES: usize = 16;
+
+/// `Σ f(x_i)`, summed in sixteen interleaved lanes that are added at the end.
+pub(crate) fn sum_by<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
+    vectorized(|| {
+        let mut lanes = [T::zero(); LANES];
+        let chunks = values.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                *lane += f(x);
+            }
+        }
+        for (lane, &x) in lanes.iter_mut().zip(rest) {
+            *lane += f(x);
+        }
+        fold(lanes)
+    })
+}
+
+/// `Σ f(a_i, b_i)`, summed as [`sum_by`] does.
+pub(crate) fn sum_by_pairs<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
+    assert_eq!(a.len(), b.len());
+    vectorized(|| {
+        let mut lanes = [T::zero(); LANES];
+        let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+        let (left_rest, right_rest) = (left.remainder(), right.remainder());
+        for (left, right) in left.zip(right) {
+            for (lane, (&x, &y)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+                *lane += f(x, y);
+            }
+        }
+        for (lane, (&x, &y)) in lanes.iter_mut().zip(left_rest.iter().zip(right_rest)) {
+            *lane += f(x, y);
+        }
+        fold(lanes)
+    })
+}
+
+/// Sums each column of a row-major matrix of `dst.len()` columns.
+pub(crate) fn sum_rows<T: Element>(dst: &mut [T], matrix: &[T]) {
+    dst.fill(T::zero());
+    if dst.is_empty() {
+        return;
+    }
+    vectorized(|| {
+        for row in matrix.chunks_exact(dst.len()) {
+            for (sum, &x) in dst.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    });
+}
+
+fn fold<T: Element>(lanes: [T; LANES]) -> T {
+    lanes.into_iter().fold(T::zero(), |sum, lane| sum + lane)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_element_is_summed_once() {
+        for len in [0, 1, 15, 16, 17, 100] {
+            let values: Vec<f64> = (0..len).map(f64::from).collect();
+            let expected: f64 = values.iter().sum();
+            assert_eq!(sum_by(&values, |x| x), expected);
+            assert_eq!(sum_by_pairs(&values, &values, |x, y| x + y), 2.0 * expected);
+        }
+        let mut columns = [1.0_f32; 3];
+        sum_rows(&mut columns, &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0]);
+        assert_eq!(columns, [11.0, 22.0, 33.0]);
+    }
+}

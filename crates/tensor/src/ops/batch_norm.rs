@@ -1,0 +1,196 @@
+//! Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) with `PyTorch`'s conventions.
+
+use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, reduce, vectorized};
+use crate::tape::{Backward, Operator};
+use crate::{Buffer, Element, Mode, Tape, Var};
+
+/// What normalises in inference, and the constant that keeps divisions finite.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNorm<'a, T> {
+    /// Running mean of each channel; read in inference only.
+    pub mean: &'a [T],
+    /// Running variance of each channel; read in inference only.
+    pub variance: &'a [T],
+    /// Added to variances under the root; `PyTorch`'s default is 1e-5.
+    pub epsilon: T,
+}
+
+/// Statistics of one batch, from which the caller updates its running ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchStatistics<T> {
+    /// Mean of each channel.
+    pub mean: Vec<T>,
+    /// Unbiased variance of each channel (divided by one less than the number of values; 0 where there is one).
+    pub variance: Vec<T>,
+}
+
+struct BatchNormalise<T> {
+    x: Var,
+    gamma: Var,
+    beta: Var,
+    layout: Layout,
+    /// Whether mean and deviation depend on `x`.
+    from_batch: bool,
+    mean: Buffer<T>,
+    /// `1 / sqrt(variance + epsilon)`.
+    inverse_deviation: Buffer<T>,
+}
+
+/// `[images, channels, positions]`; one position for `[N, C]`.
+#[derive(Clone, Copy)]
+struct Layout {
+    images: usize,
+    channels: usize,
+    positions: usize,
+}
+
+impl<T: Element> Tape<'_, T> {
+    /// `gamma · (x - mean) / sqrt(variance + epsilon) + beta`, a channel each.
+    ///
+    /// `x` is `[N, C]` or `[N, C, H, W]`, `gamma` and `beta` are `[C]`. While training, mean and *biased* variance are the
+    /// batch's, the gradient goes through both, and they are returned (the variance unbiased) so that the caller updates its
+    /// running statistics. In inference those of `norm` are used and nothing is returned.
+    ///
+    /// # Panics
+    ///
+    /// When shapes are not these, or the statistics that are used are not one a channel.
+    #[track_caller]
+    pub fn batch_norm(
+        &mut self,
+        x: Var,
+        gamma: Var,
+        beta: Var,
+        norm: BatchNorm<'_, T>,
+    ) -> (Var, Option<BatchStatistics<T>>) {
+        let shape = self.shape(x).to_vec();
+        let layout = match *shape {
+            [images, channels] => Layout { images, channels, positions: 1 },
+            [images, channels, h, w] => Layout { images, channels, positions: h * w },
+            _ => panic!("batch-norm needs shape [N, C] or [N, C, H, W], not {shape:?}"),
+        };
+        let channels = layout.channels;
+        for parameter in [gamma, beta] {
+            assert_eq!(
+                self.shape(parameter),
+                [channels],
+                "batch-norm parameter of shape {:?} on {shape:?}",
+                self.shape(parameter)
+            );
+        }
+        let from_batch = self.mode() == Mode::Training;
+        let (mut mean, mut inverse_deviation) = (self.buffer(channels), self.buffer(channels));
+        let statistics = if from_batch {
+            let statistics = batch_statistics(self.value(x), layout, &mut mean, &mut inverse_deviation);
+            Some(statistics)
+        } else {
+            let given = (norm.mean.len(), norm.variance.len());
+            assert_eq!(given, (channels, channels), "running statistics of lengths {given:?} on shape {shape:?}");
+            mean.copy_from_slice(norm.mean);
+            inverse_deviation.copy_from_slice(norm.variance);
+            None
+        };
+        // Up to here the buffer holds variances.
+        inverse_deviation.iter_mut().for_each(|v| *v = T::one() / (*v + norm.epsilon).sqrt());
+
+        let (values, gamma_values, beta_values) = (self.value(x), self.value(gamma), self.value(beta));
+        let mut y = self.buffer(values.len());
+        let affine = |c: usize| {
+            let scale = gamma_values[c] * inverse_deviation[c];
+            (mean[c], scale, beta_values[c])
+        };
+        for_each_image(&mut y, layout, |image, y| {
+            let x = &values[image * channels * layout.positions..][..y.len()];
+            vectorized(|| {
+                let planes = y.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
+                for (c, (y, x)) in planes.enumerate() {
+                    let (mean, scale, shift) = affine(c);
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y = (x - mean) * scale + shift;
+                    }
+                }
+            });
+        });
+        let operator = BatchNormalise { x, gamma, beta, layout, from_batch, mean, inverse_deviation };
+        (self.record(&shape, y, &[x, gamma, beta], operator), statistics)
+    }
+}
+
+impl<T: Element> Operator<T> for BatchNormalise<T> {
+    fn backward(self: Box<Self>, context: &mut Backward<'_, '_, T>, mut gradient: Buffer<T>) {
+        let Self { x, gamma, beta, layout, from_batch, mean, inverse_deviation } = *self;
+        let values = context.value(x);
+        // dβ = Σ g and dγ = Σ g x̂, which dx needs as well.
+        let mut d_beta = context.buffer(layout.channels);
+        sum_channels(&mut d_beta, layout, |_, range| reduce::sum_by(&gradient[range], |g| g));
+        let mut d_gamma = context.buffer(layout.channels);
+        sum_channels(&mut d_gamma, layout, |c, range| {
+            let mean = mean[c];
+            reduce::sum_by_pairs(&gradient[range.clone()], &values[range], |g, x| g * (x - mean)) * inverse_deviation[c]
+        });
+        if context.needs(x) {
+            let gamma_values = context.value(gamma);
+            let count = T::narrow((layout.images * layout.positions) as f64);
+            for_each_image(&mut gradient, layout, |image, gradient| {
+                let x = &values[image * layout.channels * layout.positions..][..gradient.len()];
+                vectorized(|| {
+                    let planes = gradient.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
+                    for (c, (g, x)) in planes.enumerate() {
+                        let scale = gamma_values[c] * inverse_deviation[c];
+                        if !from_batch {
+                            g.iter_mut().for_each(|g| *g *= scale);
+                            continue;
+                        }
+                        let mean_g = d_beta[c] / count;
+                        let slope = d_gamma[c] / count * inverse_deviation[c];
+                        for (g, &x) in g.iter_mut().zip(x) {
+                            *g = scale * (*g - mean_g - (x - mean[c]) * slope);
+                        }
+                    }
+                });
+            });
+            context.add(x, gradient);
+        }
+        context.add(gamma, d_gamma);
+        context.add(beta, d_beta);
+    }
+}
+
+/// Leaves mean and biased variance in the two buffers; the unbiased one stands in what is returned.
+fn batch_statistics<T: Element>(
+    values: &[T],
+    layout: Layout,
+    mean: &mut [T],
+    variance: &mut [T],
+) -> BatchStatistics<T> {
+    let count = (layout.images * layout.positions) as f64;
+    sum_channels(mean, layout, |_, range| reduce::sum_by(&values[range], |x| x));
+    mean.iter_mut().for_each(|m| *m /= T::narrow(count));
+    sum_channels(variance, layout, |c, range| {
+        let mean = mean[c];
+        reduce::sum_by(&values[range], |x| (x - mean) * (x - mean))
+    });
+    let unbiased = variance.iter().map(|&squares| squares / T::narrow((count - 1.0).max(1.0))).collect();
+    variance.iter_mut().for_each(|v| *v /= T::narrow(count));
+    BatchStatistics { mean: mean.to_vec(), variance: unbiased }
+}
+
+/// Sums `term(channel, range of elements)` over the images, for each channel.
+fn sum_channels<T: Element>(
+    dst: &mut [T],
+    layout: Layout,
+    term: impl Fn(usize, std::ops::Range<usize>) -> T + Sync + Send,
+) {
+    let Layout { images, channels, positions } = layout;
+    for_each_chunk(dst, 1, images * channels * positions >= PARALLEL_ELEMENTS, |c, sum| {
+        let total = (0..images).map(|image| {
+            let start = (image * channels + c) * positions;
+            term(c, start..start + positions).widen()
+        });
+        sum[0] = T::narrow(total.sum());
+    });
+}
+
+fn for_each_image<T: Element>(data: &mut [T], layout: Layout, body: impl Fn(usize, &mut [T]) + Sync + Send) {
+    let parallel = data.len() >= PARALLEL_ELEMENTS;
+    for_each_chunk(data, layout.channels * layout.positions, parallel, body);
+}

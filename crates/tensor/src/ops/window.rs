@@ -1,0 +1,105 @@
+//! Sliding windows over images: what pooling and convolution have in common.
+
+use std::ops::Range;
+
+/// The window of a pooling operator, `[height, width]` each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Pool2d {
+    /// Size of the window.
+    pub kernel: [usize; 2],
+    /// Distance between neighbouring windows.
+    pub stride: [usize; 2],
+    /// Rows and columns added on each side; at most half the kernel.
+    pub padding: [usize; 2],
+}
+
+impl Pool2d {
+    /// Square windows side by side, without padding: the usual halving is `Pool2d::square(2)`.
+    #[must_use]
+    pub fn square(size: usize) -> Self {
+        Self { kernel: [size; 2], stride: [size; 2], padding: [0; 2] }
+    }
+
+    /// Height and width of the result for images of the given height and width.
+    ///
+    /// `None` when no window fits, a size or stride is 0, or the padding is more than half the kernel.
+    #[must_use]
+    pub fn output(&self, image: [usize; 2]) -> Option<[usize; 2]> {
+        let fits = (0..2).all(|d| 2 * self.padding[d] <= self.kernel[d]);
+        if fits { output(image, self.kernel, self.stride, self.padding) } else { None }
+    }
+}
+
+/// Height and width of the result of sliding a window over an image; `None` when no window fits.
+pub(super) fn output(
+    image: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+) -> Option<[usize; 2]> {
+    let mut result = [0; 2];
+    for d in 0..2 {
+        if kernel[d] == 0 || stride[d] == 0 {
+            return None;
+        }
+        result[d] = (image[d] + 2 * padding[d]).checked_sub(kernel[d])? / stride[d] + 1;
+    }
+    Some(result)
+}
+
+/// The part of window number `index` that lies inside an image dimension of `size`.
+pub(super) fn inside(index: usize, kernel: usize, stride: usize, padding: usize, size: usize) -> Range<usize> {
+    let start = index * stride;
+    start.saturating_sub(padding)..(start + kernel).saturating_sub(padding).min(size)
+}
+
+/// Calls `body(window, rows, columns)` for each window of a plane, clipped to the image.
+pub(super) fn for_each_window(
+    pool: Pool2d,
+    image: [usize; 2],
+    windows: [usize; 2],
+    mut body: impl FnMut(usize, Range<usize>, Range<usize>),
+) {
+    for oy in 0..windows[0] {
+        let rows = inside(oy, pool.kernel[0], pool.stride[0], pool.padding[0], image[0]);
+        for ox in 0..windows[1] {
+            let columns = inside(ox, pool.kernel[1], pool.stride[1], pool.padding[1], image[1]);
+            body(oy * windows[1] + ox, rows.clone(), columns);
+        }
+    }
+}
+
+/// The windows `0..windows` for which position `offset` of the window lies inside an image dimension of `size`.
+pub(super) fn windows_inside(
+    offset: usize,
+    stride: usize,
+    padding: usize,
+    size: usize,
+    windows: usize,
+) -> Range<usize> {
+    let first = padding.saturating_sub(offset).div_ceil(stride).min(windows);
+    let end = (size + padding).saturating_sub(offset).div_ceil(stride).min(windows);
+    first..end.max(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn windows_and_positions_agree(kernel in 1_usize..5, stride in 1_usize..4, padding in 0_usize..3, size in 1_usize..9) {
+            let Some([windows, _]) = output([size; 2], [kernel; 2], [stride; 2], [padding; 2]) else { return Ok(()) };
+            for offset in 0..kernel {
+                let range = windows_inside(offset, stride, padding, size, windows);
+                for window in 0..windows {
+                    let position = (window * stride + offset).checked_sub(padding).filter(|&p| p < size);
+                    prop_assert_eq!(range.contains(&window), position.is_some());
+                    let covered = inside(window, kernel, stride, padding, size);
+                    prop_assert!(position.is_none_or(|p| covered.contains(&p)));
+                }
+            }
+        }
+    }
+}
