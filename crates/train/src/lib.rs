@@ -1,6 +1,7 @@
 //! Data sets, optimisers and the training phases of mixpress, joint objective included.
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod data;
 mod error;
 mod metrics;
@@ -8,6 +9,7 @@ mod optim;
 mod random;
 mod schedule;
 
+pub use checkpoint::{Snapshot, write_whole};
 pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
 pub use error::Error;
 pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
