@@ -3,7 +3,6 @@
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 
-use ndarray_rand::rand::Rng;
 use num_traits::{Float, NumAssign};
 
 mod sealed {
@@ -21,9 +20,6 @@ pub trait Element:
 
     /// The same number as a double; exact.
     fn widen(self) -> f64;
-
-    /// A number uniform in `[0, 1)`.
-    fn uniform<R: Rng + ?Sized>(rng: &mut R) -> Self;
 }
 
 impl Element for f32 {
@@ -34,10 +30,6 @@ impl Element for f32 {
     fn widen(self) -> f64 {
         f64::from(self)
     }
-
-    fn uniform<R: Rng + ?Sized>(rng: &mut R) -> Self {
-        rng.random()
-    }
 }
 
 impl Element for f64 {
@@ -47,9 +39,5 @@ impl Element for f64 {
 
     fn widen(self) -> f64 {
         self
-    }
-
-    fn uniform<R: Rng + ?Sized>(rng: &mut R) -> Self {
-        rng.random()
     }
 }

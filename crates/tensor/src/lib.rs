@@ -43,6 +43,8 @@ mod gradients;
 mod kernels;
 mod ops;
 mod pool;
+#[cfg(test)]
+mod problem;
 mod rows;
 mod tape;
 mod tensor;

@@ -148,6 +148,7 @@ impl<'p, T: Element> Tape<'p, T> {
 
     /// A copy of a value as a tensor that outlives the tape.
     #[must_use]
+    #[allow(clippy::missing_panics_doc)] // It cannot.
     pub fn to_tensor(&self, variable: Var) -> Tensor<T> {
         Tensor::new(self.shape(variable), self.value(variable).to_vec()).expect("a value has the size of its shape")
     }

@@ -97,6 +97,7 @@ impl<T: Element> Tensor<T> {
 
     /// The tensor as an `ndarray` view.
     #[must_use]
+    #[allow(clippy::missing_panics_doc)] // It cannot.
     pub fn view(&self) -> ArrayViewD<'_, T> {
         ArrayViewD::from_shape(IxDyn(&self.shape), &self.data).expect("a tensor's shape always holds its elements")
     }

@@ -137,7 +137,9 @@ impl<T: Element> Operator<T> for BatchNormalise<T> {
                     for (c, (g, x)) in planes.enumerate() {
                         let scale = gamma_values[c] * inverse_deviation[c];
                         if !from_batch {
-                            g.iter_mut().for_each(|g| *g *= scale);
+                            for g in g.iter_mut() {
+                                *g *= scale;
+                            }
                             continue;
                         }
                         let mean_g = d_beta[c] / count;
@@ -164,13 +166,17 @@ fn batch_statistics<T: Element>(
 ) -> BatchStatistics<T> {
     let count = (layout.images * layout.positions) as f64;
     sum_channels(mean, layout, |_, range| reduce::sum_by(&values[range], |x| x));
-    mean.iter_mut().for_each(|m| *m /= T::narrow(count));
+    for m in mean.iter_mut() {
+        *m /= T::narrow(count);
+    }
     sum_channels(variance, layout, |c, range| {
         let mean = mean[c];
         reduce::sum_by(&values[range], |x| (x - mean) * (x - mean))
     });
     let unbiased = variance.iter().map(|&squares| squares / T::narrow((count - 1.0).max(1.0))).collect();
-    variance.iter_mut().for_each(|v| *v /= T::narrow(count));
+    for v in variance.iter_mut() {
+        *v /= T::narrow(count);
+    }
     BatchStatistics { mean: mean.to_vec(), variance: unbiased }
 }
 
@@ -193,4 +199,94 @@ fn sum_channels<T: Element>(
 fn for_each_image<T: Element>(data: &mut [T], layout: Layout, body: impl Fn(usize, &mut [T]) + Sync + Send) {
     let parallel = data.len() >= PARALLEL_ELEMENTS;
     for_each_chunk(data, layout.channels * layout.positions, parallel, body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use crate::{Pool, Tensor};
+    use mixpress_testing::strategies::cases;
+    use proptest::prelude::*;
+
+    struct Normalised(Mode);
+
+    /// Running statistics of the tests: mean and variance of a channel.
+    fn running(channel: usize) -> (f64, f64) {
+        (0.1 * channel as f64 - 0.2, 0.5 + channel as f64)
+    }
+
+    impl Problem for Normalised {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            let channels = tape.shape(inputs[1])[0];
+            let (mean, variance): (Vec<T>, Vec<T>) =
+                (0..channels).map(running).map(|(m, v)| (T::narrow(m), T::narrow(v))).unzip();
+            let norm = BatchNorm { mean: &mean, variance: &variance, epsilon: T::narrow(1e-5) };
+            tape.batch_norm(inputs[0], inputs[1], inputs[2], norm).0
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let shape = inputs[0].shape();
+            let (channels, positions) = (shape[1], shape[2..].iter().product::<usize>());
+            let of_channel =
+                |c| inputs[0].data().iter().enumerate().filter(move |(i, _)| i / positions % channels == c);
+            let count = (shape[0] * positions) as f64;
+            let mut y = inputs[0].clone();
+            for c in 0..channels {
+                let (mean, variance) = if self.0 == Mode::Training {
+                    let mean = of_channel(c).map(|(_, x)| x).sum::<f64>() / count;
+                    (mean, of_channel(c).map(|(_, x)| (x - mean).powi(2)).sum::<f64>() / count)
+                } else {
+                    running(c)
+                };
+                for (i, x) in of_channel(c) {
+                    let normalised = (x - mean) / (variance + 1e-5).sqrt();
+                    y.data_mut()[i] = inputs[1].data()[c] * normalised + inputs[2].data()[c];
+                }
+            }
+            y
+        }
+
+        fn mode(&self) -> Mode {
+            self.0
+        }
+    }
+
+    fn inputs(shape: &[usize], seed: u64) -> [Tensor<f64>; 3] {
+        [tensor(shape, seed), tensor(&shape[1..2], seed ^ 1), tensor(&shape[1..2], seed ^ 2)]
+    }
+
+    proptest! {
+        #![proptest_config(cases(32))]
+        #[test]
+        fn batch_norm_is_right(n in 3_usize..6, c in 1_usize..5, image in prop::option::of((1_usize..4, 1_usize..4)), seed: u64) {
+            let shape = image.map_or(vec![n, c], |(h, w)| vec![n, c, h, w]);
+            check(&Normalised(Mode::Training), &inputs(&shape, seed));
+            check(&Normalised(Mode::Inference), &inputs(&shape, seed));
+        }
+    }
+
+    #[test]
+    fn a_large_batch_is_right() {
+        for shape in [&[20, 16, 11, 12][..], &[300, 130]] {
+            check_twin(&Normalised(Mode::Training), &inputs(shape, 1));
+            check_twin(&Normalised(Mode::Inference), &inputs(shape, 1));
+        }
+    }
+
+    #[test]
+    fn statistics_are_returned_while_training_only() {
+        let x = Tensor::new(&[2, 2], vec![1.0_f32, 10.0, 3.0, 10.0]).unwrap();
+        let (gamma, beta) = (Tensor::full(&[2], 1.0), Tensor::zeros(&[2]));
+        let pool = Pool::new();
+        for (mode, expected) in [
+            (Mode::Training, Some(BatchStatistics { mean: vec![2.0, 10.0], variance: vec![2.0, 0.0] })),
+            (Mode::Inference, None),
+        ] {
+            let mut tape = Tape::new(&pool, mode);
+            let (x, gamma, beta) = (tape.constant(&x), tape.parameter(&gamma), tape.parameter(&beta));
+            let norm = BatchNorm { mean: &[0.0; 2], variance: &[1.0; 2], epsilon: 1e-5 };
+            assert_eq!(tape.batch_norm(x, gamma, beta, norm).1, expected);
+        }
+    }
 }

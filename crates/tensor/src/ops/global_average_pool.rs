@@ -44,3 +44,39 @@ impl<T: Element> Operator<T> for GlobalAveragePool {
         context.add(self.x, dx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct Global;
+
+    impl Problem for Global {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.global_average_pool(inputs[0])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let &[n, c, h, w] = inputs[0].shape() else { panic!("rank 4") };
+            let planes = inputs[0].data().chunks_exact(h * w);
+            Tensor::new(&[n, c], planes.map(|plane| plane.iter().sum::<f64>() / (h * w) as f64).collect()).unwrap()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn global_average_pool_is_right(shape in shape(4..5, 1..5), seed: u64) {
+            check(&Global, &[tensor(&shape, seed)]);
+        }
+    }
+
+    #[test]
+    fn a_large_pool_is_right() {
+        check_twin(&Global, &[tensor(&[20, 30, 8, 9], 1)]);
+    }
+}

@@ -69,3 +69,73 @@ impl<T: Element> Operator<T> for Linear {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use crate::{Mode, Pool, Tensor};
+    use mixpress_testing::strategies::cases;
+    use proptest::prelude::*;
+
+    struct Dense;
+
+    impl Problem for Dense {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.linear(inputs[0], inputs[1], inputs.get(2).copied())
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let (x, w) = (inputs[0].view(), inputs[1].view());
+            let (n, i, o) = (x.shape()[0], x.shape()[1], w.shape()[0]);
+            let mut y = Tensor::zeros(&[n, o]);
+            for r in 0..n {
+                for c in 0..o {
+                    let bias = inputs.get(2).map_or(0.0, |bias| bias.data()[c]);
+                    y.data_mut()[r * o + c] = bias + (0..i).map(|k| x[[r, k]] * w[[c, k]]).sum::<f64>();
+                }
+            }
+            y
+        }
+    }
+
+    fn inputs([n, i, o]: [usize; 3], bias: bool, seed: u64) -> Vec<Tensor<f64>> {
+        let mut inputs = vec![tensor(&[n, i], seed), tensor(&[o, i], seed ^ 1)];
+        if bias {
+            inputs.push(tensor(&[o], seed ^ 2));
+        }
+        inputs
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn linear_is_right(n in 0_usize..7, i in 0_usize..7, o in 0_usize..7, bias: bool, seed: u64) {
+            check(&Dense, &inputs([n, i, o], bias, seed));
+        }
+    }
+
+    #[test]
+    fn a_large_layer_is_right() {
+        check_twin(&Dense, &inputs([128, 784, 300], true, 1));
+    }
+
+    #[test]
+    fn constants_have_no_gradient() {
+        let inputs = inputs([2, 3, 4], true, 1);
+        let pool = Pool::new();
+        let mut tape = Tape::new(&pool, Mode::Training);
+        let (x, w, b) = (tape.constant(&inputs[0]), tape.constant(&inputs[1]), tape.parameter(&inputs[2]));
+        let y = tape.linear(x, w, Some(b));
+        let loss = tape.sum(y);
+        let gradients = tape.backward(loss);
+        assert_eq!((gradients.get(x), gradients.get(w), gradients.get(y)), (None, None, None));
+        assert_eq!(gradients.get(b), Some(&[2.0; 4][..]));
+    }
+
+    #[test]
+    #[should_panic(expected = "dense layer on shape [2, 3] with weights [5, 4]")]
+    fn shapes_that_do_not_fit_are_named() {
+        check(&Dense, &[tensor(&[2, 3], 1), tensor(&[5, 4], 2)]);
+    }
+}

@@ -47,3 +47,51 @@ impl<T: Element> Operator<T> for Matmul {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::cases;
+    use proptest::prelude::*;
+
+    struct Product;
+
+    impl Problem for Product {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.matmul(inputs[0], inputs[1])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let (a, b) = (inputs[0].view(), inputs[1].view());
+            let (m, k, n) = (a.shape()[0], a.shape()[1], b.shape()[1]);
+            let mut c = Tensor::zeros(&[m, n]);
+            for i in 0..m {
+                for j in 0..n {
+                    c.data_mut()[i * n + j] = (0..k).map(|l| a[[i, l]] * b[[l, j]]).sum();
+                }
+            }
+            c
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn matmul_is_right(m in 0_usize..7, k in 0_usize..7, n in 0_usize..7, seed: u64) {
+            check(&Product, &[tensor(&[m, k], seed), tensor(&[k, n], seed ^ 1)]);
+        }
+    }
+
+    #[test]
+    fn a_large_product_is_right() {
+        check_twin(&Product, &[tensor(&[130, 700], 1), tensor(&[700, 70], 2)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "matrix product of shapes [2, 3] and [4, 5]")]
+    fn shapes_that_do_not_fit_are_named() {
+        check_twin(&Product, &[tensor(&[2, 3], 1), tensor(&[4, 5], 2)]);
+    }
+}

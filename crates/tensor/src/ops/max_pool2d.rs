@@ -79,3 +79,73 @@ fn first_maximum<T: Element>(
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, distinct};
+    use mixpress_testing::strategies::cases;
+    use proptest::prelude::*;
+
+    struct MaxPool(Pool2d);
+
+    impl Problem for MaxPool {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.max_pool2d(inputs[0], self.0)
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let Pool2d { kernel, stride, padding } = self.0;
+            let &[n, c, h, w] = inputs[0].shape() else { panic!("rank 4") };
+            let [oh, ow] = self.0.output([h, w]).unwrap();
+            let pixel = |plane: usize, y: usize, x: usize| {
+                let inside = (padding[0]..h + padding[0]).contains(&y) && (padding[1]..w + padding[1]).contains(&x);
+                inside.then(|| inputs[0].data()[(plane * h + y - padding[0]) * w + x - padding[1]])
+            };
+            let mut y = Vec::new();
+            for i in 0..n * c * oh * ow {
+                let (plane, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
+                let window = (0..kernel[0] * kernel[1])
+                    .filter_map(|k| pixel(plane, oy * stride[0] + k / kernel[1], ox * stride[1] + k % kernel[1]));
+                y.push(window.fold(f64::NEG_INFINITY, f64::max));
+            }
+            Tensor::new(&[n, c, oh, ow], y).unwrap()
+        }
+    }
+
+    fn pools() -> impl Strategy<Value = Pool2d> {
+        ([1_usize..4, 1_usize..4], [1_usize..4, 1_usize..4], [0_usize..2, 0_usize..2]).prop_map(
+            |(kernel, stride, padding)| {
+                let padding = [padding[0].min(kernel[0] / 2), padding[1].min(kernel[1] / 2)];
+                Pool2d { kernel, stride, padding }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(cases(48))]
+        #[test]
+        fn max_pool_is_right(n in 1_usize..3, c in 1_usize..3, h in 3_usize..8, w in 3_usize..8, pool in pools(), seed: u64) {
+            check(&MaxPool(pool), &[distinct(&[n, c, h, w], seed)]);
+        }
+
+        #[test]
+        fn halving_is_right(n in 1_usize..3, h in 2_usize..8, w in 2_usize..20, seed: u64) {
+            check(&MaxPool(Pool2d::square(2)), &[distinct(&[n, 2, h, w], seed)]);
+        }
+    }
+
+    #[test]
+    fn a_large_pool_is_right() {
+        check_twin(&MaxPool(Pool2d::square(2)), &[distinct(&[20, 5, 24, 25], 1)]);
+        let pool = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
+        check_twin(&MaxPool(pool), &[distinct(&[20, 5, 24, 25], 1)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "does not fit on shape [1, 1, 2, 2]")]
+    fn a_window_that_does_not_fit_is_named() {
+        check_twin(&MaxPool(Pool2d::square(3)), &[distinct(&[1, 1, 2, 2], 1)]);
+    }
+}

@@ -43,3 +43,38 @@ impl<T: Element> Operator<T> for MeanSquaredError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct SquaredError;
+
+    impl Problem for SquaredError {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.mean_squared_error(inputs[0], inputs[1])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let pairs = inputs[0].data().iter().zip(inputs[1].data());
+            Tensor::scalar(pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / inputs[0].len() as f64)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn mean_squared_error_is_right(shape in shape(0..4, 1..5), seed: u64) {
+            check(&SquaredError, &[tensor(&shape, seed), tensor(&shape, seed ^ 1)]);
+        }
+    }
+
+    #[test]
+    fn a_large_error_is_right() {
+        check_twin(&SquaredError, &[tensor(&[40_003], 1), tensor(&[40_003], 2)]);
+    }
+}

@@ -47,3 +47,73 @@ impl<T: Element> Operator<T> for Mul {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct BroadcastMul;
+    struct Same;
+
+    impl Problem for BroadcastMul {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.mul(inputs[0], inputs[1])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            Tensor::from(&inputs[0].view() * &inputs[1].view())
+        }
+    }
+
+    impl Problem for Same {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.mul(inputs[0], inputs[0])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            Tensor::from(&inputs[0].view() * &inputs[0].view())
+        }
+    }
+
+    /// A shape and a part of it that broadcasting fills up.
+    fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+        shape(0..5, 1..4).prop_flat_map(|shape| {
+            let rank = shape.len();
+            (Just(shape), 0..=rank, proptest::collection::vec(any::<bool>(), rank)).prop_map(
+                |(shape, dropped, ones)| {
+                    let part = shape.iter().zip(ones).map(|(&d, one)| if one { 1 } else { d }).skip(dropped).collect();
+                    (shape, part)
+                },
+            )
+        })
+    }
+
+    proptest! {
+        #![proptest_config(cases(48))]
+        #[test]
+        fn mul_is_right((whole, part) in shapes(), swapped: bool, seed: u64) {
+            let (a, b) = (tensor(&whole, seed), tensor(&part, seed ^ 1));
+            check(&BroadcastMul, &if swapped { [b, a] } else { [a, b] });
+        }
+
+        #[test]
+        fn both_operands_may_be_the_same(shape in shape(0..4, 0..4), seed: u64) {
+            check(&Same, &[tensor(&shape, seed)]);
+        }
+    }
+
+    #[test]
+    fn both_operands_may_be_repeated() {
+        check(&BroadcastMul, &[tensor(&[3, 1, 2], 1), tensor(&[4, 1], 2)]);
+    }
+
+    #[test]
+    fn a_large_mul_is_right() {
+        check_twin(&BroadcastMul, &[tensor(&[41, 1000], 1), tensor(&[41, 1000], 2)]);
+        check_twin(&BroadcastMul, &[tensor(&[41, 1000], 1), tensor(&[1000], 2)]);
+    }
+}

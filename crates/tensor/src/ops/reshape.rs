@@ -42,3 +42,56 @@ impl<T: Element> Operator<T> for Reshape {
         context.add(self.x, gradient);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct ReshapeTo(Vec<usize>);
+    struct Flatten;
+
+    impl Problem for ReshapeTo {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.reshape(inputs[0], &self.0)
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            Tensor::new(&self.0, inputs[0].data().to_vec()).unwrap()
+        }
+    }
+
+    impl Problem for Flatten {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            // Twice, and beside the unflattened value, so that one gradient is moved in and another is added.
+            let rows = tape.flatten(inputs[0]);
+            let again = tape.flatten(inputs[0]);
+            let product = tape.mul(rows, again);
+            tape.flatten(product)
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let shape = inputs[0].shape();
+            let columns = shape[1..].iter().product();
+            Tensor::new(&[shape[0], columns], inputs[0].data().iter().map(|x| x * x).collect()).unwrap()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn reshape_is_right(shape in shape(1..4, 1..5), seed: u64) {
+            let mut to = shape.clone();
+            to.reverse();
+            check(&ReshapeTo(to), &[tensor(&shape, seed)]);
+        }
+
+        #[test]
+        fn flatten_is_right(shape in shape(1..5, 0..4), seed: u64) {
+            check(&Flatten, &[tensor(&shape, seed)]);
+        }
+    }
+}

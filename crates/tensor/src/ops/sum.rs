@@ -35,3 +35,49 @@ impl<T: Element> Operator<T> for Sum<T> {
         context.add(self.x, dx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    enum Reduction {
+        Sum,
+        Mean,
+    }
+
+    impl Problem for Reduction {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            match self {
+                Self::Sum => tape.sum(inputs[0]),
+                Self::Mean => tape.mean(inputs[0]),
+            }
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            let sum: f64 = inputs[0].data().iter().sum();
+            Tensor::scalar(match self {
+                Self::Sum => sum,
+                Self::Mean => sum / inputs[0].len() as f64,
+            })
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn sum_and_mean_are_right(shape in shape(0..4, 1..5), seed: u64) {
+            check(&Reduction::Sum, &[tensor(&shape, seed)]);
+            check(&Reduction::Mean, &[tensor(&shape, seed)]);
+        }
+    }
+
+    #[test]
+    fn large_sums_are_right() {
+        check_twin(&Reduction::Sum, &[tensor(&[100_001], 1)]);
+        check_twin(&Reduction::Mean, &[tensor(&[100_001], 1)]);
+    }
+}

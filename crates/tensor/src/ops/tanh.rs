@@ -24,3 +24,49 @@ impl<T: Element> Operator<T> for Tanh {
         context.add(self.x, gradient);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{Problem, check, check_twin, distinct, elementwise};
+    use crate::{Mode, Pool, Tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct Tanh;
+
+    impl Problem for Tanh {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.tanh(inputs[0])
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            elementwise(&inputs[0], f64::tanh)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(24))]
+        #[test]
+        fn tanh_is_right(shape in shape(0..4, 0..5), seed: u64) {
+            check(&Tanh, &[distinct(&shape, seed)]);
+        }
+    }
+
+    #[test]
+    fn a_large_tanh_is_right() {
+        check_twin(&Tanh, &[distinct(&[40_003], 1)]);
+    }
+
+    #[test]
+    fn far_away_it_is_flat_and_finite() {
+        let x = Tensor::new(&[2], vec![-1e30_f32, 1e30]).unwrap();
+        let pool = Pool::new();
+        let mut tape = Tape::new(&pool, Mode::Training);
+        let x = tape.parameter(&x);
+        let y = tape.tanh(x);
+        assert_eq!(tape.value(y), [-1.0, 1.0]);
+        let sum = tape.sum(y);
+        assert_eq!(tape.backward(sum).get(x), Some(&[0.0; 2][..]));
+    }
+}

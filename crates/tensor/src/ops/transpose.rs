@@ -51,3 +51,41 @@ impl<T: Element> Operator<T> for Transpose {
         context.add(self.x, dx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tensor;
+    use crate::problem::{Problem, check, check_twin, tensor};
+    use mixpress_testing::strategies::{cases, shape};
+    use proptest::prelude::*;
+
+    struct Permuted(Vec<usize>);
+
+    impl Problem for Permuted {
+        fn apply<T: Element>(&self, tape: &mut Tape<'_, T>, inputs: &[Var]) -> Var {
+            tape.transpose(inputs[0], &self.0)
+        }
+
+        fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
+            Tensor::from(inputs[0].view().permuted_axes(self.0.clone()).to_owned())
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(32))]
+        #[test]
+        fn transpose_is_right((shape, permutation) in shape(0..5, 0..4).prop_flat_map(|shape| {
+            let order: Vec<usize> = (0..shape.len()).collect();
+            (Just(shape), Just(order).prop_shuffle())
+        }), seed: u64) {
+            check(&Permuted(permutation), &[tensor(&shape, seed)]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "[0, 0] is not a permutation of the dimensions of shape [2, 3]")]
+    fn what_is_no_permutation_is_named() {
+        check_twin(&Permuted(vec![0, 0]), &[tensor(&[2, 3], 1)]);
+    }
+}

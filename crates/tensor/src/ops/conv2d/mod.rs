@@ -250,3 +250,6 @@ fn input_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, weight: &[T], gradie
     });
     dx
 }
+
+#[cfg(test)]
+mod tests;
