@@ -112,7 +112,7 @@ mod tests {
             let means: Vec<f64> = (0..k).map(|i| i as f64 - 3.0).collect();
             let proportions = method.draw(&means, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
             prop_assert_eq!(proportions.len(), k);
-            prop_assert!(proportions.iter().all(|&p| p >= 0.99 * SMALLEST_PROPORTION && p <= 1.0));
+            prop_assert!(proportions.iter().all(|&p| (0.99 * SMALLEST_PROPORTION..=1.0).contains(&p)));
             prop_assert!((proportions.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
     }

@@ -235,8 +235,8 @@ impl Table {
             for col in 0..cols {
                 let scores = self.row(self.class(context.z(row, col)));
                 let first = (row * cols + col) * block;
-                for position in first..first + block {
-                    visit(position, scores, self.bin(weights[position]));
+                for (at, &weight) in weights[first..first + block].iter().enumerate() {
+                    visit(first + at, scores, self.bin(weight));
                 }
             }
         }
