@@ -119,7 +119,15 @@ pub(crate) mod tests {
         let layer = |name: &str, shape: &[usize], nonzero, components, bytes: f64| {
             let weights: usize = shape.iter().product();
             let bits_per_weight = 8.0 * bytes / weights as f64;
-            LayerOutcome { name: name.into(), shape: shape.to_vec(), weights, nonzero, components, bytes, bits_per_weight }
+            LayerOutcome {
+                name: name.into(),
+                shape: shape.to_vec(),
+                weights,
+                nonzero,
+                components,
+                bytes,
+                bits_per_weight,
+            }
         };
         Outcome {
             network: "lenet-300-100".into(),
@@ -145,7 +153,10 @@ pub(crate) mod tests {
         let text = table(&example());
         let line = |start: &str| {
             let line = text.lines().find(|line| line.trim_start().starts_with(start));
-            line.unwrap_or_else(|| panic!("no line {start:?} in\n{text}")).split_whitespace().collect::<Vec<_>>().join(" ")
+            line.unwrap_or_else(|| panic!("no line {start:?} in\n{text}"))
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(line("fc1.weight"), "fc1.weight 300 x 784 235,200 0.60 % 5 0.073 2,140");
         assert_eq!(line("fc1.bias"), "fc1.bias 300 300 13.3 % - 0.576 22");

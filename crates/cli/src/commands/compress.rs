@@ -1,0 +1,76 @@
+//! `mixpress compress`: train, compress, write, read back, report.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use mixpress::compress::Error;
+use mixpress::prelude::{CancelToken, Compressor, Definition, Overwrite};
+use mixpress::report;
+
+use super::inputs;
+use crate::args::CompressArgs;
+use crate::defaults::Defaults;
+use crate::failure::Failure;
+use crate::interrupt::cancel_on_signal;
+use crate::logging::with_logging;
+use crate::progress::Progress;
+use crate::threads::with_threads;
+use crate::{files, output};
+
+/// Runs the command.
+pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
+    let recipe = inputs::recipe(args)?;
+    if args.print_recipe {
+        return Ok(output::write(&recipe.to_toml())?);
+    }
+    let network = inputs::network(args.network.as_deref().unwrap_or(defaults.network))?;
+    let (out, replace) = output_file(args, &network, defaults);
+    files::refuse_taken(&out, replace)?;
+    if args.out.is_none() && !defaults.folder.as_os_str().is_empty() {
+        fs::create_dir_all(&defaults.folder)
+            .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
+    }
+    let data = inputs::data(args.data.as_deref(), &network, defaults)?;
+
+    let cancel = CancelToken::new();
+    let progress = Progress::new(&args.talk, &recipe);
+    cancel_on_signal(cancel.clone(), &progress);
+    let mut builder =
+        Compressor::builder().network(network).data(data).recipe(recipe).observer(&progress).cancel(cancel);
+    builder = match &args.checkpoint {
+        Some(folder) => builder.checkpoint(folder.clone()).resume(args.resume),
+        None => builder.checkpoint_on_interrupt(files::state_folder(&out)),
+    };
+    let overwrite = if replace { Overwrite::Replace } else { Overwrite::Refuse };
+    let result = with_threads(args.threads, || {
+        with_logging(&args.talk, &progress.lines(), || builder.build()?.run_to(&out, overwrite))
+    })?;
+    progress.clear();
+
+    let outcome = result.map_err(failure)?;
+    let text = if args.json {
+        format!("{}\n", report::json(&outcome, Some(&out)))
+    } else {
+        format!("{}\nwritten to {}\n", report::table(&outcome), out.display())
+    };
+    Ok(output::write(&text)?)
+}
+
+/// Where the file goes, and whether it may replace what is there.
+fn output_file(args: &CompressArgs, network: &Definition, defaults: &Defaults) -> (PathBuf, bool) {
+    if let Some(out) = &args.out {
+        return (out.clone(), args.force);
+    }
+    let name = format!("{}.mxp", files::file_stem(&network.name));
+    (defaults.folder.join(name), args.force || defaults.replace)
+}
+
+/// What an error of the run means to the caller of the program.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Interrupted { checkpoint } => Failure::Interrupted(checkpoint),
+        Error::Recipe(_) => Failure::Usage(error.into()),
+        error => Failure::Failed(error.into()),
+    }
+}

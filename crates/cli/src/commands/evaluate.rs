@@ -1,0 +1,42 @@
+//! `mixpress evaluate`: the test error of a file.
+
+use std::path::Path;
+
+use anyhow::Context;
+use mixpress::prelude::CompressedModel;
+use serde::Serialize;
+
+use super::inputs;
+use crate::args::EvaluateArgs;
+use crate::defaults::Defaults;
+use crate::failure::Failure;
+use crate::output;
+use crate::threads::with_threads;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Evaluation<'a> {
+    file: &'a Path,
+    network: &'a str,
+    data: &'a str,
+    /// Percent of the test items that are classified wrongly.
+    error: f64,
+    items: usize,
+}
+
+/// Runs the command.
+pub(crate) fn evaluate(args: &EvaluateArgs, defaults: &Defaults) -> Result<(), Failure> {
+    let file = args.file.display();
+    let model = CompressedModel::open(&args.file).with_context(|| format!("cannot evaluate {file}"))?;
+    let data = inputs::data_for(args.data.as_deref(), &model, defaults)?.test;
+    let error = with_threads(args.threads, || model.error_rate(&data))?
+        .with_context(|| format!("cannot evaluate {file} on {}", data.name()))?;
+    let network = model.definition().map_or("unnamed", |definition| &definition.name);
+    let evaluation = Evaluation { file: &args.file, network, data: data.name(), error, items: data.len() };
+    let text = if args.json {
+        serde_json::to_string(&evaluation).context("the file's name is not text that JSON can hold")? + "\n"
+    } else {
+        format!("{file}: {network}, {error:.2} % of the {} test items of {} wrong\n", evaluation.items, data.name())
+    };
+    Ok(output::write(&text)?)
+}

@@ -1,0 +1,86 @@
+//! From arguments to what a run works on: the recipe, the network, the data.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use mixpress::prelude::{CompressedModel, DataSource, Definition, Recipe, zoo};
+use mixpress::train;
+
+use crate::args::CompressArgs;
+use crate::defaults::Defaults;
+use crate::failure::Failure;
+
+/// Shape of an item of MNIST, channels first.
+const MNIST_ITEM: [usize; 3] = [1, 28, 28];
+
+/// The recipe of the file, or the default one, with what the arguments say on top.
+pub(crate) fn recipe(args: &CompressArgs) -> Result<Recipe, Failure> {
+    let mut recipe = match &args.recipe {
+        None => Recipe::default(),
+        Some(path) => {
+            let text = read_text(path)?;
+            Recipe::from_toml(&text).with_context(|| format!("recipe {}", path.display())).map_err(Failure::Usage)?
+        }
+    };
+    if let Some(seed) = args.seed {
+        recipe.seed = seed;
+    }
+    if args.no_augment {
+        recipe.augment = false;
+    }
+    Ok(recipe)
+}
+
+/// A network of the zoo, or of a TOML file.
+pub(crate) fn network(name: &str) -> Result<Definition, Failure> {
+    if let Some(definition) = zoo::by_name(name) {
+        return Ok(definition);
+    }
+    let path = Path::new(name);
+    let means_a_file = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+        || path.components().count() > 1
+        || path.is_file();
+    if !means_a_file {
+        let known = zoo::names().join(", ");
+        return Err(Failure::usage(format!("unknown network {name}; known are {known}, or name a TOML file")));
+    }
+    let text = read_text(path)?;
+    Definition::from_toml(&text).with_context(|| format!("network {name}")).map_err(Failure::Usage)
+}
+
+/// The data that a run is for: the folder that was named, or what the defaults have for such a network.
+pub(crate) fn data(folder: Option<&Path>, definition: &Definition, defaults: &Defaults) -> Result<DataSource, Failure> {
+    // The digits network would take images of any size: it is known by what it is, not by what it takes.
+    let is_for_digits = zoo::by_name("digits-mlp").is_some_and(|digits| digits == *definition);
+    let takes_images = || !is_for_digits && definition.lower(&MNIST_ITEM).is_ok();
+    open(folder, takes_images, defaults)
+}
+
+/// The data that a file is evaluated on: the folder that was named, or what the defaults have for such a network.
+pub(crate) fn data_for(
+    folder: Option<&Path>,
+    model: &CompressedModel,
+    defaults: &Defaults,
+) -> Result<DataSource, Failure> {
+    let features: usize = model.input_shape().iter().product();
+    open(folder, || features == MNIST_ITEM.iter().product::<usize>(), defaults)
+}
+
+fn open(
+    folder: Option<&Path>,
+    takes_images: impl FnOnce() -> bool,
+    defaults: &Defaults,
+) -> Result<DataSource, Failure> {
+    let folder = match (folder, &defaults.images) {
+        (Some(folder), _) => folder,
+        (None, Some(images)) if takes_images() => images,
+        (None, _) => return Ok(train::digits()),
+    };
+    Ok(train::open(folder).context("data")?)
+}
+
+/// The text of a file of settings.
+fn read_text(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

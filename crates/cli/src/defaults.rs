@@ -1,0 +1,23 @@
+//! What a command takes where its arguments leave something open.
+
+use std::path::PathBuf;
+
+/// The defaults of a program that offers these commands; `Defaults::default()` is the program `mixpress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// The network that `compress` takes when none is named.
+    pub network: &'static str,
+    /// The folder of a data set that stands in for an absent `--data` where the network takes its images; the embedded
+    /// UCI digits stand in for it elsewhere.
+    pub images: Option<PathBuf>,
+    /// The folder that an output without `--out` is written to; created when it is absent.
+    pub folder: PathBuf,
+    /// Whether an output without `--out` may replace the one of an earlier run.
+    pub replace: bool,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { network: "digits-mlp", images: None, folder: PathBuf::new(), replace: false }
+    }
+}

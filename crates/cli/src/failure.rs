@@ -1,0 +1,137 @@
+//! How a command ends when it does not end well: one line on standard error, and the exit code.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The exit code of wrong usage.
+const WRONG_USAGE: u8 = 2;
+/// The exit code of an interrupted run: 128 and the number of SIGINT, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments, or a file of settings that they name, cannot be understood.
+    Usage(anyhow::Error),
+    /// Everything was understood, and did not work.
+    Failed(anyhow::Error),
+    /// The user stopped the run; its state is in the folder, if one could be written.
+    Interrupted(Option<PathBuf>),
+}
+
+impl Failure {
+    /// Wrong usage, described by a sentence.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(anyhow::Error::msg(message.into()))
+    }
+
+    /// A failure, described by a sentence.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(anyhow::Error::msg(message.into()))
+    }
+
+    /// Says on standard error what happened and returns the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::Usage(error) => {
+                say("error", &chain(error));
+                ExitCode::from(WRONG_USAGE)
+            }
+            Self::Failed(error) => {
+                say("error", &chain(error));
+                ExitCode::FAILURE
+            }
+            Self::Interrupted(Some(folder)) => {
+                let folder = folder.display();
+                let text = format!(
+                    "the state of the run is in {folder}; the same command with --checkpoint {folder} --resume goes on"
+                );
+                say("interrupted", &text);
+                ExitCode::from(INTERRUPTED)
+            }
+            Self::Interrupted(None) => {
+                say("interrupted", "nothing was saved");
+                ExitCode::from(INTERRUPTED)
+            }
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Prints what `clap` has to say (an error, or the help or version that was asked for) and returns the exit code.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    // A reader that went away is no reason to complain.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+}
+
+/// One line on standard error; what it begins with is red on a terminal.
+fn say(kind: &str, text: &str) {
+    let mut stderr = io::stderr().lock();
+    let line = if stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+        format!("\x1b[1;31m{kind}:\x1b[0m {text}\n")
+    } else {
+        format!("{kind}: {text}\n")
+    };
+    let _ = stderr.write_all(line.as_bytes());
+}
+
+/// The error and its causes as one line, each cause once.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = one_line(&cause.to_string());
+        // Many libraries print their cause within their own message.
+        if text.contains(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        let _ = write!(text, "{cause}");
+    }
+    text
+}
+
+/// A message of several lines as one; the lines in which a parser draws the source (`2 | ...`) are left out.
+fn one_line(message: &str) -> String {
+    let is_drawing = |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    message
+        .lines()
+        .filter(|line| !is_drawing(line))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_s_drawing_becomes_one_line() {
+        let message = "TOML parse error at line 2, column 1\n  |\n2 | colour = 1\n  | ^^^^^^\nunknown field `colour`\n";
+        assert_eq!(one_line(message), "TOML parse error at line 2, column 1: unknown field `colour`");
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let io = anyhow::Error::msg("permission denied");
+        assert_eq!(chain(&io.context("cannot write x: permission denied")), "cannot write x: permission denied");
+        assert_eq!(chain(&anyhow::Error::msg("b").context("c")), "c: b");
+    }
+}

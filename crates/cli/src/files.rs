@@ -1,0 +1,89 @@
+//! Outputs: where they go, whether they may, and writing them whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::failure::Failure;
+
+/// A file name made of a network's name: what a path could take for more than a name becomes a hyphen.
+pub(crate) fn file_stem(name: &str) -> String {
+    let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let stem: String = name.trim_start_matches('.').chars().map(safe).collect();
+    if stem.is_empty() { "network".to_owned() } else { stem }
+}
+
+/// The folder beside an output that an interrupted run is saved in.
+pub(crate) fn state_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".checkpoint");
+    out.with_file_name(name)
+}
+
+/// Refuses an output that is there already, unless it may be replaced.
+pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
+    if out.is_dir() {
+        return Err(Failure::failed(format!("{} is a folder; name a file with -o", out.display())));
+    }
+    if !replace && out.symlink_metadata().is_ok() {
+        let out = out.display();
+        return Err(Failure::failed(format!("{out} exists; --force replaces it, -o FILE writes elsewhere")));
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed.
+pub(crate) fn write_whole(out: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    let part = out.with_file_name(name);
+    let written = fs::File::create(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, out));
+    if written.is_err() {
+        // The first error is the one that tells what is wrong; there may be nothing to remove.
+        let _ = fs::remove_file(&part);
+    }
+    written.with_context(|| format!("cannot write {}", out.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_folder() {
+        assert_eq!(file_stem("lenet-5"), "lenet-5");
+        assert_eq!(file_stem("../../etc/passwd"), "-..-etc-passwd");
+        assert_eq!(file_stem("mein netz"), "mein-netz");
+        assert_eq!(file_stem(".."), "network");
+    }
+
+    #[test]
+    fn the_state_lies_beside_the_output() {
+        assert_eq!(state_folder(Path::new("a/b.mxp")), Path::new("a/b.mxp.checkpoint"));
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        // A folder stands where the file should go, so that the rename fails after the bytes were written.
+        let out = folder.path().join("taken");
+        fs::create_dir_all(out.join("inner")).expect("a folder");
+        assert!(write_whole(&out, b"bytes").is_err());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("file");
+        write_whole(&out, b"a longer first version").expect("writable");
+        assert!(refuse_taken(&out, false).is_err());
+        refuse_taken(&out, true).expect("may be replaced");
+        write_whole(&out, b"second").expect("writable");
+        assert_eq!(fs::read(&out).expect("readable"), b"second");
+    }
+}

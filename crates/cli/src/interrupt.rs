@@ -1,0 +1,25 @@
+//! Ctrl-C: once to stop at the next step and save, twice to leave at once.
+
+use std::process;
+
+use mixpress::prelude::CancelToken;
+
+use crate::failure::INTERRUPTED;
+use crate::progress::Progress;
+
+/// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP and ends the program at the second.
+///
+/// A program can have one such handler: in a process that set its own before, the run goes on without.
+pub(crate) fn cancel_on_signal(token: CancelToken, progress: &Progress) {
+    let lines = progress.lines();
+    let set = ctrlc::try_set_handler(move || {
+        if token.is_cancelled() {
+            process::exit(INTERRUPTED.into());
+        }
+        token.cancel();
+        lines.write_line("stopping at the next step and saving; Ctrl-C again leaves at once");
+    });
+    if let Err(error) = set {
+        tracing::warn!(%error, "Ctrl-C will not save the run");
+    }
+}

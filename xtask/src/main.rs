@@ -1,0 +1,86 @@
+//! The repository's own jobs: `cargo xtask <command>`.
+//!
+//! A module a job. The product's commands (`compress`, `evaluate`, ...) are those of the program `mixpress` with this
+//! repository's defaults, see [`product`]; the others check the repository itself.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod product;
+mod repository;
+mod test_format;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask compress                               LeNet-300-100 on MNIST into target/mixpress/lenet-300-100.mxp
+  cargo xtask compress --network lenet-5-caffe
+  cargo xtask compress --network digits-mlp --json
+  cargo xtask evaluate target/mixpress/lenet-300-100.mxp
+  cargo xtask tidy
+
+Without -o, compress writes under target/mixpress and replaces what an earlier run wrote there. Without --data, compress
+and evaluate take MNIST from xtask/data/mnist where the network takes images of 28 x 28, and the embedded digits elsewhere.";
+
+/// The repository's own jobs, and the program mixpress with this repository's defaults.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXAMPLES)]
+struct Xtask {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    #[command(flatten)]
+    Product(mixpress_cli::Command),
+    /// Checks that the repository keeps its own rules: the arrows between crates, first-line docs, sizes of files, no
+    /// machine's paths, a README for each crate.
+    Tidy,
+    /// Decodes the golden .mxp files with docs/format/decode.py, which was written from docs/format.md alone (needs
+    /// Python 3 with `NumPy`).
+    TestFormat,
+    /// Runs the benches of mixpress-benches; what follows is given to them.
+    Bench {
+        /// Arguments of criterion, such as a filter.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Xtask::parse().job {
+        Job::Product(command) => return product::run(&command),
+        Job::Tidy => tidy::run(),
+        Job::TestFormat => test_format::run(),
+        Job::Bench { args } => bench::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Xtask::command().debug_assert();
+    }
+
+    #[test]
+    fn the_product_s_commands_are_here() {
+        let parsed = Xtask::try_parse_from(["xtask", "compress", "--network", "digits-mlp", "--json"]);
+        assert!(matches!(parsed.expect("valid").job, Job::Product(mixpress_cli::Command::Compress(_))));
+    }
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask test-format`: an independent reader of `.mxp` files agrees with ours.
+//!
+//! `docs/format/decode.py` was written from `docs/format.md` and calls none of our code. It decodes the golden files and
+//! compares what it finds with the values stored beside them.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::repository;
+
+/// Runs the reader; fails, rather than skips, where Python or `NumPy` is missing.
+pub fn run() -> anyhow::Result<()> {
+    let root = repository::root();
+    let python = python()?;
+    check(&python, &root)
+}
+
+/// The program that is Python 3 here and has `NumPy`.
+fn python() -> anyhow::Result<String> {
+    let chosen = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let found = Command::new(&chosen).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        bail!("{chosen} does not run; install Python 3 (or name one in PYTHON) and NumPy, then try again");
+    }
+    let numpy = Command::new(&chosen).args(["-c", "import numpy"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !numpy.is_ok_and(|status| status.success()) {
+        bail!("{chosen} has no NumPy; install it, for example by `{chosen} -m pip install numpy`, then try again");
+    }
+    Ok(chosen)
+}
+
+fn check(python: &str, root: &Path) -> anyhow::Result<()> {
+    let (script, golden) = ("docs/format/decode.py", "docs/format/golden");
+    let status = Command::new(python)
+        .current_dir(root)
+        .args([script, "--check", golden])
+        .status()
+        .with_context(|| format!("cannot start {python} {script}"))?;
+    if !status.success() {
+        bail!("{script} --check {golden} ended with {status}: the document, the files and the reader do not agree");
+    }
+    Ok(())
+}
