@@ -1,0 +1,109 @@
+//! A graph together with its parameters: something that predicts.
+
+use mixpress_tensor::{Mode, Pool, Tape, Tensor};
+
+use crate::{Error, Graph, Parameters};
+
+/// Samples that one pass looks at; bounds the memory of a prediction on a large batch.
+const SAMPLES_A_PASS: usize = 256;
+
+/// A network that predicts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    graph: Graph,
+    parameters: Parameters,
+}
+
+impl Network {
+    /// Joins a graph and its parameters.
+    ///
+    /// # Errors
+    ///
+    /// As [`Parameters::new`], when they do not belong together.
+    pub fn new(graph: Graph, parameters: Parameters) -> Result<Self, Error> {
+        let parameters = Parameters::new(&graph, parameters.into_tensors())?;
+        Ok(Self { graph, parameters })
+    }
+
+    /// The operators.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The numbers.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Both parts.
+    #[must_use]
+    pub fn into_parts(self) -> (Graph, Parameters) {
+        (self.graph, self.parameters)
+    }
+
+    /// Shape of one input sample.
+    #[must_use]
+    pub fn input_shape(&self) -> &[usize] {
+        self.graph.input_shape()
+    }
+
+    /// Number of outputs for one sample.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.graph.output_len()
+    }
+
+    /// The network's outputs `[N, outputs]` (logits, for a classifier) for a batch `[N, ...]`, in inference mode.
+    ///
+    /// The samples may come in any shape with as many elements as the network's input.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Batch`] when the samples have another number of elements.
+    pub fn predict(&self, batch: &Tensor) -> Result<Tensor, Error> {
+        self.predict_with(&Pool::new(), batch)
+    }
+
+    /// As [`Network::predict`], with buffers from `pool`: cheaper where many batches follow each other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::predict`].
+    pub fn predict_with(&self, pool: &Pool, batch: &Tensor) -> Result<Tensor, Error> {
+        let (input, got) = (self.input_shape(), batch.shape());
+        let features: usize = input.iter().product();
+        let samples = match got {
+            [samples, item @ ..] if !item.is_empty() && item.iter().product::<usize>() == features => *samples,
+            _ => return Err(Error::Batch { expected: input.to_vec(), got: got.to_vec() }),
+        };
+        let mut outputs = Vec::with_capacity(samples * self.output_len());
+        for chunk in batch.data().chunks(SAMPLES_A_PASS * features) {
+            let shape = [&[chunk.len() / features], input].concat();
+            let chunk = Tensor::new(&shape, chunk.to_vec()).expect("whole samples");
+            let mut tape = Tape::new(pool, Mode::Inference);
+            let x = tape.input(chunk);
+            let y = self.graph.infer(&self.parameters, &mut tape, x, &mut NoRng);
+            outputs.extend_from_slice(tape.value(y));
+        }
+        Ok(Tensor::new(&[samples, self.output_len()], outputs).expect("one output a sample and class"))
+    }
+}
+
+/// Stands where inference asks for a generator that it never draws from: dropout is the identity then.
+struct NoRng;
+
+impl ndarray_rand::rand::RngCore for NoRng {
+    fn next_u32(&mut self) -> u32 {
+        0
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
