@@ -16,14 +16,15 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo xtask compress                               LeNet-300-100 on MNIST into target/mixpress/lenet-300-100.mxp
+  cargo xtask compress                        LeNet-300-100 on MNIST
   cargo xtask compress --network lenet-5-caffe
   cargo xtask compress --network digits-mlp --json
   cargo xtask evaluate target/mixpress/lenet-300-100.mxp
   cargo xtask tidy
 
-Without -o, compress writes under target/mixpress and replaces what an earlier run wrote there. Without --data, compress
-and evaluate take MNIST from xtask/data/mnist where the network takes images of 28 x 28, and the embedded digits elsewhere.";
+Without -o, compress writes under target/mixpress and replaces what an earlier run wrote there.
+Without --data, compress and evaluate take MNIST from xtask/data/mnist where the network takes
+images of 28 x 28, and the embedded digits elsewhere.";
 
 /// The repository's own jobs, and the program mixpress with this repository's defaults.
 #[derive(Debug, Parser)]
@@ -41,7 +42,7 @@ enum Job {
     /// machine's paths, a README for each crate.
     Tidy,
     /// Decodes the golden .mxp files with docs/format/decode.py, which was written from docs/format.md alone (needs
-    /// Python 3 with `NumPy`).
+    /// Python 3 and its package numpy).
     TestFormat,
     /// Runs the benches of mixpress-benches; what follows is given to them.
     Bench {

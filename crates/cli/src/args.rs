@@ -183,8 +183,10 @@ fn compress_long_help() -> String {
     let mut text = compress_help();
     text.push_str("\n\nThe settings of a recipe and their defaults:\n\n");
     for line in Recipe::default().to_toml().lines() {
-        text.push_str("  ");
-        text.push_str(line);
+        if !line.is_empty() {
+            text.push_str("  ");
+            text.push_str(line);
+        }
         text.push('\n');
     }
     text

@@ -9,10 +9,11 @@ use crate::progress::Progress;
 
 /// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP and ends the program at the second.
 ///
-/// A program can have one such handler: in a process that set its own before, the run goes on without.
+/// Also where the signal was ignored before, as shells have it for what they start in the background. A process can have
+/// one such handler: a second run in the same process goes on without.
 pub(crate) fn cancel_on_signal(token: CancelToken, progress: &Progress) {
     let lines = progress.lines();
-    let set = ctrlc::try_set_handler(move || {
+    let set = ctrlc::set_handler(move || {
         if token.is_cancelled() {
             process::exit(INTERRUPTED.into());
         }

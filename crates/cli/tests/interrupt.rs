@@ -1,0 +1,72 @@
+//! Stopped by a signal and resumed: the same bytes as a run that nobody stopped.
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+
+use common::{Ended, Place, hash};
+
+/// Starts `compress` with the arguments and sends it SIGINT when it has told of its `rounds`-th round.
+fn interrupted(place: &Place, args: &[&str], rounds: usize) -> Ended {
+    let fixed = ["compress", "--recipe", "short.toml", "-v"];
+    let mut child = place
+        .command(fixed.iter().chain(args))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut text = String::new();
+    for _ in 0..rounds {
+        stderr.read_line(&mut text).expect("a line");
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+    assert!(sent.success());
+    stderr.read_to_string(&mut text).expect("text");
+    let output = child.wait_with_output().expect("the program ends");
+    Ended { code: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), stderr: text }
+}
+
+#[test]
+fn a_stopped_run_goes_on_to_the_same_bytes() {
+    let place = Place::new();
+    place.compress(&["--quiet", "-o", "whole.mxp"]).done();
+    // In each of the phases that follow the first, second and third round.
+    for rounds in 1..=3 {
+        let (out, state) = (format!("{rounds}.mxp"), format!("state{rounds}"));
+        let ended = interrupted(&place, &["-o", &out, "--checkpoint", &state], rounds);
+        assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--resume"), "{}", ended.stderr);
+        assert!(!place.path(&out).exists(), "an interrupted run writes no file");
+        place.compress(&["--quiet", "-o", &out, "--checkpoint", &state, "--resume", "--threads", "1"]).done();
+        assert_eq!(hash(&place.path(&out)), hash(&place.path("whole.mxp")), "stopped after round {rounds}");
+    }
+}
+
+#[test]
+fn without_a_checkpoint_the_state_is_saved_beside_the_output() {
+    let place = Place::new();
+    let ended = interrupted(&place, &["-o", "a.mxp"], 2);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a.mxp.checkpoint"), "{}", ended.stderr);
+    place.compress(&["--quiet", "-o", "a.mxp", "--checkpoint", "a.mxp.checkpoint", "--resume"]).done();
+    place.compress(&["--quiet", "-o", "whole.mxp"]).done();
+    assert_eq!(hash(&place.path("a.mxp")), hash(&place.path("whole.mxp")));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    let mut child = place
+        .command(["compress", "--help"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let ended = Ended::from(child.wait_with_output().expect("the program ends"));
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(0));
+}
