@@ -9,6 +9,9 @@
 //! 3. [`Parameters`] hold the numbers: one tensor for each parameter of the graph, by `PyTorch`'s names and layouts.
 //! 4. [`Graph::forward`] runs the graph on a tape, with these parameters or others of the same shapes; a [`Network`] joins
 //!    the two and predicts.
+//! 5. [`Graph::units`] says which axes of which parameters share units. [`shrink`] removes units without inputs or outputs
+//!    while no output changes; the [`UnitMap`] carries everything else along, and back to full shapes. [`permute_units`]
+//!    and [`sort_live_units_first`] change their order.
 #![forbid(unsafe_code)]
 
 mod definition;
@@ -17,6 +20,8 @@ mod forward;
 mod graph;
 mod network;
 mod parameters;
+mod shrink;
+mod units;
 pub mod zoo;
 
 pub use definition::{BatchNorm, Conv, Definition, Dense, Dropout, LayerSpec, Pool, Residual};
@@ -25,3 +30,9 @@ pub use forward::{Forward, RunningStatistics};
 pub use graph::{Graph, GraphBuilder, Node, Operator, ParameterKind, ParameterSpec};
 pub use network::Network;
 pub use parameters::Parameters;
+pub use shrink::{KeptAxes, KeptUnits, Shrunk, UnitMap, shrink};
+pub use units::{GroupInfo, GroupRole, UnitAxis, Units, permute_units, sort_live_units_first};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

@@ -254,11 +254,20 @@ impl GraphBuilder {
                 debug_assert!(features.iter().all(|&f| f < shape[0]), "selected features exist");
                 [&[features.len()], &shape[1..]].concat()
             }
-            Operator::Dense { weight, .. } => vec![self.parameters[*weight].shape[0]],
+            Operator::Dense { weight, .. } => {
+                let weight = &self.parameters[*weight].shape;
+                if shape != [weight[1]] {
+                    return Err(self.shape_error(name, input, &format!("[{}]", weight[1])));
+                }
+                vec![weight[0]]
+            }
             Operator::Conv2d { weight, options, .. } => {
-                let (&[_, h, w], &[out, _, kh, kw]) = (shape, &self.parameters[*weight].shape[..]) else {
+                let (&[c, h, w], &[out, channels, kh, kw]) = (shape, &self.parameters[*weight].shape[..]) else {
                     return Err(self.shape_error(name, input, "[channels, height, width]"));
                 };
+                if c != channels * options.groups {
+                    return Err(self.shape_error(name, input, &format!("{} channels", channels * options.groups)));
+                }
                 let [h, w] = windows(options.output([h, w], [kh, kw]), "a kernel", [kh, kw])?;
                 vec![out, h, w]
             }
