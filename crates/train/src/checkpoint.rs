@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -182,6 +183,23 @@ impl Snapshot {
         self.text.get(name).map(String::as_str).ok_or_else(|| entry(name, "is missing"))
     }
 
+    /// Stores a value as JSON text.
+    ///
+    /// # Panics
+    /// When the value cannot be written as JSON, such as a map whose keys are not texts.
+    #[track_caller]
+    pub fn put_json(&mut self, name: impl Into<String>, value: &impl Serialize) {
+        self.put_text(name, serde_json::to_string(value).expect("states are plain structures"));
+    }
+
+    /// The value that [`Self::put_json`] stored under that name. Floats come back to the last bit.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointEntry`] when there is none, or it is of another form.
+    pub fn get_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, Error> {
+        serde_json::from_str(self.get_text(name)?).map_err(|error| entry(name, format!("cannot be read ({error})")))
+    }
+
     /// Writes the snapshot to `path`; until the last moment, whatever stood there stays.
     ///
     /// # Errors
@@ -284,9 +302,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         failed(source)
     })?;
     // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
-    if let Some(folder) =
-        File::open(path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))).ok()
-    {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())

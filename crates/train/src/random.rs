@@ -1,6 +1,6 @@
 //! Random streams keyed by what they are for, so that no draw depends on how many draws came before it.
 //!
-//! ChaCha is a pseudo-random function of its key: the streams of two different keys are independent for every practical
+//! `ChaCha` is a pseudo-random function of its key: the streams of two different keys are independent for every practical
 //! purpose. The 256-bit key simply *is* the tuple (seed, purpose, layer, epoch), in that order, eight little-endian bytes
 //! each, so two streams share a key only if they share all four. A run that resumes needs no generator state: it asks for
 //! the stream of the epoch at which it goes on.

@@ -7,6 +7,7 @@ use ndarray_rand::rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::random::{Purpose, stream};
+use crate::vectorized::vectorized;
 
 /// What is done to the training items of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,10 +99,16 @@ pub(super) fn shift<T: Copy>(
     }
 }
 
-fn convert_all<T: Copy>(values: &[T], output: &mut [f32], convert: impl Fn(T) -> f32) {
-    for (output, &value) in output.iter_mut().zip(values) {
-        *output = convert(value);
-    }
+fn convert_all<T: Copy>(values: &[T], output: &mut [f32], convert: impl Fn(T) -> f32 + Copy) {
+    // What `convert` captures is moved in, or each written value might be thought to change it.
+    vectorized(
+        #[inline(always)]
+        move || {
+            for (output, &value) in output.iter_mut().zip(values) {
+                *output = convert(value);
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ const SPLIT_KEY: u64 = 0x6d69_7870_7265_7373;
 /// in a random order, one class after the other, and each fifth of that row for testing. It is not by writer: the same person's digits stand on both sides, which makes the task a little easier than the
 /// writer-independent one of the data's authors.
 #[must_use]
+#[allow(clippy::missing_panics_doc, reason = "the data is part of the program, and a test reads all of it")]
 pub fn digits() -> DataSource {
     let (values, labels) = decode();
     let mut order = permutation(labels.len(), &mut stream(SPLIT_KEY, Purpose::Split, 0, 0));

@@ -13,8 +13,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check, check_lengths, for_each_block, gather, vectorized};
+use super::{check, check_lengths, for_each_block, gather};
 use crate::Error;
+use crate::vectorized::vectorized;
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,16 @@ pub fn adam_update(step: &AdamStep, weight: &mut f32, gradient: f32, m: &mut f32
     *m = step.beta1 * *m + step.one_minus_beta1 * gradient;
     *v = step.beta2 * *v + step.one_minus_beta2 * gradient * gradient;
     *weight = step.shrink * *weight - step.rate * *m / (v.sqrt() * step.correction + step.epsilon);
+}
+
+/// [`adam_update`] for whole slices. A function of its own, because only arguments tell the compiler that the slices do not
+/// overlap, without which it would not use vector units.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled inside the function that has the vector units enabled")]
+fn update_all(step: AdamStep, weights: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]) {
+    for (((weight, &gradient), m), v) in weights.iter_mut().zip(gradient).zip(m).zip(v) {
+        adam_update(&step, weight, gradient, m, v);
+    }
 }
 
 /// Adam for one slice of parameters.
@@ -174,13 +185,18 @@ impl Adam {
         for_each_block([weights, m, v], gradient, |[weights, m, v], gradient| {
             vectorized(
                 #[inline(always)]
-                || {
-                    for (((weight, &gradient), m), v) in weights.iter_mut().zip(gradient).zip(m).zip(v) {
-                        adam_update(&step, weight, gradient, m, v);
-                    }
-                },
+                || update_all(step, weights, gradient, m, v),
             );
         });
+    }
+
+    /// Forgets the moments of those parameters whose position `is_meant` picks.
+    pub fn reset_where(&mut self, is_meant: impl Fn(usize) -> bool) {
+        for (at, (m, v)) in self.m.iter_mut().zip(&mut self.v).enumerate() {
+            if is_meant(at) {
+                (*m, *v) = (0.0, 0.0);
+            }
+        }
     }
 
     /// Keeps the moments of the parameters in `keep` only, in that order.

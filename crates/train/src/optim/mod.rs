@@ -91,16 +91,6 @@ impl Optimizer {
     }
 }
 
-/// Runs a loop compiled for the vector units at hand.
-#[inline(always)]
-#[allow(
-    clippy::inline_always,
-    reason = "the body must be compiled inside the function that has the vector units enabled"
-)]
-fn vectorized(body: impl FnOnce()) {
-    pulp::Arch::new().dispatch(body);
-}
-
 /// Calls `body` on equal stretches of a gradient and of `N` slices that change, in blocks of fixed length.
 fn for_each_block<const N: usize>(
     mutable: [&mut [f32]; N],

@@ -11,8 +11,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check, check_lengths, for_each_block, gather, vectorized};
+use super::{check, check_lengths, for_each_block, gather};
 use crate::Error;
+use crate::vectorized::vectorized;
 
 /// The constants of stochastic gradient descent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,19 +84,10 @@ impl Sgd {
     #[track_caller]
     pub fn step(&mut self, learning_rate: f32, weights: &mut [f32], gradient: &[f32]) {
         check_lengths(self.velocity.len(), weights, gradient);
-        let SgdConfig { momentum, nesterov, weight_decay } = self.config;
-        // Nesterov's step is `1 · d + ρ · b`, the plain one `0 · d + 1 · b`.
-        let (of_gradient, of_velocity) = if nesterov { (1.0, momentum) } else { (0.0, 1.0) };
         for_each_block([weights, &mut self.velocity], gradient, |[weights, velocity], gradient| {
             vectorized(
                 #[inline(always)]
-                || {
-                    for ((weight, &gradient), velocity) in weights.iter_mut().zip(gradient).zip(velocity) {
-                        let gradient = gradient + weight_decay * *weight;
-                        *velocity = momentum * *velocity + gradient;
-                        *weight -= learning_rate * (of_gradient * gradient + of_velocity * *velocity);
-                    }
-                },
+                || update_all(self.config, learning_rate, weights, gradient, velocity),
             );
         });
     }
@@ -107,5 +99,20 @@ impl Sgd {
     #[track_caller]
     pub fn gather(&mut self, keep: &[usize]) {
         gather(&mut self.velocity, keep);
+    }
+}
+
+/// One step of all parameters. A function of its own, because only arguments tell the compiler that the slices do not
+/// overlap, without which it would not use vector units.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled inside the function that has the vector units enabled")]
+fn update_all(config: SgdConfig, learning_rate: f32, weights: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+    let SgdConfig { momentum, nesterov, weight_decay } = config;
+    // Nesterov's step is `1 · d + ρ · b`, the plain one `0 · d + 1 · b`.
+    let (of_gradient, of_velocity) = if nesterov { (1.0, momentum) } else { (0.0, 1.0) };
+    for ((weight, &gradient), velocity) in weights.iter_mut().zip(gradient).zip(velocity) {
+        let gradient = gradient + weight_decay * *weight;
+        *velocity = momentum * *velocity + gradient;
+        *weight -= learning_rate * (of_gradient * gradient + of_velocity * *velocity);
     }
 }

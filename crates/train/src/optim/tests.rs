@@ -54,7 +54,9 @@ fn naive_sgd(config: &SgdConfig, rate: f32, weights: &[f32], gradients: &[Vec<f3
 fn run(config: OptimizerConfig, rate: f32, weights: &[f32], gradients: &[Vec<f32>]) -> Vec<f32> {
     let mut weights = weights.to_vec();
     let mut optimizer = Optimizer::new(config, weights.len());
-    gradients.iter().for_each(|gradient| optimizer.step(rate, &mut weights, gradient));
+    for gradient in gradients {
+        optimizer.step(rate, &mut weights, gradient);
+    }
     weights
 }
 
@@ -94,8 +96,10 @@ proptest! {
         let mut weights = noise(len, !key);
         let mut adam = Adam::new(AdamConfig::default(), len);
         let mut sgd = Sgd::new(SgdConfig::default(), len);
-        gradients[..2].iter().for_each(|gradient| adam.step(0.1, &mut weights, gradient));
-        gradients[..2].iter().for_each(|gradient| sgd.step(0.1, &mut weights, gradient));
+        for gradient in &gradients[..2] {
+            adam.step(0.1, &mut weights, gradient);
+            sgd.step(0.1, &mut weights, gradient);
+        }
         let mut copy = weights.clone();
         let mut adam_copy = Adam::restored(*adam.config(), adam.mean(), adam.square(), adam.steps());
         let mut sgd_copy = Sgd::restored(*sgd.config(), sgd.velocity());

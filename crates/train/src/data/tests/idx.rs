@@ -16,7 +16,7 @@ const NAMES: [&str; 4] =
 
 fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, dimensions.len() as u8];
-    dimensions.iter().for_each(|dimension| file.extend(dimension.to_be_bytes()));
+    file.extend(dimensions.iter().flat_map(|dimension| dimension.to_be_bytes()));
     file.extend(values);
     file
 }
