@@ -113,3 +113,81 @@ pub fn root_mean_square(weights: &[f32]) -> Option<f64> {
     });
     positive("the root mean square", (squares / weights.len() as f64).sqrt()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sorted(mut means: Vec<f64>) -> Vec<f64> {
+        means.sort_by(f64::total_cmp);
+        means
+    }
+
+    proptest! {
+        #[test]
+        fn nearest_really_is_nearest(means in prop::collection::vec(-5.0..5.0_f64, 1..20), u in -7.0..7.0_f64) {
+            let means = sorted(means);
+            let got = (means[nearest(&means, u)] - u).abs();
+            prop_assert!(means.iter().all(|mean| got <= (mean - u).abs()));
+        }
+
+        #[test]
+        fn every_weight_is_counted_once(weights in prop::collection::vec(-3.0..3.0_f32, 0..500), means in prop::collection::vec(-5.0..5.0_f64, 1..9)) {
+            let means = sorted(means);
+            let counts = counts(&means, &weights, 0.5);
+            prop_assert_eq!(counts.len(), means.len());
+            prop_assert_eq!(counts.iter().sum::<usize>(), weights.len());
+            for (position, &count) in counts.iter().enumerate() {
+                let expected = weights.iter().filter(|&&w| nearest(&means, f64::from(w) / 0.5) == position).count();
+                prop_assert_eq!(count, expected);
+            }
+        }
+
+        #[test]
+        fn targets_are_those_above_the_threshold(counts in prop::collection::vec(0_usize..100, 2..12), zero in 0_usize..12, absolute in 0_usize..120, fraction in 0.0..0.3_f64) {
+            let zero = zero % counts.len();
+            let layer: usize = counts.iter().sum();
+            let threshold = CountThreshold { absolute, fraction };
+            let targets = target_components(&counts, zero, layer, &threshold);
+            prop_assert!(targets.is_sorted_by(|a, b| a < b));
+            prop_assert!(targets.contains(&zero) && targets.len() >= 2);
+            let largest = (0..counts.len()).filter(|&k| k != zero).map(|k| counts[k]).max().unwrap();
+            prop_assert!(targets.iter().any(|&k| k != zero && counts[k] == largest));
+            for position in 0..counts.len() {
+                let enough = counts[position] > absolute && counts[position] as f64 > fraction * layer as f64;
+                prop_assert!(!enough || targets.contains(&position));
+                prop_assert!(enough || !targets.contains(&position) || position == zero || counts[position] == largest);
+            }
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_lower_mean_and_the_first_of_the_largest_stays() {
+        assert_eq!(nearest(&[-1.0, 1.0], 0.0), 0);
+        assert_eq!(nearest(&[0.0, 0.0, 2.0], 0.0), 0);
+        assert_eq!(nearest(&[0.0, 1.0], f64::NAN), 0);
+        let threshold = CountThreshold { absolute: 30, fraction: 3e-4 };
+        assert_eq!(target_components(&[30, 30, 900, 31], 2, 991, &threshold), [2, 3]);
+        assert_eq!(target_components(&[5, 5, 900], 2, 910, &threshold), [0, 2]);
+        assert_eq!(target_components(&[5, 900, 40], 1, 1_000_000, &threshold), [1, 2]);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        for fraction in [-0.1, 1.5, f64::NAN] {
+            let error = CountThreshold { absolute: 0, fraction }.validate().unwrap_err();
+            assert!(error.to_string().contains("between 0 and 1"));
+        }
+        assert!(CountThreshold { absolute: 30, fraction: 3e-4 }.validate().is_ok());
+    }
+
+    #[test]
+    fn the_root_mean_square_of_nothing_is_none() {
+        assert_eq!(root_mean_square(&[]), None);
+        assert_eq!(root_mean_square(&[0.0; 5]), None);
+        assert_eq!(root_mean_square(&[f32::NAN]), None);
+        assert_eq!(root_mean_square(&[3.0, -3.0]), Some(3.0));
+    }
+}

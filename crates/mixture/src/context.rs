@@ -12,6 +12,8 @@
 //! sign and magnitude. So the prior charges what the file's entropy coder will. The cap keeps dust, counted as weights while a
 //! layer is still dense, from making itself cheap.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Error;
 
 /// No place is cheaper than this log-odds says.
@@ -31,7 +33,8 @@ pub fn exponent(z: f64) -> f64 {
 ///
 /// A dense weight is `[out, in, 1]`; a convolution `[out, in, kh, kw]` is `[out, in, kh * kw]`, its "column" an input channel.
 /// Densities are smoothed by one pseudo-weight of the layer's own density.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlaceContext {
     rows: Vec<f32>,
     cols: Vec<f32>,

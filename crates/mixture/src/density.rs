@@ -94,3 +94,6 @@ impl Mixture {
         self.terms().iter().map(|term| term.log(u)).fold(f64::NEG_INFINITY, f64::max)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,18 @@
 //! The prior in O(N + K B): value, gradient to the weights and statistics of the components from cells, not from weights.
 //!
 //! `ln p(u)` and everything that is wanted of it are functions of one scalar. The range of a layer's weights is divided into
-//! cells. In each, the score is interpolated by a cubic through four Chebyshev nodes, so a weight's gradient costs a
-//! table lookup and three multiplications. And each cell keeps the *moments* `Σ t^m`, `m = 0..3`, of the positions `t` in
-//! `[-1, 1]` of its weights: any cubic summed over the weights is a function of those, so the statistics of every component
+//! cells. In each, the score is interpolated by a quintic through six Chebyshev nodes, so a weight's gradient costs a
+//! table lookup and five multiplications. And each cell keeps the *moments* `Σ t^m`, `m = 0..5`, of the positions `t` in
+//! `[-1, 1]` of its weights: any quintic summed over the weights is a function of those, so the statistics of every component
 //! (`Σ r`, `Σ r z`, `Σ r z²`, `Σ ln p`) come from one pass over the cells' nodes after the pass over the weights.
 //!
 //! # How exact it is
 //! Responsibilities are a softmax of parabolas. Let `D` be the most that the logarithms of two components, relative to each
 //! other, can change from a cell's middle to its edge. The softmax is analytic up to a distance of about `π / D` cells'
-//! halves, so the cubic's relative error falls like `(D / 2π)⁴` (Trefethen, *Approximation Theory and Approximation
-//! Practice*, theorem 8.2); where a single component rules, the score is a line and the cubic has no error at all. Cells
+//! halves, so the quintic's relative error falls like `(D / 2π)⁶` (Trefethen, *Approximation Theory and Approximation
+//! Practice*, theorem 8.2); where a single component rules, the score is a line and the quintic has no error at all. Cells
 //! are divided until `D` is at most [`LARGEST_CHANGE`]; where that would take too many cells, and outside of the grid,
-//! weights are evaluated exactly. Components that stay below `e^-24` of the density in the whole cell do not count for `D`.
+//! weights are evaluated exactly. Components that stay below `e^-34` of the density in the whole cell do not count for `D`, however steep they are.
 
 use std::ops::Range;
 
@@ -22,11 +22,14 @@ use crate::mixture::Term;
 use crate::statistics::{Accumulator, Sums, sum_up};
 use crate::{Mixture, Statistics};
 
-/// `D` of the module's text: 0.1 makes for errors of about `6e-8` of the local size of a function.
-const LARGEST_CHANGE: f64 = 0.1;
+/// `D` of the module's text: 0.25 makes for errors of about `4e-9` of the local size of a function.
+const LARGEST_CHANGE: f64 = 0.25;
+
+/// Nodes of a cell, and coefficients of a polynomial.
+const ORDER: usize = 6;
 
 /// Components this many nats below the density in a whole cell may change as they like.
-const UNRESOLVED: f64 = 24.0;
+const UNRESOLVED: f64 = 34.0;
 
 /// Components this many nats below the density in a whole cell are left out of it: `e^-45` is `3e-20`.
 const NEGLIGIBLE: f64 = 45.0;
@@ -52,11 +55,6 @@ const CHUNKS: usize = 16;
 /// Weights in a chunk, at least.
 const SMALLEST_CHUNK: usize = 1 << 15;
 
-/// Chebyshev nodes of a cubic: `±cos(π/8)` and `±cos(3π/8)`.
-const OUTER: f64 = 0.923_879_532_511_286_7;
-const INNER: f64 = 0.382_683_432_365_089_8;
-const NODES: [f64; 4] = [-OUTER, -INNER, INNER, OUTER];
-
 /// A mixture tabulated for the weights of a layer; see the [module's text](self) for what it does and how exactly.
 #[derive(Clone, Debug)]
 pub struct Grid<'a> {
@@ -67,8 +65,9 @@ pub struct Grid<'a> {
     coarse: Vec<Coarse>,
     /// Positions of the components that matter in each coarse cell, cell after cell.
     active: Vec<u32>,
-    /// Coefficients of the score's cubic in each fine cell, from the constant term up.
-    score: Vec<[f64; 4]>,
+    /// Coefficients of the score's polynomial in each fine cell, from the constant term up.
+    score: Vec<[f64; ORDER]>,
+    basis: Basis,
 }
 
 /// A cell of the regular division.
@@ -105,7 +104,8 @@ impl<'a> Grid<'a> {
             0
         };
         let width = if cells > 0 { (end - start) / cells as f64 } else { 1.0 };
-        let mut grid = Self { mixture, scale, start, width, coarse: Vec::new(), active: Vec::new(), score: Vec::new() };
+        let (coarse, active, score) = (Vec::new(), Vec::new(), Vec::new());
+        let mut grid = Self { mixture, scale, start, width, coarse, active, score, basis: Basis::new() };
         grid.divide(cells);
         grid.interpolate();
         grid
@@ -141,26 +141,26 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Computes the cubic of the score in each fine cell.
+    /// Computes the polynomial of the score in each fine cell.
     fn interpolate(&mut self) {
-        let cubics: Vec<Vec<[f64; 4]>> = (0..self.coarse.len())
+        let polynomials: Vec<Vec<[f64; ORDER]>> = (0..self.coarse.len())
             .into_par_iter()
             .with_min_len(64)
             .map(|cell| {
                 let terms = self.terms_of(cell);
                 (0..self.coarse[cell].parts)
-                    .map(|part| cubic(self.nodes(cell, part).map(|u| score_of(&terms, u))))
+                    .map(|part| self.basis.coefficients(self.nodes(cell, part).map(|u| score_of(&terms, u))))
                     .collect()
             })
             .collect();
-        self.score = cubics.concat();
+        self.score = polynomials.concat();
     }
 
-    /// The four nodes of a part of a coarse cell.
-    fn nodes(&self, cell: usize, part: u32) -> [f64; 4] {
+    /// The nodes of a part of a coarse cell.
+    fn nodes(&self, cell: usize, part: u32) -> [f64; ORDER] {
         let half = 0.5 / f64::from(self.coarse[cell].parts);
         let middle = (f64::from(part) * 2.0 + 1.0) * half;
-        NODES.map(|node| self.start + (cell as f64 + middle + half * node) * self.width)
+        self.basis.nodes.map(|node| self.start + (cell as f64 + middle + half * node) * self.width)
     }
 
     fn terms_of(&self, cell: usize) -> Vec<Term> {
@@ -201,7 +201,8 @@ impl<'a> Grid<'a> {
 
     /// Visits weights in order: sorts them into cells, and hands out the position and the score of each.
     fn visit(&self, weights: &[f32], mut each: impl FnMut(usize, f64)) -> Partial<'a> {
-        let mut partial = Partial { moments: vec![[0.0; 4]; self.score.len()], exact: Accumulator::new(self.mixture) };
+        let mut partial =
+            Partial { moments: vec![[0.0; ORDER]; self.score.len()], exact: Accumulator::new(self.mixture) };
         let (inverse_scale, inverse_width) = (self.scale.recip(), self.width.recip());
         for (position, &weight) in weights.iter().enumerate() {
             let u = f64::from(weight) * inverse_scale;
@@ -215,13 +216,12 @@ impl<'a> Grid<'a> {
                     let t = 2.0 * (y - f64::from(part)) - 1.0;
                     let fine = (first + part) as usize;
                     let moments = &mut partial.moments[fine];
-                    let (t2, t3) = (t * t, t * t * t);
-                    moments[0] += 1.0;
-                    moments[1] += t;
-                    moments[2] += t2;
-                    moments[3] += t3;
-                    let [c0, c1, c2, c3] = self.score[fine];
-                    (c0 + c1 * t) + t2 * (c2 + c3 * t)
+                    let (t2, t4) = (t * t, t * t * t * t);
+                    for (moment, power) in moments.iter_mut().zip([1.0, t, t2, t2 * t, t4, t4 * t]) {
+                        *moment += power;
+                    }
+                    let [c0, c1, c2, c3, c4, c5] = self.score[fine];
+                    (c0 + c1 * t) + t2 * (c2 + c3 * t) + t4 * (c4 + c5 * t)
                 }
                 _ => partial.exact.visit(u),
             };
@@ -233,7 +233,7 @@ impl<'a> Grid<'a> {
     /// Sums what the chunks saw, in their order, and evaluates the cells.
     fn finish(&self, partial: Vec<Partial>) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
-        let mut moments = vec![[0.0; 4]; self.score.len()];
+        let mut moments = vec![[0.0; ORDER]; self.score.len()];
         for chunk in partial {
             total.add(&chunk.exact.statistics);
             for (sums, chunk) in moments.iter_mut().zip(chunk.moments) {
@@ -252,7 +252,7 @@ impl<'a> Grid<'a> {
     }
 
     /// Statistics of the weights in some coarse cells, from their moments.
-    fn evaluate(&self, cells: Range<usize>, moments: &[[f64; 4]]) -> Statistics {
+    fn evaluate(&self, cells: Range<usize>, moments: &[[f64; ORDER]]) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
         let mut shares = Vec::new();
         for cell in cells {
@@ -262,7 +262,7 @@ impl<'a> Grid<'a> {
                 let moments = moments[(self.coarse[cell].first + part) as usize];
                 if moments[0] > 0.0 {
                     total.weights += moments[0] as usize;
-                    for (u, weight) in self.nodes(cell, part).into_iter().zip(node_weights(moments)) {
+                    for (u, weight) in self.nodes(cell, part).into_iter().zip(self.basis.weights(moments)) {
                         total.log_likelihood += weight * add_node(&terms, u, weight, &mut shares, &mut sums);
                     }
                 }
@@ -280,7 +280,7 @@ impl<'a> Grid<'a> {
 
 /// What a chunk of weights adds up to.
 struct Partial<'a> {
-    moments: Vec<[f64; 4]>,
+    moments: Vec<[f64; ORDER]>,
     exact: Accumulator<'a>,
 }
 
@@ -369,30 +369,50 @@ fn add_node(terms: &[Term], u: f64, weight: f64, shares: &mut Vec<f64>, sums: &m
     peak + sum.ln()
 }
 
-/// Coefficients, from the constant term up, of the cubic with the given values at [`NODES`].
-fn cubic([f0, f1, f2, f3]: [f64; 4]) -> [f64; 4] {
-    // The even and the odd part are each a line in t².
-    let line = |inner: f64, outer: f64| {
-        let slope = (outer - inner) / (OUTER * OUTER - INNER * INNER);
-        (inner - slope * INNER * INNER, slope)
-    };
-    let (c0, c2) = line(0.5 * (f2 + f1), 0.5 * (f3 + f0));
-    let (c1, c3) = line(0.5 * (f2 - f1) / INNER, 0.5 * (f3 - f0) / OUTER);
-    [c0, c1, c2, c3]
+/// Lagrange's basis polynomials of the Chebyshev nodes on `[-1, 1]`.
+#[derive(Clone, Copy, Debug)]
+struct Basis {
+    /// `-cos((2 n + 1) π / (2 ORDER))`, ascending.
+    nodes: [f64; ORDER],
+    /// `lagrange[n][m]` is coefficient `m` of the polynomial that is 1 at node `n` and 0 at the others.
+    lagrange: [[f64; ORDER]; ORDER],
 }
 
-/// Weights of the nodes, so that a cubic summed over a cell's weights is the weighted sum of its values at the nodes.
-fn node_weights([m0, m1, m2, m3]: [f64; 4]) -> [f64; 4] {
-    // Lagrange's basis polynomial of node t, with partner -t and the other pair ±s, is
-    // (x² - s²) / (t² - s²) · (1 + x / t) / 2.
-    let pair = |t: f64, s: f64| {
-        let norm = 0.5 / (t * t - s * s);
-        let (even, odd) = ((m2 - s * s * m0) * norm, (m3 - s * s * m1) * norm / t);
-        (even - odd, even + odd)
-    };
-    let (outer_left, outer_right) = pair(OUTER, INNER);
-    let (inner_left, inner_right) = pair(INNER, OUTER);
-    [outer_left, inner_left, inner_right, outer_right]
+impl Basis {
+    fn new() -> Self {
+        let nodes: [f64; ORDER] =
+            std::array::from_fn(|n| -((2 * n + 1) as f64 * std::f64::consts::PI / (2 * ORDER) as f64).cos());
+        let lagrange = std::array::from_fn(|n| {
+            let mut polynomial = [0.0; ORDER];
+            polynomial[0] = 1.0;
+            for (other, &root) in nodes.iter().enumerate().filter(|&(other, _)| other != n) {
+                // Times (t - root) / (node - root); the degree is at most `other + 1`.
+                let factor = (nodes[n] - root).recip();
+                for m in (0..ORDER.min(other + 2)).rev() {
+                    let shifted = if m > 0 { polynomial[m - 1] } else { 0.0 };
+                    polynomial[m] = factor * (shifted - root * polynomial[m]);
+                }
+            }
+            polynomial
+        });
+        Self { nodes, lagrange }
+    }
+
+    /// Coefficients of the polynomial with the given values at the nodes.
+    fn coefficients(&self, values: [f64; ORDER]) -> [f64; ORDER] {
+        let mut coefficients = [0.0; ORDER];
+        for (value, polynomial) in values.iter().zip(&self.lagrange) {
+            for (coefficient, of_basis) in coefficients.iter_mut().zip(polynomial) {
+                *coefficient += value * of_basis;
+            }
+        }
+        coefficients
+    }
+
+    /// Weights of the nodes, so that a polynomial summed over a cell's weights is the weighted sum of its values at the nodes.
+    fn weights(&self, moments: [f64; ORDER]) -> [f64; ORDER] {
+        self.lagrange.map(|polynomial| polynomial.iter().zip(moments).map(|(of_basis, moment)| of_basis * moment).sum())
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub const DEFAULT_PULL: f64 = 1e-4;
 
 /// The typical large weight `M = sqrt(Σ w⁴ / Σ w²)` of a layer, in the unit of the weights.
 ///
-/// It is the root mean square of the weights that carry the layer's energy: dust hardly moves it. 0 when all are 0.
+/// It is the root mean square of the weights that carry the layer's energy: dust hardly moves it. 0 when all are 0, NaN when one is
+/// not finite.
 #[must_use]
 pub fn typical_large(weights: &[f32]) -> f64 {
     let moments = mixpress_parallel::map_reduce(
@@ -44,8 +45,8 @@ pub fn typical_large(weights: &[f32]) -> f64 {
         |left, right| (left.0 + right.0, left.1 + right.1),
     );
     match moments {
-        Some((second, fourth)) if second > 0.0 => (fourth / second).sqrt(),
-        _ => 0.0,
+        None | Some((0.0, _)) => 0.0,
+        Some((second, fourth)) => (fourth / second).sqrt(),
     }
 }
 
@@ -386,3 +387,6 @@ struct Moments {
     sum: f64,
     squares: f64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,14 @@ impl Parameters {
     /// Means that would cross stay together; [`Mixture::merge`] makes one component of them.
     ///
     /// # Errors
-    /// [`Error::Setting`] when `min_std_dev` is not positive and finite.
+    /// [`Error::Setting`] when a parameter is not finite, or `min_std_dev` not positive and finite.
     pub fn project(&mut self, min_std_dev: f64) -> Result<(), Error> {
+        for parameters in [&self.means, &self.log_precisions, &self.logits] {
+            if let Some(&value) = parameters.iter().find(|value| !value.is_finite()) {
+                let rule = "finite: the training has diverged, lower the learning rate";
+                return Err(Error::Setting { setting: "a parameter of the mixture", value, rule });
+            }
+        }
         let most = -2.0 * positive("the floor under standard deviations", min_std_dev)?.ln();
         if let Some(mean) = self.means.get_mut(self.zero) {
             *mean = 0.0;

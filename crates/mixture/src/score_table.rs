@@ -362,3 +362,6 @@ fn accumulate(sums: &mut Lanes, heights: &Lanes, factor: f64) {
         *sum += height * factor;
     }
 }
+
+#[cfg(test)]
+mod tests;

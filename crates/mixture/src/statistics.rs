@@ -227,3 +227,6 @@ impl<'a> Accumulator<'a> {
         -slope
     }
 }
+
+#[cfg(test)]
+mod tests;
