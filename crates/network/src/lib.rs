@@ -21,6 +21,8 @@ mod graph;
 mod network;
 mod parameters;
 mod shrink;
+#[cfg(test)]
+mod testing;
 mod units;
 pub mod zoo;
 

@@ -159,3 +159,6 @@ fn fold(parameters: &mut Parameters, reader: &Reader, values: &[(usize, f64)]) {
         *bias = (f64::from(*bias) + sign * contribution) as f32;
     }
 }
+
+#[cfg(test)]
+mod tests;
