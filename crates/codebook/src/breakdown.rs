@@ -1,15 +1,16 @@
 //! Where the bytes of a file go.
 
-use crate::{Error, decode};
+use crate::matrix::Spent;
 
-/// Bytes of a file by what they are for. Parts of an arithmetic-coded stream are not whole bytes, hence floats.
+/// Bytes of a file by what they are for. Parts of an arithmetic-coded stream are not whole bytes, hence floats; the
+/// stream's last byte is in no part.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Breakdown {
     /// Bytes of the whole file.
     pub total: f64,
-    /// Magic, version, section table.
+    /// Magic, version, table of sections.
     pub header: f64,
-    /// Names, shapes, unit groups.
+    /// Names, shapes, types, unit groups.
     pub structure: f64,
     /// Which units of each group are live.
     pub flags: f64,
@@ -41,6 +42,17 @@ pub struct TensorBytes {
 }
 
 impl TensorBytes {
+    pub(crate) fn new(name: &str, coding: &'static str, codebook: f64, spent: Spent, rest: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            coding,
+            codebook,
+            positions: spent.positions / 8.0,
+            signs: spent.signs / 8.0,
+            magnitudes: spent.magnitudes / 8.0 + rest,
+        }
+    }
+
     /// All bytes of the tensor.
     #[must_use]
     pub fn total(&self) -> f64 {
@@ -48,23 +60,17 @@ impl TensorBytes {
     }
 }
 
-/// Where the bytes of a file go.
-///
-/// # Errors
-/// If the file does not decode.
-pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
-    let c = decode(bytes)?;
-    let tensors = c
-        .entries
-        .iter()
-        .map(|e| TensorBytes {
-            name: e.name().to_owned(),
-            coding: "plain",
-            codebook: 0.0,
-            positions: 0.0,
-            signs: 0.0,
-            magnitudes: 0.0,
-        })
-        .collect();
-    Ok(Breakdown { total: bytes.len() as f64, tensors, ..Breakdown::default() })
+impl Breakdown {
+    /// Bytes of all biases and other vectors, recognised by a name that ends in `bias`.
+    #[must_use]
+    pub fn biases(&self) -> f64 {
+        self.tensors.iter().filter(|t| t.name.ends_with("bias")).map(TensorBytes::total).sum()
+    }
+
+    /// Bytes of all parts together: [`Breakdown::total`] but for the end of the arithmetic-coded stream.
+    #[must_use]
+    pub fn accounted(&self) -> f64 {
+        let tensors: f64 = self.tensors.iter().map(TensorBytes::total).sum();
+        self.header + self.structure + self.flags + self.definition + self.metadata + self.checksum + tensors
+    }
 }

@@ -60,6 +60,16 @@ pub enum Error {
         /// Its kind.
         kind: u8,
     },
+    /// A section does not have the length that its contents take.
+    #[error("{part} take {needed} bytes, their section has {found}")]
+    SectionLength {
+        /// What the section holds.
+        part: &'static str,
+        /// Bytes that the contents take.
+        needed: u64,
+        /// Bytes of the section.
+        found: u64,
+    },
     /// A value of the file lies outside what the format allows.
     #[error("the file is malformed: {what} is {value}, {rule}")]
     Malformed {

@@ -1,0 +1,299 @@
+//! From the bytes of a file to a container.
+
+use crate::{
+    AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor, UnitGroup,
+    binary::{BinaryCoder, Weighed},
+    bitpack,
+    breakdown::TensorBytes,
+    geometry::Geometry,
+    liveness::{live_positions, scatter},
+    matrix::Spent,
+    names::known_structure,
+    range_coder::Decoder,
+    rans,
+    section::{SectionKind, Sections},
+    stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
+    structure::Structure,
+    tensor::elements,
+    wire,
+};
+
+/// What a file holds, under the default [`Limits`].
+///
+/// # Errors
+/// If the bytes are not a well-formed file, or one that asks for more than the limits allow.
+pub fn decode(bytes: &[u8]) -> Result<Container, Error> {
+    decode_with_limits(bytes, Limits::default())
+}
+
+/// What a file holds.
+///
+/// # Errors
+/// If the bytes are not a well-formed file, or one that asks for more than the limits allow.
+pub fn decode_with_limits(bytes: &[u8], limits: Limits) -> Result<Container, Error> {
+    let sections = Sections::open(bytes, &limits)?;
+    let coder = Decoder::new(sections.stream);
+    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
+    let container = reader.container()?;
+    end(&reader.coder)?;
+    Ok(container)
+}
+
+/// Where the bytes of a file go, under the default [`Limits`].
+///
+/// # Errors
+/// If the file does not decode.
+pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
+    let limits = Limits::default();
+    let sections = Sections::open(bytes, &limits)?;
+    let coder = Weighed { inner: Decoder::new(sections.stream), bits: 0.0 };
+    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
+    reader.container()?;
+    end(&reader.coder.inner)?;
+    let mut ledger = reader.ledger;
+    ledger.total = bytes.len() as f64;
+    ledger.header = reader.sections.header_bytes as f64;
+    ledger.checksum = reader.sections.checksum_bytes as f64;
+    Ok(ledger)
+}
+
+/// Checks that the stream ends where its contents do.
+fn end(coder: &Decoder<'_>) -> Result<(), Error> {
+    if coder.unread() > 0 {
+        return Err(Error::TrailingBytes { count: coder.unread() as u64 });
+    }
+    if coder.overrun() > 4 {
+        let needed = coder.overrun() as u64 - 4;
+        return Err(Error::Truncated { part: "the arithmetic-coded stream", needed, available: 0 });
+    }
+    Ok(())
+}
+
+struct Reader<'a, C> {
+    coder: C,
+    models: Models,
+    sections: Sections<'a>,
+    limits: Limits,
+    ledger: Breakdown,
+}
+
+impl<C: BinaryCoder> Reader<'_, C> {
+    fn container(&mut self) -> Result<Container, Error> {
+        let structure = self.structure()?;
+        self.ledger.structure = self.coder.spent() / 8.0;
+        let definition = self.definition()?;
+        let before = self.coder.spent();
+        let metadata = self.models.metadata(&mut self.coder, &crate::Metadata::default(), &self.limits)?;
+        self.ledger.metadata = (self.coder.spent() - before) / 8.0;
+        let before = self.coder.spent();
+        let groups = structure.groups();
+        let mut live: Vec<Vec<bool>> = Vec::with_capacity(groups.len());
+        for group in &groups {
+            let mut flags = vec![false; group.size];
+            self.models.flags.code(&mut self.coder, group, &mut flags)?;
+            live.push(flags);
+        }
+        self.ledger.flags = (self.coder.spent() - before) / 8.0;
+        let mut entries = Vec::with_capacity(structure.tensors.len());
+        for record in &structure.tensors {
+            let (shape, axes) = record.layout();
+            let name = record.name()?;
+            let entry = match record.kind {
+                0 => Entry::Quantized(self.quantized(name, shape, axes, &groups, &live)?),
+                kind => Entry::Plain(self.plain(name, shape, Dtype::from_tag(kind - 1)?)?),
+            };
+            entries.push(entry);
+        }
+        self.sections.finish()?;
+        let container = Container { entries, groups, definition, metadata };
+        container.check()?;
+        Ok(container)
+    }
+
+    fn structure(&mut self) -> Result<Structure, Error> {
+        let id = self.models.structure.code(&mut self.coder, 0);
+        let structure = if id == 0 {
+            let bytes = self.models.text.code(&mut self.coder, "bytes of the structure", &[], &self.limits)?;
+            let (structure, length) = wire::from_bytes::<Structure>(&bytes)?;
+            if length < bytes.len() {
+                return Err(Error::TrailingBytes { count: (bytes.len() - length) as u64 });
+            }
+            structure
+        } else {
+            known_structure(id).ok_or(Error::Malformed {
+                what: "the number of a known structure",
+                value: id,
+                rule: "this reader knows fewer; update mixpress",
+            })?
+        };
+        structure.check(&self.limits)?;
+        Ok(structure)
+    }
+
+    fn definition(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let before = self.coder.spent();
+        if !self.models.present(&mut self.coder, false) {
+            return Ok(None);
+        }
+        let mut outside = 0;
+        let definition = if self.models.outside(&mut self.coder, false) {
+            let bytes = self.sections.take(SectionKind::Raw)?.to_vec();
+            outside = bytes.len();
+            bytes
+        } else {
+            self.models.text.code(&mut self.coder, "bytes of the definition", &[], &self.limits)?
+        };
+        self.ledger.definition = (self.coder.spent() - before) / 8.0 + outside as f64;
+        Ok(Some(definition))
+    }
+
+    fn plain(&mut self, name: &str, shape: Vec<usize>, dtype: Dtype) -> Result<PlainTensor, Error> {
+        let before = self.coder.spent();
+        let narrow = dtype == Dtype::F32 && self.models.present(&mut self.coder, false);
+        let size = if narrow { 2 } else { dtype.size() };
+        // The number of entries passed the limits.
+        let length = elements(&shape).unwrap_or(usize::MAX).saturating_mul(size);
+        let outside = self.models.outside(&mut self.coder, false);
+        let (mut data, taken) = if outside {
+            let bytes = self.sections.take(SectionKind::Raw)?;
+            (bytes.to_vec(), bytes.len())
+        } else if length as u64 > self.limits.max_header_bytes {
+            let limit = self.limits.max_header_bytes;
+            return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
+        } else {
+            (self.models.text.content(&mut self.coder, &[], length), 0)
+        };
+        if data.len() != length {
+            return Err(Error::SectionLength { part: "plain values", needed: length as u64, found: data.len() as u64 });
+        }
+        if narrow {
+            data = (data.chunks_exact(2))
+                .flat_map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().to_le_bytes())
+                .collect();
+        }
+        let coding = match (outside, narrow) {
+            (false, false) => "plain, in the stream",
+            (false, true) => "plain, as f16 in the stream",
+            (true, false) => "plain",
+            (true, true) => "plain, as f16",
+        };
+        let magnitudes = (self.coder.spent() - before) / 8.0 + taken as f64;
+        self.ledger.tensors.push(TensorBytes::new(name, coding, 0.0, Spent::default(), magnitudes));
+        PlainTensor::from_bytes(name, shape, dtype, data)
+    }
+
+    fn quantized(
+        &mut self,
+        name: &str,
+        shape: Vec<usize>,
+        axes: Vec<Option<AxisRef>>,
+        groups: &[UnitGroup],
+        live: &[Vec<bool>],
+    ) -> Result<QuantizedTensor, Error> {
+        let before = self.coder.spent();
+        let book = self.models.levels.code(&mut self.coder, &Codebook::Values(Vec::new()))?.validated(name)?;
+        let total = elements(&shape).unwrap_or(usize::MAX);
+        if total == 0 {
+            let bytes = (self.coder.spent() - before) / 8.0;
+            self.ledger.tensors.push(TensorBytes::new(name, "empty", bytes, Spent::default(), 0.0));
+            return QuantizedTensor::new(name, shape, book, Vec::new())?.with_axes(axes);
+        }
+        let live = live_positions(&shape, &axes, live);
+        let count: usize = live.iter().map(Vec::len).product();
+        let zero = match book.zero_index() {
+            Some(zero) => zero,
+            None if count == total => 0,
+            None => {
+                return Err(Error::Malformed {
+                    what: "the number of dead entries of a tensor without a zero",
+                    value: (total - count) as u64,
+                    rule: "dead entries are zero",
+                });
+            }
+        };
+        let coding = self.models.coding(&mut self.coder, Coding::Adaptive);
+        let book_bytes = (self.coder.spent() - before) / 8.0;
+        let before = self.coder.spent();
+        let mut spent = Spent::default();
+        let mut taken = 0;
+        let width = book.bit_width();
+        let part = match coding {
+            Coding::Adaptive => {
+                let (part, parts) = self.adaptive(&shape, &axes, groups, &live, &book, count)?;
+                spent = parts;
+                part
+            }
+            Coding::Inline => {
+                if count > MAX_ADAPTIVE {
+                    return Err(too_many(count));
+                }
+                (0..count).map(|_| self.coder.bits(0, width) as u16).collect()
+            }
+            Coding::Packed => {
+                let bytes = self.sections.take(SectionKind::Packed)?;
+                taken = bytes.len();
+                bitpack::unpack(bytes, count, width)?
+            }
+            Coding::Static => {
+                if book.len() > rans::MAX_LEVELS {
+                    return Err(Error::Malformed {
+                        what: "the codebook of an entropy-coded section",
+                        value: book.len() as u64,
+                        rule: "it has at most 1024 values",
+                    });
+                }
+                let mut table = Vec::with_capacity(book.len());
+                for _ in 0..book.len() {
+                    table.push(self.models.frequencies.code(&mut self.coder, 0).min(u64::from(u16::MAX)) as u32);
+                }
+                let bytes = self.sections.take(SectionKind::Static)?;
+                taken = bytes.len();
+                rans::decode(bytes, count, &table)?
+            }
+        };
+        let named = spent.positions + spent.signs + spent.magnitudes;
+        let rest = (self.coder.spent() - before - named) / 8.0 + taken as f64;
+        self.ledger.tensors.push(TensorBytes::new(name, coding.words(), book_bytes, spent, rest));
+        QuantizedTensor::new(name, shape.clone(), book, scatter(&shape, &live, part, zero))?.with_axes(axes)
+    }
+
+    fn adaptive(
+        &mut self,
+        shape: &[usize],
+        axes: &[Option<AxisRef>],
+        groups: &[UnitGroup],
+        live: &[Vec<u32>],
+        book: &Codebook,
+        count: usize,
+    ) -> Result<(Vec<u16>, Spent), Error> {
+        let sides = sides(book);
+        let largest = sides.negative.max(sides.positive);
+        if largest > MAX_SIDE {
+            return Err(Error::Malformed {
+                what: "the number of codebook values on one side of zero",
+                value: u64::from(largest),
+                rule: "the adaptive model takes at most 64",
+            });
+        }
+        if count > MAX_ADAPTIVE {
+            return Err(too_many(count));
+        }
+        let geometry = (shape.len() > 1).then(|| Geometry::new(shape, axes, groups, live));
+        let layout = match &geometry {
+            Some(geometry) => Shape::Matrix { geometry, rows: live[0].len() },
+            None => Shape::Vector,
+        };
+        let mut symbols = vec![0; count];
+        let spent = self.models.tensors.code(&mut self.coder, layout, sides, false, &mut symbols);
+        let pivot = i32::from(pivot(book));
+        Ok((symbols.iter().map(|s| (s + pivot) as u16).collect(), spent))
+    }
+}
+
+fn too_many(count: usize) -> Error {
+    Error::Malformed {
+        what: "the number of live entries in the stream",
+        value: count as u64,
+        rule: "it is at most 2^24; more have a section",
+    }
+}

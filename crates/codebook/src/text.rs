@@ -1,0 +1,121 @@
+//! Bytes of unknown meaning (a definition, a recipe, names) through a small context-mixing model.
+//!
+//! Each byte is told bit by bit, highest first. The contexts are the last 0, 1, 2 and 3 bytes and how often the byte
+//! that followed the longest known context came true; their counters are mixed.
+
+use crate::{Error, Limits, binary::BinaryCoder, counter::Counter, logistic::Logistic, mixer::Mixer, numbers::Numbers};
+
+const ORDERS: usize = 4;
+/// Counters an order, as a power of two.
+const SLOTS: u32 = 14;
+
+/// Learns from all bytes coded with it.
+#[derive(Debug)]
+pub(crate) struct Text {
+    logistic: Logistic,
+    lengths: Numbers,
+    counters: Vec<Counter>,
+    mixers: Vec<Mixer<ORDERS>>,
+    /// The last three bytes.
+    history: u32,
+}
+
+impl Text {
+    pub(crate) fn new() -> Self {
+        Self {
+            logistic: Logistic::new(),
+            lengths: Numbers::new(),
+            counters: vec![Counter::new(); ORDERS << SLOTS],
+            mixers: vec![Mixer::hundredths([30, 60, 70, 70], 400); 8],
+            history: 0,
+        }
+    }
+
+    /// Codes bytes, their number first.
+    pub(crate) fn code<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        what: &'static str,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Vec<u8>, Error> {
+        let length = self.lengths.code(coder, bytes.len() as u64);
+        if length > limits.max_header_bytes {
+            return Err(Error::Limit { what, claimed: length, limit: limits.max_header_bytes });
+        }
+        Ok(self.content(coder, bytes, length as usize))
+    }
+
+    /// Codes `length` bytes.
+    pub(crate) fn content<C: BinaryCoder>(&mut self, coder: &mut C, bytes: &[u8], length: usize) -> Vec<u8> {
+        // Grown as bytes arrive: a length is only a claim, if one that was checked against the limits.
+        let mut out = Vec::new();
+        for i in 0..length {
+            out.push(self.byte(coder, bytes.get(i).copied().unwrap_or(0)));
+        }
+        out
+    }
+
+    fn byte<C: BinaryCoder>(&mut self, coder: &mut C, byte: u8) -> u8 {
+        let mut partial = 1u32;
+        for bit in (0..8).rev() {
+            let mut slots = [0; ORDERS];
+            let mut inputs = [0; ORDERS];
+            for order in 0..ORDERS {
+                let context = self.history & ((1u32 << (8 * order)) - 1);
+                let hash =
+                    (context.wrapping_mul(0x9E37_79B1) ^ partial.wrapping_mul(0x85EB_CA6B)).wrapping_mul(0xC2B2_AE35);
+                slots[order] = (order << SLOTS) + (hash >> (32 - SLOTS)) as usize;
+                inputs[order] = self.logistic.stretch(self.counters[slots[order]].p());
+            }
+            let mixer = &mut self.mixers[7 - bit];
+            let p = mixer.p(self.logistic, &inputs);
+            let one = coder.code(byte >> bit & 1 == 1, p);
+            mixer.update(&inputs, p, one);
+            for &slot in &slots {
+                self.counters[slot].update(one);
+            }
+            partial = partial << 1 | u32::from(one);
+        }
+        self.history = self.history << 8 | (partial & 0xFF);
+        partial as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binary::Tally;
+    use crate::range_coder::{Decoder, Encoder};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn bytes_come_back(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..4)) {
+            let limits = Limits::default();
+            let (mut encoder, mut text) = (Encoder::new(), Text::new());
+            for part in &parts {
+                text.code(&mut encoder, "bytes", part, &limits).unwrap();
+            }
+            let bytes = encoder.finish();
+            let (mut decoder, mut text) = (Decoder::new(&bytes), Text::new());
+            for part in &parts {
+                prop_assert_eq!(&text.code(&mut decoder, "bytes", &[], &limits).unwrap(), part);
+            }
+        }
+    }
+
+    #[test]
+    fn repetition_is_cheap_and_noise_is_not_dear() {
+        let limits = Limits::default();
+        let mut tally = Tally::default();
+        let toml = "[[layer]]\nkind = \"dense\"\nunits = 300\n\n".repeat(8);
+        Text::new().code(&mut tally, "bytes", toml.as_bytes(), &limits).unwrap();
+        assert!(tally.bits < 8.0 * 85.0, "{} bytes", tally.bits / 8.0);
+        let noise: Vec<u8> = (0..8u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 13) as u8).collect();
+        let mut tally = Tally::default();
+        Text::new().code(&mut tally, "bytes", &noise, &limits).unwrap();
+        assert!(tally.bits < 8.0 * 10.5, "{} bytes", tally.bits / 8.0);
+    }
+}

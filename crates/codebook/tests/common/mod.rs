@@ -1,0 +1,132 @@
+//! Sparse networks as training leaves them, made from a seed: what the tests and the golden files are made of.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use mixpress_codebook::{AxisRef, Codebook, Container, Entry, Metadata, QuantizedTensor, UnitGroup};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
+};
+
+/// Uniform numbers and what is made of them.
+pub struct Draw(ChaCha8Rng);
+
+impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// In [0, 1).
+    pub fn unit(&mut self) -> f64 {
+        f64::from(self.0.next_u32()) / 4_294_967_296.0
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.unit() * n as f64) as usize
+    }
+
+    /// Roughly Beta(0.3, 5): a few large, most near zero.
+    pub fn beta(&mut self) -> f64 {
+        let x = self.unit().powf(1.0 / 0.3);
+        let y = (0..5).map(|_| -self.unit().max(1e-12).ln()).sum::<f64>();
+        x / (x + y * 0.5)
+    }
+}
+
+/// Levels of a sparse layer: two on either side of zero.
+pub const LEVELS: [f32; 5] = [-0.421_875, -0.199_218_75, 0.0, 0.203_125, 0.437_5];
+
+/// A weight matrix of `rows` x `cols` with about `density` of it nonzero: row and column densities drawn from
+/// Beta(0.3, 5), columns smoothed over an image of side `side` if there is one, signs that agree with their neighbours'.
+pub fn sparse_matrix(draw: &mut Draw, rows: usize, cols: usize, density: f64, side: Option<usize>) -> Vec<u16> {
+    let row: Vec<f64> = (0..rows).map(|_| draw.beta()).collect();
+    let raw: Vec<f64> = (0..cols).map(|_| draw.beta()).collect();
+    let col: Vec<f64> = (0..cols)
+        .map(|c| match side {
+            None => raw[c],
+            Some(side) => {
+                let (y, x) = ((c / side) as f64, (c % side) as f64);
+                let centre = side as f64 / 2.0;
+                let fall = (-((y - centre).powi(2) + (x - centre).powi(2)) / (0.08 * (side * side) as f64)).exp();
+                (0..cols)
+                    .filter(|&o| (o / side).abs_diff(c / side) <= 1 && (o % side).abs_diff(c % side) <= 1)
+                    .map(|o| raw[o])
+                    .sum::<f64>()
+                    * fall
+            }
+        })
+        .collect();
+    let mean = row.iter().sum::<f64>() * col.iter().sum::<f64>() / (rows * cols) as f64;
+    let mut out = vec![2u16; rows * cols];
+    for r in 0..rows {
+        let lean = draw.unit();
+        for c in 0..cols {
+            if draw.unit() < (density * row[r] * col[c] / mean).min(0.9) {
+                let left = if c > 0 { out[r * cols + c - 1] } else { 2 };
+                let negative = if side.is_some() && left != 2 { left < 2 } else { draw.unit() < lean };
+                let large = draw.unit() < 0.35;
+                out[r * cols + c] = match (negative, large) {
+                    (true, true) => 0,
+                    (true, false) => 1,
+                    (false, false) => 3,
+                    (false, true) => 4,
+                };
+            }
+        }
+    }
+    out
+}
+
+fn tensor(name: &str, shape: &[usize], indices: Vec<u16>, axes: &[Option<AxisRef>]) -> QuantizedTensor {
+    let book = Codebook::Values(LEVELS.to_vec());
+    QuantizedTensor::new(name, shape, book, indices).unwrap().with_axes(axes).unwrap()
+}
+
+/// A bias on a grid of four bits, zero where no weight leads in.
+fn bias(draw: &mut Draw, name: &str, weights: &[u16], units: usize, axis: Option<AxisRef>) -> QuantizedTensor {
+    let fan_in = weights.len() / units;
+    let indices = weights
+        .chunks(fan_in)
+        .map(|row| if row.iter().all(|&i| i == 2) { 7 } else { (draw.below(4) + draw.below(4) + draw.below(9)) as u16 })
+        .collect();
+    let book = Codebook::Grid { step: 0.062_5, bits: 4 };
+    QuantizedTensor::new(name, [units], book, indices).unwrap().with_axes([axis]).unwrap()
+}
+
+/// Zeroes the weights of units that lack inputs (rows of `a`) or outputs (columns of `b`).
+fn remove_idle(a: &mut [u16], b: &mut [u16], units: usize) {
+    let width = a.len() / units;
+    for unit in 0..units {
+        let inputs = a[unit * width..(unit + 1) * width].iter().any(|&i| i != 2);
+        let outputs = b.chunks(units).any(|row| row[unit] != 2);
+        if !(inputs && outputs) {
+            a[unit * width..(unit + 1) * width].fill(2);
+            b.chunks_mut(units).for_each(|row| row[unit] = 2);
+        }
+    }
+}
+
+/// LeNet-300-100 with `density` of its weights left.
+pub fn lenet_300_100(seed: u64, density: f64) -> Container {
+    let mut draw = Draw::new(seed);
+    let group = |g| Some(AxisRef::new(g));
+    let mut fc1 = sparse_matrix(&mut draw, 300, 784, density, Some(28));
+    let mut fc2 = sparse_matrix(&mut draw, 100, 300, density * 4.0, None);
+    let mut fc3 = sparse_matrix(&mut draw, 10, 100, 0.25, None);
+    // A unit without inputs or without outputs has neither.
+    for _ in 0..3 {
+        remove_idle(&mut fc1, &mut fc2, 300);
+        remove_idle(&mut fc2, &mut fc3, 100);
+    }
+    let entries: Vec<Entry> = vec![
+        tensor("fc1.weight", &[300, 784], fc1.clone(), &[group(1), group(0)]).into(),
+        bias(&mut draw, "fc1.bias", &fc1, 300, group(1)).into(),
+        tensor("fc2.weight", &[100, 300], fc2.clone(), &[group(2), group(1)]).into(),
+        bias(&mut draw, "fc2.bias", &fc2, 100, group(2)).into(),
+        tensor("fc3.weight", &[10, 100], fc3.clone(), &[None, group(2)]).into(),
+        bias(&mut draw, "fc3.bias", &fc3, 10, None).into(),
+    ];
+    let groups = vec![UnitGroup::pixels(1, 28, 28), UnitGroup::new(300), UnitGroup::new(100)];
+    let mut container = Container { entries, groups, definition: None, metadata: Metadata::default() };
+    container.sort_units(&[1, 2]);
+    container
+}
