@@ -189,4 +189,23 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The mixture's settings are wrong, or its weights are not finite.
+    #[error(transparent)]
+    Mixture(#[from] mixpress_mixture::Error),
+    /// The loss is no longer a number.
+    #[error(
+        "training diverged: the loss was {loss} in round {round} of phase `{}`; use a lower learning_rate there{}",
+        .phase.key(), if *.phase == crate::PhaseName::Plain { "" } else { " or a lower strength" }
+    )]
+    Diverged {
+        /// The phase.
+        phase: crate::PhaseName,
+        /// The round in which it happened, counted from 1.
+        round: u64,
+        /// The loss.
+        loss: f32,
+    },
+    /// The run was cancelled.
+    #[error("the run was interrupted")]
+    Interrupted,
 }

@@ -1,18 +1,33 @@
 //! Data sets, optimisers and the training phases of mixpress, joint objective included.
 #![forbid(unsafe_code)]
 
+mod cancel;
 mod checkpoint;
+mod config;
 mod data;
+mod draw;
 mod error;
 mod metrics;
+mod observer;
 mod optim;
+mod phase;
 mod random;
 mod schedule;
+mod session;
+mod trainee;
+mod vectorized;
 
+pub use cancel::CancelToken;
 pub use checkpoint::{Snapshot, write_whole};
+pub use config::{HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, TiedConfig};
 pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
+pub use draw::{draw_weights, he_scales, initial_mixtures};
 pub use error::Error;
 pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
+pub use observer::{Measurement, Observer, PhaseName, Silent};
 pub use optim::{Adam, AdamConfig, AdamStep, Optimizer, OptimizerConfig, Sgd, SgdConfig, adam_update};
+pub use phase::{CoveredLayer, HardSettings, JointOutcome, JointSettings, Levels, Start, Tally, covered_layers};
 pub use random::{Purpose, below, permutation, stream};
 pub use schedule::{Decay, Schedule};
+pub use session::{KeepNothing, Keeper, Session, error_rate};
+pub use trainee::Trainee;

@@ -1,0 +1,105 @@
+//! The one error of this crate.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What kept a compression, or the use of a compressed file, from succeeding.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A recipe cannot be read, or a setting is out of its range.
+    #[error("the recipe cannot be used: {0}")]
+    Recipe(String),
+    /// A setting is out of its range.
+    #[error("{setting} is {value}, but must be {range}")]
+    Setting {
+        /// Name of the setting in a recipe.
+        setting: &'static str,
+        /// Its value.
+        value: f64,
+        /// The values that are allowed.
+        range: &'static str,
+    },
+    /// The builder was not told what to compress.
+    #[error("no {0} was given")]
+    Missing(&'static str),
+    /// The network's output does not fit the data's classes.
+    #[error("the network has {outputs} outputs, but the data {classes} classes")]
+    Classes {
+        /// Outputs of the network.
+        outputs: usize,
+        /// Classes of the data.
+        classes: usize,
+    },
+    /// A data set's items are not shaped like the network's input.
+    #[error("the network takes inputs of shape {expected:?}, but the data's items have shape {got:?}")]
+    InputShape {
+        /// Shape that the network takes.
+        expected: Vec<usize>,
+        /// Shape of the items.
+        got: Vec<usize>,
+    },
+    /// The network's definition is wrong, or does not fit the data.
+    #[error(transparent)]
+    Network(#[from] mixpress_network::Error),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] mixpress_train::Error),
+    /// The mixture's settings are wrong.
+    #[error(transparent)]
+    Mixture(#[from] mixpress_mixture::Error),
+    /// A layer could not be quantised.
+    #[error(transparent)]
+    Quantize(#[from] mixpress_quantize::Error),
+    /// An `.mxp` file is damaged or cannot be written.
+    #[error(transparent)]
+    Codebook(#[from] mixpress_codebook::Error),
+    /// The file holds no network, only tensors.
+    #[error("the file holds no network definition, so nothing can be predicted with it; its tensors can be read")]
+    NoDefinition,
+    /// The file's tensors do not fit its network.
+    #[error("the file's tensors do not fit its network: {0}")]
+    Tensors(String),
+    /// The output exists.
+    #[error("{path} exists already and was not replaced")]
+    Exists {
+        /// The output.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A checkpoint belongs to another run.
+    #[error("the checkpoint in {path} belongs to another run: {difference}")]
+    OtherRun {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+    /// There is nothing to resume.
+    #[error("there is no checkpoint in {path}")]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The run was cancelled.
+    #[error("the run was interrupted{}", .checkpoint.as_ref().map_or(String::new(), |path| format!("; it can go on from {}", path.display())))]
+    Interrupted {
+        /// Folder of the checkpoint, if one was kept.
+        checkpoint: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,47 @@
+//! The model to train (method, steps 1 to 3; claims 1 to 3): components, proportions, and weights drawn from them.
+//!
+//! For each covered layer in turn, as many times as it has weights: draw a component by the mixing proportions, then the
+//! weight from that component's Gaussian, times `s_l / sd(p)`, so that the layer starts with He's variance.
+
+use mixpress_mixture::{Mixture, Range};
+use mixpress_network::{Graph, ParameterSpec, Parameters};
+
+use crate::config::PriorConfig;
+use crate::random::{Purpose, stream};
+use crate::{Error, covered_layers};
+
+/// The mixture that each layer's weights are drawn from: one a layer, or a single one that all share.
+///
+/// # Errors
+/// When the mixture's settings are out of their range: fewer than two components, a range that is empty or without 0, a
+/// standard deviation or a concentration that is not positive.
+pub fn initial_mixtures(graph: &Graph, config: &PriorConfig, seed: u64) -> Result<Vec<Mixture>, Error> {
+    let layers = if config.shared { 1 } else { covered_layers(graph).len() };
+    let range = Range::new(config.range[0], config.range[1])?;
+    (0..layers as u64)
+        .map(|layer| {
+            let mut rng = stream(seed, Purpose::Proportions, layer, 0);
+            Ok(Mixture::preset(range, config.components, config.std_dev, &config.proportions, &mut rng)?)
+        })
+        .collect()
+}
+
+/// Draws the weights of every covered layer from its mixture; all other parameters keep their initial values.
+pub fn draw_weights(graph: &Graph, parameters: &mut Parameters, mixtures: &[Mixture], scales: &[f64], seed: u64) {
+    for (position, (layer, scale)) in covered_layers(graph).iter().zip(scales).enumerate() {
+        // One mixture for all layers or one for each.
+        let mixture = &mixtures[position.min(mixtures.len() - 1)];
+        let factor = scale / mixture.std_dev();
+        let mut rng = stream(seed, Purpose::Init, position as u64, 0);
+        for weight in parameters[layer.parameter].data_mut() {
+            *weight = (mixture.sample(&mut rng) * factor) as f32;
+        }
+    }
+}
+
+/// The scale `s_l` of each covered layer: He's standard deviation `sqrt(2 / fan-in)` (He et al. 2015, arXiv 1502.01852,
+/// equation 10), with the fan-in of the full network.
+#[must_use]
+pub fn he_scales(graph: &Graph) -> Vec<f64> {
+    graph.parameters().iter().filter_map(ParameterSpec::he_deviation).collect()
+}

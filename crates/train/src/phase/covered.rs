@@ -1,0 +1,47 @@
+//! The layers under the prior: weight matrices and kernels, seen as rows × columns × block.
+
+use mixpress_network::Graph;
+
+/// A weight matrix `[out, in]` or kernel `[out, in, height, width]` that the prior covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoveredLayer {
+    /// Position of the weights among the parameters of the graph.
+    pub parameter: usize,
+    /// Parameter name, such as `fc1.weight`.
+    pub name: String,
+    /// Output units.
+    pub rows: usize,
+    /// Input units (of a group, where a convolution has groups).
+    pub columns: usize,
+    /// Weights between an output and an input: 1, or height × width of a kernel.
+    pub block: usize,
+}
+
+impl CoveredLayer {
+    /// Number of weights.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows * self.columns * self.block
+    }
+
+    /// Whether nothing is left of the layer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// The covered layers of a graph, in the order of its parameters.
+#[must_use]
+pub fn covered_layers(graph: &Graph) -> Vec<CoveredLayer> {
+    let weights = graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight());
+    weights
+        .map(|(parameter, spec)| CoveredLayer {
+            parameter,
+            name: spec.name.clone(),
+            rows: spec.shape[0],
+            columns: spec.shape.get(1).copied().unwrap_or(1),
+            block: spec.shape.iter().skip(2).product(),
+        })
+        .collect()
+}

@@ -1,0 +1,210 @@
+//! Phase B (method, step 4): weights and mixture are learned together under a rising strength of the prior.
+//!
+//! The objective of a step is `E(w) + (τ / n) Σ_j r(w_j)` with `r = -log p`; its whole gradient goes through Adam. The
+//! strength `τ` rises linearly and stays. From some point on, weights below a slowly rising threshold are pruned *for good*
+//! at the end of each round (a weight that is exactly zero stays so), since dust under the final threshold would carry
+//! function that is lost when it is cut off at the end; and units that have lost all inputs or all outputs are removed
+//! physically, which is what makes the later rounds cheap.
+
+use mixpress_mixture::{Mixture, typical_large};
+use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
+
+use super::classic::ClassicPrior;
+use super::covered::{CoveredLayer, covered_layers};
+use super::heavy_tailed::HeavyTailedPrior;
+use super::pull::pull_biases;
+use crate::Error;
+use crate::checkpoint::Snapshot;
+use crate::config::{JointConfig, PriorConfig, PriorKind, ROUND};
+use crate::observer::PhaseName;
+use crate::schedule::Schedule;
+use crate::session::{Phase, StepGradients};
+use crate::trainee::Trainee;
+
+/// Fraction of the phase after which the rising threshold of the pruning has reached its final value.
+const PRUNED_BY: f64 = 0.9;
+
+/// Proportion of the zero component that the classic prior's Beta hyper-prior expects.
+const ZERO_PROPORTION: f64 = 0.99;
+
+/// Settings of the phase, and the size of the training set that makes strengths comparable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JointSettings {
+    /// The phase's own settings.
+    pub config: JointConfig,
+    /// The mixture's settings.
+    pub prior: PriorConfig,
+    /// Training samples `n`.
+    pub samples: usize,
+    /// Scale `s_l` of each layer.
+    pub scales: Vec<f64>,
+}
+
+impl JointSettings {
+    /// `τ / n` at `step` of `steps`.
+    #[must_use]
+    pub fn strength(&self, step: u64, steps: u64) -> f32 {
+        let ramp = f64::from(self.config.ramp) * steps as f64;
+        let risen = if ramp > 0.0 { (step as f64 / ramp).min(1.0) } else { 1.0 };
+        (f64::from(self.config.strength) * risen / self.samples as f64) as f32
+    }
+}
+
+/// The prior over all covered layers, whichever family it is of.
+pub(crate) enum Prior {
+    HeavyTailed(HeavyTailedPrior),
+    Classic(ClassicPrior),
+}
+
+pub(crate) struct JointPhase {
+    settings: JointSettings,
+    trainee: Trainee,
+    layers: Vec<CoveredLayer>,
+    prior: Prior,
+}
+
+/// What the joint phase hands to the selection of target components: for each layer, the means of all its components,
+/// ascending, in units of the weights.
+pub struct JointOutcome {
+    /// The trained network.
+    pub trainee: Trainee,
+    /// Means of each layer's components, ascending, zero among them.
+    pub means: Vec<Vec<f64>>,
+}
+
+impl JointPhase {
+    /// Begins with the float network and the mixtures that its weights were drawn from: one a layer, or one for all.
+    pub fn new(mut trainee: Trainee, mixtures: &[Mixture], settings: JointSettings) -> Result<Self, Error> {
+        trainee.forget_moments();
+        let layers = covered_layers(trainee.graph());
+        let prior = match settings.prior.kind {
+            PriorKind::HeavyTailed => {
+                let config = (&settings.config, &settings.prior);
+                Prior::HeavyTailed(HeavyTailedPrior::new(&trainee, &layers, mixtures, &settings.scales, config)?)
+            }
+            PriorKind::Classic => Prior::Classic(ClassicPrior::new(mixtures, ZERO_PROPORTION, settings.scales.clone())),
+        };
+        Ok(Self { settings, trainee, layers, prior })
+    }
+
+    /// Goes on from a snapshot.
+    pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: JointSettings) -> Result<Self, Error> {
+        let layers = covered_layers(trainee.graph());
+        let prior = match settings.prior.kind {
+            PriorKind::HeavyTailed => Prior::HeavyTailed(HeavyTailedPrior::restore(
+                snapshot,
+                layers.len(),
+                (&settings.config, &settings.prior),
+            )?),
+            PriorKind::Classic => Prior::Classic(ClassicPrior::restore(snapshot, settings.scales.clone())?),
+        };
+        Ok(Self { settings, trainee, layers, prior })
+    }
+
+    /// The trained network and the means of its components. Weights below the threshold are pruned.
+    pub fn finish(mut self) -> JointOutcome {
+        let means = match &self.prior {
+            Prior::HeavyTailed(prior) => prior.means(),
+            Prior::Classic(prior) => prior.means(),
+        };
+        if self.settings.prior.kind == PriorKind::HeavyTailed {
+            self.prune(1.0);
+            self.trainee.shrink();
+        }
+        JointOutcome { trainee: self.trainee, means }
+    }
+
+    /// Zeroes weights below `fraction` of the threshold for good.
+    fn prune(&mut self, fraction: f64) {
+        for layer in &self.layers {
+            let large = typical_large(self.trainee.parameters()[layer.parameter].data());
+            let threshold = fraction * f64::from(self.settings.config.threshold) * large;
+            self.trainee.prune(layer.parameter, threshold as f32);
+        }
+    }
+}
+
+impl Phase for JointPhase {
+    const NAME: PhaseName = PhaseName::Joint;
+
+    fn steps(&self) -> u64 {
+        self.settings.config.rounds * ROUND
+    }
+
+    fn network(&self) -> (&Graph, &Parameters) {
+        (self.trainee.graph(), self.trainee.parameters())
+    }
+
+    fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
+        let config = &self.settings.config;
+        let steps = self.steps();
+        let rate = Schedule::cosine(config.learning_rate, config.learning_rate * config.floor).at(step, steps);
+        let strength = self.settings.strength(step, steps);
+        let mut covered = self.layers.iter().enumerate().peekable();
+        for index in 0..self.trainee.parameters().len() {
+            let layer = covered.next_if(|(_, layer)| layer.parameter == index);
+            let Some(mut gradient) = gradients.take(index) else { continue };
+            let values = self.trainee.parameters()[index].data();
+            if let Some((position, _)) = layer {
+                match &mut self.prior {
+                    Prior::HeavyTailed(prior) => prior.add_gradient(position, values, strength, &mut gradient),
+                    Prior::Classic(prior) => prior.add_gradient(position, values, strength, &mut gradient),
+                }
+                self.trainee.learn_unpruned(index, rate, &mut gradient);
+            } else {
+                if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
+                    pull_biases(values, strength * config.bias_strength, &mut gradient);
+                }
+                self.trainee.learn(index, rate, &gradient);
+            }
+        }
+        match &mut self.prior {
+            Prior::HeavyTailed(prior) if (step + 1) % config.refresh == 0 => {
+                prior.refresh(&self.trainee, &self.layers, (step + 1) as f64 / steps as f64)?;
+            }
+            Prior::HeavyTailed(_) => {}
+            Prior::Classic(prior) => prior.learn(rate)?,
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, _: u64, statistics: &[RunningStatistics]) {
+        self.trainee.observe(statistics);
+    }
+
+    fn end_round(&mut self, rounds: u64) -> Result<(), Error> {
+        let done = rounds as f64 / self.settings.config.rounds as f64;
+        if matches!(self.prior, Prior::Classic(_)) {
+            return Ok(());
+        }
+        let from = f64::from(self.settings.config.prune_from);
+        if done > from {
+            self.prune(((done - from) / (PRUNED_BY - from)).min(1.0));
+        }
+        if done > f64::from(self.settings.config.shrink_from) && self.trainee.shrink() {
+            self.layers = covered_layers(self.trainee.graph());
+            let Prior::HeavyTailed(prior) = &mut self.prior else { return Ok(()) };
+            prior.refresh(&self.trainee, &self.layers, done)?;
+        }
+        Ok(())
+    }
+
+    fn nonzero(&self) -> usize {
+        self.layers.iter().map(|layer| self.trainee.nonzero(layer.parameter)).sum()
+    }
+
+    fn components(&self) -> Vec<usize> {
+        match &self.prior {
+            Prior::HeavyTailed(prior) => prior.means().iter().map(Vec::len).collect(),
+            Prior::Classic(prior) => prior.means().iter().map(Vec::len).collect(),
+        }
+    }
+
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.trainee.save(snapshot);
+        match &self.prior {
+            Prior::HeavyTailed(prior) => prior.save(snapshot),
+            Prior::Classic(prior) => prior.save(snapshot),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Phase D (method, step 8): the compressed network learns on, with tied weights.
+//!
+//! Assignments stay as they are. The zero entry of a codebook stays exactly 0; every other entry learns from the sum of
+//! the gradients of the weights that share it, divided by their number. Biases learn freely until halfway, when they are
+//! rounded to a symmetric grid and frozen, and norms to half precision; the codebooks go on and make up for it. At the end codebook
+//! entries are rounded to their stored type.
+
+use half::f16;
+use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
+
+use super::covered::{CoveredLayer, covered_layers};
+use super::levels::Levels;
+use crate::Error;
+use crate::checkpoint::Snapshot;
+use crate::config::{ROUND, TiedConfig};
+use crate::observer::PhaseName;
+use crate::optim::{Adam, AdamConfig};
+use crate::schedule::Schedule;
+use crate::session::{Phase, StepGradients};
+use crate::trainee::Trainee;
+
+pub(crate) struct TiedPhase {
+    config: TiedConfig,
+    /// Holds the weights at their codebook's values.
+    trainee: Trainee,
+    layers: Vec<TiedLayer>,
+}
+
+struct TiedLayer {
+    covered: CoveredLayer,
+    codebook: Vec<f32>,
+    zero: usize,
+    /// One codebook entry a weight.
+    indices: Vec<u8>,
+    adam: Adam,
+}
+
+impl TiedPhase {
+    /// Quantises each layer to its levels (method, step 6) and begins.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a layer of more than 256 levels.
+    pub fn new(mut trainee: Trainee, levels: &[Levels], config: TiedConfig) -> Result<Self, Error> {
+        for (layer, levels) in covered_layers(trainee.graph()).iter().zip(levels) {
+            for weight in trainee.parameters_mut()[layer.parameter].data_mut() {
+                *weight = levels.quantize(*weight);
+            }
+        }
+        trainee.shrink();
+        trainee.forget_moments();
+        let layers = covered_layers(trainee.graph()).into_iter().zip(levels).map(|(covered, levels)| {
+            let codebook = levels.values().to_vec();
+            let too_many =
+                Error::Setting { setting: "levels of a layer", value: codebook.len() as f64, range: "at most 256" };
+            u8::try_from(codebook.len() - 1).map_err(|_| too_many)?;
+            let weights = trainee.parameters()[covered.parameter].data();
+            let indices = weights.iter().map(|&weight| levels.nearest(weight) as u8).collect();
+            let adam = Adam::new(AdamConfig::default(), codebook.len());
+            Ok(TiedLayer { covered, codebook, zero: levels.zero(), indices, adam })
+        });
+        let layers = layers.collect::<Result<_, Error>>()?;
+        Ok(Self { config, trainee, layers })
+    }
+
+    /// Goes on from a snapshot.
+    pub fn restore(trainee: Trainee, snapshot: &Snapshot, config: TiedConfig) -> Result<Self, Error> {
+        let mut layers = Vec::new();
+        for (index, covered) in covered_layers(trainee.graph()).into_iter().enumerate() {
+            let codebook = snapshot.get_f32(&format!("tied.{index}.codebook"))?.to_vec();
+            let indices = snapshot.get_u8(&format!("tied.{index}.indices"))?.to_vec();
+            let fits = indices.len() == covered.len() && indices.iter().all(|&at| usize::from(at) < codebook.len());
+            let zero = codebook.iter().position(|&value| value == 0.0);
+            let (true, Some(zero)) = (fits, zero) else {
+                return Err(Error::CheckpointEntry {
+                    name: format!("tied.{index}.indices"),
+                    problem: "does not fit its layer and codebook".into(),
+                });
+            };
+            let adam = crate::trainee::restore_adam(snapshot, &format!("tied.{index}"), codebook.len())?;
+            layers.push(TiedLayer { covered, codebook, zero, indices, adam });
+        }
+        Ok(Self { config, trainee, layers })
+    }
+
+    /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to half precision.
+    pub fn finish(mut self) -> (Trainee, Vec<Vec<f32>>) {
+        for layer in &mut self.layers {
+            layer.codebook.iter_mut().for_each(round_to_half);
+        }
+        self.expand();
+        (self.trainee, self.layers.into_iter().map(|layer| layer.codebook).collect())
+    }
+
+    /// Writes each weight's codebook entry into the network.
+    fn expand(&mut self) {
+        for layer in &self.layers {
+            layer.expand(self.trainee.parameters_mut()[layer.covered.parameter].data_mut());
+        }
+    }
+
+    /// Rounds biases to their grid and norms to half precision; from here on they are frozen.
+    fn round_free_parameters(&mut self) {
+        let kinds: Vec<_> = self.trainee.graph().parameters().iter().map(|spec| spec.kind).collect();
+        for (index, kind) in kinds.into_iter().enumerate() {
+            let values = self.trainee.parameters_mut()[index].data_mut();
+            if kind == ParameterKind::Bias {
+                round_to_grid(values, self.config.bias_bits);
+            } else if !kind.is_weight() {
+                values.iter_mut().for_each(round_to_half);
+            }
+        }
+    }
+
+    fn is_frozen(&self, step: u64) -> bool {
+        step >= self.steps().div_ceil(2)
+    }
+}
+
+impl TiedLayer {
+    fn expand(&self, weights: &mut [f32]) {
+        for (weight, &index) in weights.iter_mut().zip(&self.indices) {
+            *weight = self.codebook[usize::from(index)];
+        }
+    }
+
+    /// One step of the codebook from the gradient of the weights.
+    fn learn(&mut self, rate: f32, gradient: &[f32]) {
+        let mut sums = vec![(0.0_f64, 0_usize); self.codebook.len()];
+        for (&index, &gradient) in self.indices.iter().zip(gradient) {
+            let (sum, count) = &mut sums[usize::from(index)];
+            *sum += f64::from(gradient);
+            *count += 1;
+        }
+        sums[self.zero] = (0.0, 0);
+        let means: Vec<f32> = sums.into_iter().map(|(sum, count)| (sum / count.max(1) as f64) as f32).collect();
+        self.adam.step(rate, &mut self.codebook, &means);
+    }
+}
+
+impl Phase for TiedPhase {
+    const NAME: PhaseName = PhaseName::Tied;
+
+    fn steps(&self) -> u64 {
+        self.config.rounds * ROUND
+    }
+
+    fn network(&self) -> (&Graph, &Parameters) {
+        (self.trainee.graph(), self.trainee.parameters())
+    }
+
+    fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
+        let rate = Schedule::cosine(self.config.learning_rate, 0.0).at(step, self.steps());
+        let mut covered = self.layers.iter_mut().peekable();
+        let frozen = step >= (self.config.rounds * ROUND).div_ceil(2);
+        for index in 0..self.trainee.parameters().len() {
+            let layer = covered.next_if(|layer| layer.covered.parameter == index);
+            let Some(gradient) = gradients.take(index) else { continue };
+            match layer {
+                Some(layer) => {
+                    layer.learn(rate, &gradient);
+                    layer.expand(self.trainee.parameters_mut()[index].data_mut());
+                }
+                None if !frozen => self.trainee.learn(index, rate, &gradient),
+                None => {}
+            }
+        }
+        if !self.is_frozen(step) && self.is_frozen(step + 1) {
+            self.round_free_parameters();
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, step: u64, statistics: &[RunningStatistics]) {
+        if !self.is_frozen(step) {
+            self.trainee.observe(statistics);
+        }
+    }
+
+    fn end_round(&mut self, _: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn nonzero(&self) -> usize {
+        let zeros = |layer: &TiedLayer| layer.indices.iter().filter(|&&index| usize::from(index) != layer.zero).count();
+        self.layers.iter().map(zeros).sum()
+    }
+
+    fn components(&self) -> Vec<usize> {
+        self.layers.iter().map(|layer| layer.codebook.len()).collect()
+    }
+
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.trainee.save(snapshot);
+        for (index, layer) in self.layers.iter().enumerate() {
+            snapshot.put_f32(format!("tied.{index}.codebook"), &[layer.codebook.len()], &layer.codebook);
+            snapshot.put_u8(format!("tied.{index}.indices"), &[layer.indices.len()], &layer.indices);
+            crate::trainee::save_adam(snapshot, &format!("tied.{index}"), &layer.adam);
+        }
+    }
+}
+
+fn round_to_half(value: &mut f32) {
+    *value = f16::from_f32(*value).to_f32();
+}
+
+/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1` and `s = max |b| / (2^(bits-1) - 1)` in half precision.
+fn round_to_grid(values: &mut [f32], bits: u8) {
+    let most = f32::from((1_u16 << (bits - 1)) - 1);
+    let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let mut step = largest / most;
+    round_to_half(&mut step);
+    for value in values {
+        *value = if step > 0.0 { (*value / step).round().clamp(-most, most) * step } else { 0.0 };
+    }
+}

@@ -1,0 +1,205 @@
+//! What all phases of a run share, and the one loop that drives each of them.
+
+use mixpress_network::{Graph, Parameters, RunningStatistics};
+use mixpress_tensor::{Buffer, Gradients, Mode, Pool, Tape, Tensor, Var};
+
+use crate::checkpoint::Snapshot;
+use crate::config::ROUND;
+use crate::metrics::Evaluation;
+use crate::observer::{Measurement, Observer, PhaseName};
+use crate::random::{Purpose, stream};
+use crate::{BatchConfig, CancelToken, Dataset, Error, Feed};
+
+/// Samples that one inference pass looks at.
+const EVALUATION_BATCH: usize = 500;
+
+/// The data, settings and watchers of a run.
+pub struct Session<'a> {
+    /// Samples to train on.
+    pub train: &'a Dataset,
+    /// Samples held out.
+    pub validation: &'a Dataset,
+    /// How batches are drawn.
+    pub batch: BatchConfig,
+    /// Who is told of progress.
+    pub observer: &'a dyn Observer,
+    /// Who may stop the run.
+    pub cancel: CancelToken,
+    /// Who keeps checkpoints.
+    pub keeper: &'a dyn Keeper,
+    /// Buffers of past steps.
+    pub pool: Pool,
+}
+
+/// Keeps snapshots of a running phase.
+pub trait Keeper {
+    /// A round ended: keep `snapshot()` if checkpoints are wanted.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn round_ended(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), Error>;
+
+    /// The run was cancelled: keep `snapshot()` so that it can go on later.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), Error>;
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeepNothing;
+
+impl Keeper for KeepNothing {
+    fn round_ended(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn interrupted(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// One of the four training phases, as the loop sees it.
+pub(crate) trait Phase {
+    /// Which phase this is.
+    const NAME: PhaseName;
+
+    /// Optimiser steps of the whole phase.
+    fn steps(&self) -> u64;
+
+    /// The network that a step runs through: for the later phases, the quantised twin of what is learned.
+    fn network(&self) -> (&Graph, &Parameters);
+
+    /// Learns from the gradients of step `step`.
+    fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error>;
+
+    /// Takes over running statistics of batch-norm layers.
+    fn observe(&mut self, step: u64, statistics: &[RunningStatistics]);
+
+    /// Prunes, shrinks, whatever happens after `rounds` whole rounds.
+    fn end_round(&mut self, rounds: u64) -> Result<(), Error>;
+
+    /// Weights under the prior that are not zero.
+    fn nonzero(&self) -> usize;
+
+    /// Components in use, a layer.
+    fn components(&self) -> Vec<usize>;
+
+    /// Writes everything that the phase needs to go on.
+    fn save(&self, snapshot: &mut Snapshot);
+}
+
+/// The gradients of one step, by the position of the parameter.
+pub(crate) struct StepGradients<'a> {
+    gradients: &'a mut Gradients,
+    variables: &'a [Var],
+}
+
+impl StepGradients<'_> {
+    /// The gradient of parameter `index`, row-major; `None` where the loss does not depend on it.
+    pub fn take(&mut self, index: usize) -> Option<Buffer<f32>> {
+        self.gradients.take(self.variables[index])
+    }
+}
+
+impl Session<'_> {
+    /// Runs a phase from step `start` to its end.
+    pub(crate) fn drive<P: Phase>(&self, phase: &mut P, start: u64) -> Result<(), Error> {
+        let steps = phase.steps();
+        // Each phase has epochs of its own, so that its batches do not depend on the lengths of the phases before it.
+        let before = (P::NAME as u64) << 32;
+        self.observer.phase_started(P::NAME, start, steps);
+        let mut feed = Feed::new(self.train, self.batch);
+        let mut inputs = Tensor::zeros(&item_shape(feed.size(), self.train));
+        let mut labels = vec![0; feed.size()];
+        // The mean loss of a round is for people only; after a resume its first round averages fewer steps.
+        let (mut loss_sum, mut loss_steps) = (0.0, 0);
+        for step in start..steps {
+            if self.cancel.is_cancelled() {
+                self.keeper.interrupted(&|| snapshot(phase, step))?;
+                return Err(Error::Interrupted);
+            }
+            feed.fill(before + step, None, inputs.data_mut(), &mut labels);
+            let loss = self.step(phase, step, before, &inputs, &labels)?;
+            loss_sum += f64::from(loss);
+            loss_steps += 1;
+            self.observer.stepped(P::NAME, step + 1);
+            if (step + 1) % ROUND == 0 || step + 1 == steps {
+                phase.end_round((step + 1).div_ceil(ROUND))?;
+                let (graph, parameters) = phase.network();
+                self.observer.measured(&Measurement {
+                    phase: P::NAME,
+                    step: step + 1,
+                    loss: loss_sum / f64::from(loss_steps),
+                    validation_error: error_rate(graph, parameters, self.validation, &self.pool),
+                    nonzero: phase.nonzero(),
+                    components: phase.components(),
+                });
+                (loss_sum, loss_steps) = (0.0, 0);
+                if step + 1 < steps {
+                    self.keeper.round_ended(&|| snapshot(phase, step + 1))?;
+                }
+            }
+        }
+        self.observer.phase_finished(P::NAME);
+        Ok(())
+    }
+
+    fn step<P: Phase>(
+        &self,
+        phase: &mut P,
+        step: u64,
+        before: u64,
+        inputs: &Tensor,
+        labels: &[u32],
+    ) -> Result<f32, Error> {
+        let (graph, parameters) = phase.network();
+        let mut tape = Tape::new(&self.pool, Mode::Training);
+        let input = tape.constant(inputs);
+        let mut rng = stream(self.batch.seed, Purpose::Dropout, 0, before + step);
+        let forward = graph.forward(parameters, &mut tape, input, &mut rng);
+        let loss_variable = tape.softmax_cross_entropy(forward.output, labels);
+        let loss = tape.value(loss_variable)[0];
+        if !loss.is_finite() {
+            return Err(Error::Diverged { phase: P::NAME, round: step / ROUND + 1, loss });
+        }
+        let mut gradients = tape.backward(loss_variable);
+        phase.observe(step, &forward.statistics);
+        phase.update(step, &mut StepGradients { gradients: &mut gradients, variables: &forward.parameters })?;
+        Ok(loss)
+    }
+}
+
+fn snapshot<P: Phase>(phase: &P, step: u64) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    snapshot.put_text("phase", P::NAME.key());
+    snapshot.put_u64("step", &[1], &[step]);
+    phase.save(&mut snapshot);
+    snapshot
+}
+
+fn item_shape(batch: usize, data: &Dataset) -> Vec<usize> {
+    std::iter::once(batch).chain(data.item_shape().iter().copied()).collect()
+}
+
+/// Error rate of a network on a data set, percent.
+///
+/// # Panics
+/// When the network's input is not shaped like an item.
+#[must_use]
+pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> f64 {
+    let samples: Vec<usize> = (0..data.len()).collect();
+    let mut evaluation = Evaluation::new(data.classes());
+    for chunk in samples.chunks(EVALUATION_BATCH) {
+        let mut inputs = Tensor::zeros(&item_shape(chunk.len(), data));
+        data.fill(chunk, None, inputs.data_mut());
+        let labels: Vec<u32> = chunk.iter().map(|&sample| data.labels()[sample]).collect();
+        let mut tape = Tape::new(pool, Mode::Inference);
+        let input = tape.constant(&inputs);
+        let mut rng = stream(0, Purpose::Dropout, 0, 0);
+        let forward = graph.forward(parameters, &mut tape, input, &mut rng);
+        evaluation.add(tape.value(forward.output), &labels);
+    }
+    evaluation.error_percent()
+}

@@ -1,0 +1,169 @@
+//! The network in training: its live part, how that lies in the full network, and the optimiser's memory of it.
+
+use mixpress_network::{Graph, Network, Parameters, RunningStatistics, UnitMap, shrink};
+use mixpress_tensor::Tensor;
+
+use crate::Error;
+use crate::checkpoint::Snapshot;
+use crate::optim::{Adam, AdamConfig};
+
+/// A network that learns. Dead units can be removed from it, and are put back as zeros when full shapes are wanted.
+#[derive(Clone, Debug)]
+pub struct Trainee {
+    map: UnitMap,
+    parameters: Parameters,
+    optimizers: Vec<Adam>,
+}
+
+impl Trainee {
+    /// A network before its first step.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        let (graph, parameters) = network.into_parts();
+        let optimizers = fresh_optimizers(&parameters);
+        Self { map: UnitMap::whole(&graph), parameters, optimizers }
+    }
+
+    /// The graph of the live part.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        self.map.graph()
+    }
+
+    /// The parameters of the live part.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The parameters of the live part, to be changed in place.
+    pub fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    /// The network at full shape: what was removed is zero.
+    #[must_use]
+    pub fn full_parameters(&self) -> Parameters {
+        self.map.restore(&self.parameters)
+    }
+
+    /// Lets every optimiser start anew, as each phase does.
+    pub fn forget_moments(&mut self) {
+        self.optimizers = fresh_optimizers(&self.parameters);
+    }
+
+    /// One step of a parameter against its gradient.
+    pub fn learn(&mut self, parameter: usize, rate: f32, gradient: &[f32]) {
+        self.optimizers[parameter].step(rate, self.parameters[parameter].data_mut(), gradient);
+    }
+
+    /// One step of a parameter whose exact zeros are pruned weights, which stay zero. Their entries of `gradient` are
+    /// overwritten.
+    pub fn learn_unpruned(&mut self, parameter: usize, rate: f32, gradient: &mut [f32]) {
+        let weights = self.parameters[parameter].data_mut();
+        for (gradient, &weight) in gradient.iter_mut().zip(&*weights) {
+            *gradient = if weight == 0.0 { 0.0 } else { *gradient };
+        }
+        self.optimizers[parameter].step(rate, weights, gradient);
+    }
+
+    /// Zeroes weights of magnitude at most `threshold` for good, and their moments with them.
+    pub fn prune(&mut self, parameter: usize, threshold: f32) {
+        let weights = self.parameters[parameter].data_mut();
+        for weight in weights.iter_mut() {
+            *weight = if weight.abs() <= threshold { 0.0 } else { *weight };
+        }
+        self.optimizers[parameter].reset_where(|at| weights[at] == 0.0);
+    }
+
+    /// Removes units that have lost all inputs or all outputs, which changes no output; says whether there were any.
+    pub fn shrink(&mut self) -> bool {
+        let smaller = shrink(self.map.graph(), &self.parameters);
+        if smaller.map.is_whole() {
+            return false;
+        }
+        for (adam, axes) in self.optimizers.iter_mut().zip(smaller.map.axes()) {
+            let [mean, square] = [adam.mean(), adam.square()].map(|moment| axes.gather_slice(moment));
+            *adam = Adam::restored(*adam.config(), &mean, &square, adam.steps());
+        }
+        self.map = self.map.then(&smaller.map);
+        self.parameters = smaller.parameters;
+        true
+    }
+
+    /// Number of weights of a parameter that are not zero.
+    #[must_use]
+    pub fn nonzero(&self, parameter: usize) -> usize {
+        self.parameters[parameter].data().iter().filter(|&&weight| weight != 0.0).count()
+    }
+
+    /// Takes over the statistics of a batch into the running ones of batch-norm layers.
+    pub fn observe(&mut self, statistics: &[RunningStatistics]) {
+        for layer in statistics {
+            layer.update(&mut self.parameters);
+        }
+    }
+
+    /// Writes everything that [`Trainee::restore`] needs.
+    pub fn save(&self, snapshot: &mut Snapshot) {
+        for (group, units) in self.map.units().iter().enumerate() {
+            let kept: Vec<u64> = units.kept.iter().map(|&unit| unit as u64).collect();
+            snapshot.put_u64(format!("units.{group}"), &[kept.len()], &kept);
+        }
+        for ((name, tensor), adam) in self.parameters.iter().zip(&self.optimizers) {
+            snapshot.put_f32(format!("parameter.{name}"), tensor.shape(), tensor.data());
+            save_adam(snapshot, &format!("optimizer.{name}"), adam);
+        }
+    }
+
+    /// The network as [`Trainee::save`] left it; `full` is the graph before any unit was removed.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointEntry`] when the snapshot is of another network.
+    pub fn restore(full: &Graph, snapshot: &Snapshot) -> Result<Self, Error> {
+        let kept = (0..full.units().groups().len()).map(|group| {
+            let kept = snapshot.get_u64(&format!("units.{group}"))?;
+            Ok(kept.iter().map(|&unit| usize::try_from(unit).unwrap_or(usize::MAX)).collect())
+        });
+        let kept = kept.collect::<Result<Vec<Vec<usize>>, Error>>()?;
+        let map = UnitMap::new(full, &kept).map_err(|_| misfit("units"))?;
+        let mut tensors = Vec::new();
+        let mut optimizers = Vec::new();
+        for spec in map.graph().parameters() {
+            let name = format!("parameter.{}", spec.name);
+            let values = snapshot.get_f32(&name)?.to_vec();
+            tensors.push(Tensor::new(&spec.shape, values).map_err(|_| misfit(&name))?);
+            optimizers.push(restore_adam(snapshot, &format!("optimizer.{}", spec.name), spec.len())?);
+        }
+        let parameters = Parameters::new(map.graph(), tensors).map_err(|_| misfit("parameters"))?;
+        Ok(Self { map, parameters, optimizers })
+    }
+}
+
+fn fresh_optimizers(parameters: &Parameters) -> Vec<Adam> {
+    parameters.tensors().iter().map(|tensor| Adam::new(AdamConfig::default(), tensor.len())).collect()
+}
+
+/// Writes an optimiser's state.
+pub(crate) fn save_adam(snapshot: &mut Snapshot, name: &str, adam: &Adam) {
+    snapshot.put_f32(format!("{name}.mean"), &[adam.mean().len()], adam.mean());
+    snapshot.put_f32(format!("{name}.square"), &[adam.square().len()], adam.square());
+    snapshot.put_u64(format!("{name}.steps"), &[1], &[adam.steps()]);
+}
+
+/// Reads an optimiser's state, of `len` parameters.
+pub(crate) fn restore_adam(snapshot: &Snapshot, name: &str, len: usize) -> Result<Adam, Error> {
+    let mean = snapshot.get_f32(&format!("{name}.mean"))?;
+    let square = snapshot.get_f32(&format!("{name}.square"))?;
+    let &[steps] = snapshot.get_u64(&format!("{name}.steps"))? else {
+        return Err(misfit(name));
+    };
+    if mean.len() != len || square.len() != len {
+        return Err(misfit(name));
+    }
+    Ok(Adam::restored(AdamConfig::default(), mean, square, steps))
+}
+
+fn misfit(name: &str) -> Error {
+    Error::CheckpointEntry { name: name.into(), problem: "does not fit the network".into() }
+}
