@@ -317,3 +317,6 @@ impl Analysis {
         Units { groups, axes, values }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ mod compact;
 mod layer;
 mod lower;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
