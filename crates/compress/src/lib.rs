@@ -1,1 +1,28 @@
 //! The compression method end to end: recipe, compressor, outcome.
+//!
+//! 1. A [`Recipe`] holds every setting. The default one serves all networks.
+//! 2. A [`Compressor`] takes a network's definition and data, and runs the method: it draws the weights from the mixture, trains them
+//!    (phase A), trains weights and mixture together (B), selects each layer's target components, trains under hard
+//!    assignment (C), quantises, and fine-tunes with tied weights (D).
+//! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`].
+//! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions.
+#![forbid(unsafe_code)]
+
+mod checkpoint;
+mod compressor;
+mod definition;
+mod differences;
+mod error;
+mod history;
+mod model;
+mod outcome;
+mod package;
+mod pipeline;
+mod recipe;
+mod select;
+
+pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
+pub use error::Error;
+pub use model::CompressedModel;
+pub use outcome::{LayerOutcome, Outcome};
+pub use recipe::{DEFAULTS_VERSION, Recipe};

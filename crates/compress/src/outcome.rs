@@ -1,7 +1,10 @@
 //! What a run reached, as plain data: for a table, for JSON, for a page.
 
+use mixpress_codebook::{Codebook, Entry, TensorBytes};
 use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
+
+use crate::CompressedModel;
 
 /// The result of a compression, every figure of it measured on the reopened file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,4 +58,79 @@ pub struct LayerOutcome {
     pub bytes: f64,
     /// `8 * bytes / weights`.
     pub bits_per_weight: f64,
+    /// How the entries are coded, in words.
+    pub coding: String,
+}
+
+impl Outcome {
+    /// What a file alone tells: sizes, layers, and the validation errors that it remembers. Test errors, the history and the
+    /// time are those of a run: they are NaN, empty and 0 here.
+    #[must_use]
+    pub fn of_model(model: &CompressedModel) -> Self {
+        let breakdown = model.breakdown();
+        let layers: Vec<LayerOutcome> = model
+            .entries()
+            .iter()
+            .zip(&breakdown.tensors)
+            .map(|(entry, bytes)| LayerOutcome::new(entry, bytes))
+            .collect();
+        let parameters: usize = match model.network() {
+            Some(network) => network.graph().parameter_count(),
+            None => layers.iter().map(|layer| layer.weights).sum(),
+        };
+        let covered = || layers.iter().filter(|layer| layer.shape.len() > 1);
+        let weights: usize = covered().map(|layer| layer.weights).sum();
+        let nonzero: usize = covered().map(|layer| layer.nonzero).sum();
+        let metadata = model.metadata();
+        let percent = |hundredths: Option<u32>| hundredths.map_or(f64::NAN, |value| f64::from(value) / 100.0);
+        let (original_bytes, file_bytes) = (4 * parameters as u64, model.file_bytes());
+        Self {
+            network: model.definition().map_or_else(|| "unnamed".into(), |definition| definition.name.clone()),
+            data: String::new(),
+            seed: metadata.seed.unwrap_or_default(),
+            float_error: f64::NAN,
+            compressed_error: f64::NAN,
+            float_validation_error: percent(metadata.float_error),
+            validation_error: percent(metadata.error),
+            original_bytes,
+            file_bytes,
+            ratio: original_bytes as f64 / file_bytes as f64,
+            sparsity: if weights == 0 { 0.0 } else { 1.0 - nonzero as f64 / weights as f64 },
+            seconds: 0.0,
+            overhead_bytes: breakdown.total - layers.iter().map(|layer| layer.bytes).sum::<f64>(),
+            layers,
+            history: Vec::new(),
+        }
+    }
+}
+
+impl LayerOutcome {
+    fn new(entry: &Entry, bytes: &TensorBytes) -> Self {
+        let weights: usize = entry.shape().iter().product();
+        let (nonzero, components) = match entry {
+            Entry::Quantized(tensor) => (tensor.nonzeros(), used_values(tensor.codebook(), tensor.indices())),
+            Entry::Plain(tensor) => {
+                (tensor.values().map_or(weights, |values| values.iter().filter(|&&value| value != 0.0).count()), 0)
+            }
+        };
+        Self {
+            name: entry.name().to_owned(),
+            shape: entry.shape().to_vec(),
+            weights,
+            nonzero,
+            components,
+            bytes: bytes.total(),
+            bits_per_weight: 8.0 * bytes.total() / weights.max(1) as f64,
+            coding: bytes.coding.to_owned(),
+        }
+    }
+}
+
+/// Codebook entries that some index names: a grid has more than it uses.
+fn used_values(codebook: &Codebook, indices: &[u16]) -> usize {
+    let mut used = vec![false; codebook.len()];
+    for &index in indices {
+        used[usize::from(index)] = true;
+    }
+    used.into_iter().filter(|&used| used).count()
 }

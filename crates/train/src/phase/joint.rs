@@ -41,6 +41,12 @@ pub struct JointSettings {
 }
 
 impl JointSettings {
+    /// `τ / n` once the strength has risen.
+    #[must_use]
+    pub fn final_strength(&self) -> f32 {
+        (f64::from(self.config.strength) / self.samples as f64) as f32
+    }
+
     /// `τ / n` at `step` of `steps`.
     #[must_use]
     pub fn strength(&self, step: u64, steps: u64) -> f32 {

@@ -203,13 +203,49 @@ fn round_to_half(value: &mut f32) {
     *value = f16::from_f32(*value).to_f32();
 }
 
-/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1` and `s = max |b| / (2^(bits-1) - 1)` in half precision.
+/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number that reaches
+/// the largest value.
 fn round_to_grid(values: &mut [f32], bits: u8) {
     let most = f32::from((1_u16 << (bits - 1)) - 1);
     let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    let mut step = largest / most;
-    round_to_half(&mut step);
+    let wanted = largest / most;
+    let nearest = f16::from_f32(wanted);
+    let step = if nearest.to_f32() < wanted { f16::from_bits(nearest.to_bits() + 1) } else { nearest };
+    let step = step.to_f32();
     for value in values {
-        *value = if step > 0.0 { (*value / step).round().clamp(-most, most) * step } else { 0.0 };
+        *value = if step > 0.0 { (*value / step).round() * step } else { 0.0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rounded_values_lie_on_the_grid(mut values in prop::collection::vec(-3.0_f32..3.0, 1..40), bits in 2_u8..9) {
+            let before = values.clone();
+            round_to_grid(&mut values, bits);
+            let most = f32::from((1_u16 << (bits - 1)) - 1);
+            let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            let step = largest / most;
+            prop_assert_eq!(f16::from_f32(step).to_f32(), step);
+            for (value, before) in values.iter().zip(before) {
+                prop_assert_eq!((value / step).round() * step, *value);
+                prop_assert!((value - before).abs() <= 0.5 * step * 1.001);
+            }
+            let again = values.clone();
+            round_to_grid(&mut values, bits);
+            prop_assert_eq!(values, again);
+        }
+    }
+
+    #[test]
+    fn zeros_stay() {
+        let mut zeros = [0.0; 4];
+        round_to_grid(&mut zeros, 4);
+        assert_eq!(zeros, [0.0; 4]);
     }
 }

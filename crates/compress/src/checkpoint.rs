@@ -1,0 +1,128 @@
+//! Checkpoints of a run: the running phase's snapshot, together with what the phases before it left.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mixpress_network::{Definition, Graph, Parameters};
+use mixpress_tensor::Tensor;
+use mixpress_train::{DataSource, Error as TrainError, Keeper, Measurement, PhaseName, Snapshot};
+
+use crate::history::Recorder;
+use crate::{Error, Recipe};
+
+/// Name of the file in a checkpoint's folder.
+const FILE: &str = "checkpoint.safetensors";
+
+/// Keeps checkpoints in a folder: at the end of each round, or only when the run is interrupted.
+pub(crate) struct Checkpoints<'a> {
+    folder: Option<&'a Path>,
+    folder_on_interrupt: Option<&'a Path>,
+    recorder: &'a Recorder<'a>,
+    /// What the run is of; a checkpoint of another run is refused.
+    identity: String,
+    float: RefCell<Option<Parameters>>,
+}
+
+impl<'a> Checkpoints<'a> {
+    pub fn new(
+        folder: Option<&'a Path>,
+        folder_on_interrupt: Option<&'a Path>,
+        recorder: &'a Recorder<'a>,
+        identity: String,
+    ) -> Self {
+        Self { folder, folder_on_interrupt, recorder, identity, float: RefCell::new(None) }
+    }
+
+    /// The folder in which an interrupted run leaves its state.
+    pub fn folder_after_interrupt(&self) -> Option<PathBuf> {
+        self.folder.or(self.folder_on_interrupt).map(Path::to_path_buf)
+    }
+
+    /// Remembers the float network, whose error is read at the very end.
+    pub fn keep_float(&self, parameters: Parameters) {
+        *self.float.borrow_mut() = Some(parameters);
+    }
+
+    /// The float network that was kept.
+    pub fn take_float(&self) -> Parameters {
+        self.float.borrow_mut().take().expect("kept at the end of plain training, or restored")
+    }
+
+    /// Takes the float network out of a snapshot.
+    pub fn restore_float(&self, snapshot: &Snapshot, graph: &Graph) -> Result<(), Error> {
+        let named = graph.parameters().iter().map(|spec| {
+            let name = format!("float.{}", spec.name);
+            let misfit =
+                || TrainError::CheckpointEntry { name: name.clone(), problem: "does not fit the network".into() };
+            let values = snapshot.get_f32(&name)?.to_vec();
+            Tensor::new(&spec.shape, values).map_err(|_| misfit())
+        });
+        self.keep_float(Parameters::new(graph, named.collect::<Result<_, _>>()?)?);
+        Ok(())
+    }
+
+    /// The phase that a snapshot was taken of.
+    pub fn phase_of(&self, snapshot: &Snapshot) -> Result<PhaseName, Error> {
+        let key = snapshot.get_text("phase")?;
+        let unknown =
+            || TrainError::CheckpointEntry { name: "phase".into(), problem: format!("names no phase: {key}") };
+        Ok(PhaseName::ALL.into_iter().find(|phase| phase.key() == key).ok_or_else(unknown)?)
+    }
+
+    fn save(&self, folder: Option<&Path>, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
+        let Some(folder) = folder else { return Ok(()) };
+        let mut snapshot = snapshot();
+        snapshot.put_text("identity", &self.identity);
+        snapshot.put_json("history", &self.recorder.readings());
+        for (name, tensor) in self.float.borrow().iter().flat_map(Parameters::iter) {
+            snapshot.put_f32(format!("float.{name}"), tensor.shape(), tensor.data());
+        }
+        fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.into(), source })?;
+        snapshot.save(&folder.join(FILE))
+    }
+}
+
+impl Keeper for Checkpoints<'_> {
+    fn round_ended(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
+        self.save(self.folder, snapshot)
+    }
+
+    fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
+        self.save(self.folder.or(self.folder_on_interrupt), snapshot)
+    }
+}
+
+/// What a run is of, for telling its checkpoints from those of other runs.
+pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Recipe) -> String {
+    let (train, test) = (&data.train, &data.test);
+    format!(
+        "network:\n{}data: {}, {} items to train on and {} to test of shape {:?}\nrecipe:\n{}",
+        definition.to_toml(),
+        train.name(),
+        train.len(),
+        test.len(),
+        train.item_shape(),
+        recipe.to_toml(),
+    )
+}
+
+/// Reads the checkpoint in a folder, with the readings up to it.
+pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>), Error> {
+    let path = folder.join(FILE);
+    if !path.exists() {
+        return Err(Error::NoCheckpoint { path: folder.into() });
+    }
+    let snapshot = Snapshot::load(&path)?;
+    let own = snapshot.get_text("identity")?;
+    if own != identity {
+        let differs = own.lines().zip(identity.lines()).find(|(own, ours)| own != ours);
+        let difference = match differs {
+            Some((own, ours)) => format!("it has `{own}`, this run `{ours}`"),
+            None => "one of them has settings that the other lacks".into(),
+        };
+        return Err(Error::OtherRun { path: folder.into(), difference });
+    }
+    let history = snapshot.get_json("history")?;
+    Ok((snapshot, history))
+}

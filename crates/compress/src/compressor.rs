@@ -1,0 +1,249 @@
+//! The whole method behind one builder.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use mixpress_network::Definition;
+use mixpress_tensor::Pool;
+use mixpress_train::{CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, write_whole};
+
+use crate::checkpoint::{Checkpoints, identity, load};
+use crate::history::Recorder;
+use crate::pipeline::{Product, Run, lower};
+use crate::{CompressedModel, Error, Outcome, Recipe};
+
+/// What to do when the output exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Fail before anything is computed.
+    Refuse,
+    /// Replace it once the new file is whole.
+    Replace,
+}
+
+/// A compressed network in memory, and what was measured on it.
+#[derive(Clone, Debug)]
+pub struct Compressed {
+    /// What the run reached.
+    pub outcome: Outcome,
+    /// The bytes of the `.mxp` file.
+    pub bytes: Vec<u8>,
+}
+
+impl Compressed {
+    /// Opens the bytes.
+    ///
+    /// # Errors
+    /// None unless `bytes` were changed; then as [`CompressedModel::from_bytes`].
+    pub fn model(&self) -> Result<CompressedModel, Error> {
+        CompressedModel::from_bytes(&self.bytes)
+    }
+}
+
+/// A compression that is ready to run.
+pub struct Compressor<'a> {
+    definition: Definition,
+    data: DataSource,
+    recipe: Recipe,
+    observer: &'a dyn Observer,
+    cancel: CancelToken,
+    checkpoint: Option<PathBuf>,
+    checkpoint_on_interrupt: Option<PathBuf>,
+    resume: bool,
+}
+
+/// Collects what a [`Compressor`] needs; network and data are required, the rest has defaults.
+#[derive(Default)]
+pub struct CompressorBuilder<'a> {
+    definition: Option<Definition>,
+    data: Option<DataSource>,
+    recipe: Recipe,
+    observer: Option<&'a dyn Observer>,
+    cancel: CancelToken,
+    checkpoint: Option<PathBuf>,
+    checkpoint_on_interrupt: Option<PathBuf>,
+    resume: bool,
+}
+
+impl<'a> CompressorBuilder<'a> {
+    /// The network to train and compress.
+    #[must_use]
+    pub fn network(self, definition: Definition) -> Self {
+        Self { definition: Some(definition), ..self }
+    }
+
+    /// The data to train on, to choose by, and to test with once.
+    #[must_use]
+    pub fn data(self, data: DataSource) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// Every setting; [`Recipe::default`] serves all networks.
+    #[must_use]
+    pub fn recipe(self, recipe: Recipe) -> Self {
+        Self { recipe, ..self }
+    }
+
+    /// Who is told of progress.
+    #[must_use]
+    pub fn observer(self, observer: &'a dyn Observer) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    /// By which the run can be stopped.
+    #[must_use]
+    pub fn cancel(self, cancel: CancelToken) -> Self {
+        Self { cancel, ..self }
+    }
+
+    /// A folder in which the run's state is kept at the end of each round and when it is stopped.
+    #[must_use]
+    pub fn checkpoint(self, folder: impl Into<PathBuf>) -> Self {
+        Self { checkpoint: Some(folder.into()), ..self }
+    }
+
+    /// A folder in which the run's state is left when it is stopped, where no other is given.
+    #[must_use]
+    pub fn checkpoint_on_interrupt(self, folder: impl Into<PathBuf>) -> Self {
+        Self { checkpoint_on_interrupt: Some(folder.into()), ..self }
+    }
+
+    /// Whether to go on from the state in the checkpoint's folder.
+    #[must_use]
+    pub fn resume(self, resume: bool) -> Self {
+        Self { resume, ..self }
+    }
+
+    /// Checks everything that can be checked before a run.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] without network or data; [`Error::Setting`] for a setting out of its range; [`Error::Network`]
+    /// or [`Error::Classes`] when the network does not fit the data.
+    pub fn build(self) -> Result<Compressor<'a>, Error> {
+        let definition = self.definition.ok_or(Error::Missing("network"))?;
+        let data = self.data.ok_or(Error::Missing("data"))?;
+        self.recipe.validate()?;
+        lower(&definition, &data.train)?;
+        if self.resume && self.checkpoint.is_none() {
+            return Err(Error::Missing("checkpoint to resume from"));
+        }
+        Ok(Compressor {
+            definition,
+            data,
+            recipe: self.recipe,
+            observer: self.observer.unwrap_or(&Silent),
+            cancel: self.cancel,
+            checkpoint: self.checkpoint,
+            checkpoint_on_interrupt: self.checkpoint_on_interrupt,
+            resume: self.resume,
+        })
+    }
+}
+
+impl<'a> Compressor<'a> {
+    /// A builder with nothing set.
+    #[must_use]
+    pub fn builder() -> CompressorBuilder<'a> {
+        CompressorBuilder::default()
+    }
+
+    /// Compresses in memory.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] when the run was cancelled; [`Error::Train`] when it diverged or a checkpoint could not be
+    /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume.
+    pub fn run(self) -> Result<Compressed, Error> {
+        let start = Instant::now();
+        let (product, history) = self.train()?;
+        let bytes = mixpress_codebook::encode(&product.container)?;
+        let model = CompressedModel::from_bytes(&bytes)?;
+        let outcome = self.measure(&product, &model, history, start)?;
+        Ok(Compressed { outcome, bytes })
+    }
+
+    /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen; else as
+    /// [`Compressor::run`].
+    pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
+        let start = Instant::now();
+        check_output(path, overwrite)?;
+        let (product, history) = self.train()?;
+        let bytes = mixpress_codebook::encode(&product.container)?;
+        if overwrite == Overwrite::Refuse && path.exists() {
+            return Err(Error::Exists { path: path.into() });
+        }
+        write_whole(path, &bytes)?;
+        let model = CompressedModel::open(path)?;
+        self.measure(&product, &model, history, start)
+    }
+
+    fn train(&self) -> Result<(Product, Vec<mixpress_train::Measurement>), Error> {
+        let identity = identity(&self.definition, &self.data, &self.recipe);
+        let resumed = match &self.checkpoint {
+            Some(folder) if self.resume => Some(load(folder, &identity)?),
+            _ => None,
+        };
+        let (snapshot, history) = resumed.map_or((None, Vec::new()), |(snapshot, history)| (Some(snapshot), history));
+        let recorder = Recorder::new(self.observer, history);
+        let folders = (self.checkpoint.as_deref(), self.checkpoint_on_interrupt.as_deref());
+        let checkpoints = Checkpoints::new(folders.0, folders.1, &recorder, identity);
+        let run = Run {
+            definition: &self.definition,
+            data: &self.data,
+            recipe: &self.recipe,
+            recorder: &recorder,
+            cancel: &self.cancel,
+            checkpoints: &checkpoints,
+        };
+        match run.run(snapshot.as_ref()) {
+            Ok(product) => Ok((product, recorder.readings())),
+            Err(Error::Train(TrainError::Interrupted)) => {
+                Err(Error::Interrupted { checkpoint: checkpoints.folder_after_interrupt() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads the test set, for the first and only time: once for the float network, once for the file.
+    fn measure(
+        &self,
+        product: &Product,
+        model: &CompressedModel,
+        history: Vec<mixpress_train::Measurement>,
+        start: Instant,
+    ) -> Result<Outcome, Error> {
+        let test = &self.data.test;
+        let float = &product.float;
+        Ok(Outcome {
+            network: self.definition.name.clone(),
+            data: test.name().to_owned(),
+            seed: self.recipe.seed,
+            float_error: error_rate(float.graph(), float.parameters(), test, &Pool::new()),
+            compressed_error: model.error_rate(test)?,
+            float_validation_error: product.float_validation_error,
+            validation_error: product.validation_error,
+            history,
+            ..Outcome::of_model(model)
+        })
+        .map(|outcome| Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome })
+    }
+}
+
+/// Finds out before a long run whether its result can be written.
+fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
+    if path.exists() {
+        if overwrite == Overwrite::Refuse {
+            return Err(Error::Exists { path: path.into() });
+        }
+        let opened = OpenOptions::new().append(true).open(path);
+        return opened.map(drop).map_err(|source| Error::Write { path: path.into(), source });
+    }
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    tempfile::tempfile_in(folder).map(drop).map_err(|source| Error::Write { path: path.into(), source })
+}

@@ -1,0 +1,150 @@
+//! A compressed model: the tensors of an `.mxp` file by name, and the network that they make.
+
+use std::fs;
+use std::path::Path;
+
+use mixpress_codebook::{Breakdown, Container, Entry, Metadata};
+use mixpress_network::{Definition, Network, Parameters};
+use mixpress_tensor::{Pool, Tensor};
+use mixpress_train::{Dataset, error_rate};
+
+use crate::definition::read_definition;
+use crate::{Error, Recipe};
+
+/// An opened `.mxp` file.
+///
+/// ```no_run
+/// use mixpress_compress::CompressedModel;
+///
+/// let model = CompressedModel::open("lenet-300-100.mxp")?;
+/// let (shape, values) = model.tensor("fc1.weight").expect("the network has a first layer");
+/// println!("{shape:?}: {} values, {} bytes in all", values.len(), model.file_bytes());
+/// # Ok::<(), mixpress_compress::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CompressedModel {
+    container: Container,
+    breakdown: Breakdown,
+    network: Option<(Definition, Network)>,
+}
+
+impl CompressedModel {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when it cannot be read, [`Error::Codebook`] when it is damaged or is no `.mxp` file, and
+    /// [`Error::Network`] or [`Error::Tensors`] when its tensors do not fit the network that it says they make.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Opens the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`CompressedModel::open`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let container = mixpress_codebook::decode(bytes)?;
+        let breakdown = mixpress_codebook::breakdown(bytes)?;
+        let network = container.definition.as_deref().map(|definition| network(definition, &container)).transpose()?;
+        Ok(Self { container, breakdown, network })
+    }
+
+    /// Shape and values (row-major) of the tensor of that name; `None` when there is none, or it is no float tensor.
+    #[must_use]
+    pub fn tensor(&self, name: &str) -> Option<(&[usize], Vec<f32>)> {
+        let entry = self.container.get(name)?;
+        Some((entry.shape(), entry.values()?))
+    }
+
+    /// Name, shape and values of every float tensor, in the file's order.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize], Vec<f32>)> {
+        self.entries().iter().filter_map(|entry| Some((entry.name(), entry.shape(), entry.values()?)))
+    }
+
+    /// The tensors as the file holds them.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.container.entries
+    }
+
+    /// The network's definition, if the file holds one.
+    #[must_use]
+    pub fn definition(&self) -> Option<&Definition> {
+        self.network.as_ref().map(|(definition, _)| definition)
+    }
+
+    /// The network, if the file holds a definition.
+    #[must_use]
+    pub fn network(&self) -> Option<&Network> {
+        self.network.as_ref().map(|(_, network)| network)
+    }
+
+    /// Seed, recipe and errors of the run that made the file.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.container.metadata
+    }
+
+    /// The recipe of the run that made the file.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] when the file was made with other defaults than this version has.
+    pub fn recipe(&self) -> Result<Recipe, Error> {
+        let metadata = self.metadata();
+        Recipe::from_differences(metadata.recipe.as_deref(), metadata.seed.unwrap_or_default())
+    }
+
+    /// Where the bytes of the file go.
+    #[must_use]
+    pub fn breakdown(&self) -> &Breakdown {
+        &self.breakdown
+    }
+
+    /// Bytes of the file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.breakdown.total as u64
+    }
+
+    /// The network's outputs for a batch `[N, ...]` of inputs: logits `[N, classes]` for a classifier.
+    ///
+    /// # Errors
+    /// [`Error::NoDefinition`] when the file holds no network, [`Error::Network`] when the inputs do not fit it.
+    pub fn predict(&self, inputs: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.network().ok_or(Error::NoDefinition)?.predict(inputs)?)
+    }
+
+    /// Percent of a data set's items that the network classifies wrongly.
+    ///
+    /// # Errors
+    /// [`Error::NoDefinition`] when the file holds no network; [`Error::InputShape`] or [`Error::Classes`] when the data
+    /// do not fit it.
+    pub fn error_rate(&self, data: &Dataset) -> Result<f64, Error> {
+        let network = self.network().ok_or(Error::NoDefinition)?;
+        if network.input_shape() != data.item_shape() {
+            return Err(Error::InputShape {
+                expected: network.input_shape().to_vec(),
+                got: data.item_shape().to_vec(),
+            });
+        }
+        if network.output_len() < data.classes() {
+            return Err(Error::Classes { outputs: network.output_len(), classes: data.classes() });
+        }
+        Ok(error_rate(network.graph(), network.parameters(), data, &Pool::new()))
+    }
+}
+
+fn network(definition: &[u8], container: &Container) -> Result<(Definition, Network), Error> {
+    let (definition, graph) = read_definition(definition)?;
+    let named = container.entries.iter().map(|entry| {
+        let name = entry.name();
+        let values = entry.values().ok_or_else(|| Error::Tensors(format!("{name} holds no floats")))?;
+        let tensor = Tensor::new(entry.shape(), values).map_err(|error| Error::Tensors(format!("{name}: {error}")))?;
+        Ok((name.to_owned(), tensor))
+    });
+    let named = named.collect::<Result<Vec<_>, Error>>()?;
+    let parameters = Parameters::from_named(&graph, named)?;
+    Ok((definition, Network::new(graph, parameters)?))
+}
