@@ -155,10 +155,10 @@ mod tests {
             prop_assert!(targets.contains(&zero) && targets.len() >= 2);
             let largest = (0..counts.len()).filter(|&k| k != zero).map(|k| counts[k]).max().unwrap();
             prop_assert!(targets.iter().any(|&k| k != zero && counts[k] == largest));
-            for position in 0..counts.len() {
-                let enough = counts[position] > absolute && counts[position] as f64 > fraction * layer as f64;
+            for (position, &count) in counts.iter().enumerate() {
+                let enough = count > absolute && count as f64 > fraction * layer as f64;
                 prop_assert!(!enough || targets.contains(&position));
-                prop_assert!(enough || !targets.contains(&position) || position == zero || counts[position] == largest);
+                prop_assert!(enough || !targets.contains(&position) || position == zero || count == largest);
             }
         }
     }

@@ -55,7 +55,11 @@ const CHUNKS: usize = 16;
 /// Weights in a chunk, at least.
 const SMALLEST_CHUNK: usize = 1 << 15;
 
-/// A mixture tabulated for the weights of a layer; see the [module's text](self) for what it does and how exactly.
+/// A mixture tabulated for the weights of a layer: value, gradients and statistics in O(N + K B) for B cells.
+///
+/// Gradients to weights and to the mixture's parameters agree with the exact ones of [`Mixture::add_gradient`] to 1e-4
+/// relative, plus 1e-6 of the largest, for standard deviations down to 1e-4 of the range and proportions down to 1e-6: cells
+/// are divided where components are narrow, and what would need too many cells is evaluated exactly.
 #[derive(Clone, Debug)]
 pub struct Grid<'a> {
     mixture: &'a Mixture,
