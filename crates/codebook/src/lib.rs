@@ -1,4 +1,28 @@
-//! Quantised tensors and the compact `.mxp` file: encode, decode.
+//! Quantised tensors and the compact `.mxp` file.
+//!
+//! A compressed network is a few values and, for each weight, which of them it has. [`QuantizedTensor`] holds one tensor
+//! so: a [`Codebook`] and indices into it. A [`Container`] holds a whole network: tensors, the [`UnitGroup`]s that their
+//! axes share, the network's definition and metadata, both opaque here. [`encode`] turns it into the bytes of a file,
+//! [`decode`] turns them back, exactly; [`breakdown`] says what the bytes of a file are spent on.
+//!
+//! # What makes a file small
+//!
+//! - *Liveness.* A unit of a group none of whose entries is nonzero is dead, and nothing that belongs to it is stored:
+//!   neither rows, nor columns, nor biases. [`Container::sort_units`] brings live hidden units to the front and into an
+//!   order that need not be told.
+//! - *One stream.* Names, flags, codebooks, and the entries of sparse tensors are one sequence of binary decisions in one
+//!   range coder. Each decision has a probability learned from those before it: the density of its row, its column, its
+//!   neighbours, mixed by a small online learner. All of it is integer arithmetic, so that every machine agrees.
+//! - *The smallest wins.* Each tensor is stored in the way that takes the fewest bytes: by the adaptive model, as packed
+//!   bits, or, when it is large and dense, by static entropy coding in a section of its own.
+//!
+//! `docs/format.md` in the repository defines the format, and `docs/format/decode.py` reads it without this crate.
+//! The format is frozen only at version 1.0.
+//!
+//! # What a reader can rely on
+//!
+//! No file makes [`decode`] panic. What a file may ask for is bounded by [`Limits`]; every refusal is an [`Error`] that
+//! says what was wrong.
 
 #![forbid(unsafe_code)]
 
@@ -40,7 +64,7 @@ mod wire;
 mod writer;
 
 pub use breakdown::{Breakdown, TensorBytes};
-pub use codebook::Codebook;
+pub use codebook::{Codebook, round_mantissa};
 pub use container::{Container, Entry, Metadata};
 pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
@@ -49,3 +73,7 @@ pub use plain::{Dtype, PlainTensor};
 pub use reader::{breakdown, decode, decode_with_limits};
 pub use tensor::QuantizedTensor;
 pub use writer::encode;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

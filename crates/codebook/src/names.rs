@@ -78,45 +78,47 @@ type Units = (u64, Option<(u64, u64)>);
 type Named = (&'static str, &'static [u64], &'static [Option<(u64, u64)>]);
 
 /// Structures that a file can tell by number, from 1 on.
-const STRUCTURES: [(&[Units], &[Named]); 3] = [
+const STRUCTURES: [(&[Units], &[Named]); 4] = [
     // 1: LeNet-300-100 on 28 x 28 pixels.
     (
-        &[(784, Some((28, 28))), (300, None), (100, None)],
+        &[(784, Some((28, 28))), (300, None), (100, None), (10, None)],
         &[
             ("fc1.weight", &[300, 784], &[Some((1, 1)), Some((0, 1))]),
             ("fc1.bias", &[300], &[Some((1, 1))]),
             ("fc2.weight", &[100, 300], &[Some((2, 1)), Some((1, 1))]),
             ("fc2.bias", &[100], &[Some((2, 1))]),
-            ("fc3.weight", &[10, 100], &[None, Some((2, 1))]),
-            ("fc3.bias", &[10], &[None]),
+            ("fc3.weight", &[10, 100], &[Some((3, 1)), Some((2, 1))]),
+            ("fc3.bias", &[10], &[Some((3, 1))]),
         ],
     ),
     // 2: LeNet-5 as in Caffe, on 28 x 28 pixels.
     (
-        &[(20, None), (50, None), (500, None)],
+        &[(1, None), (20, None), (50, None), (500, None), (10, None)],
         &[
-            ("conv1.weight", &[20, 1, 5, 5], &[Some((0, 1)), None, None, None]),
-            ("conv1.bias", &[20], &[Some((0, 1))]),
-            ("conv2.weight", &[50, 20, 5, 5], &[Some((1, 1)), Some((0, 1)), None, None]),
-            ("conv2.bias", &[50], &[Some((1, 1))]),
-            ("fc1.weight", &[500, 800], &[Some((2, 1)), Some((1, 16))]),
-            ("fc1.bias", &[500], &[Some((2, 1))]),
-            ("fc2.weight", &[10, 500], &[None, Some((2, 1))]),
-            ("fc2.bias", &[10], &[None]),
+            ("conv1.weight", &[20, 1, 5, 5], &[Some((1, 1)), Some((0, 1)), None, None]),
+            ("conv1.bias", &[20], &[Some((1, 1))]),
+            ("conv2.weight", &[50, 20, 5, 5], &[Some((2, 1)), Some((1, 1)), None, None]),
+            ("conv2.bias", &[50], &[Some((2, 1))]),
+            ("fc1.weight", &[500, 800], &[Some((3, 1)), Some((2, 16))]),
+            ("fc1.bias", &[500], &[Some((3, 1))]),
+            ("fc2.weight", &[10, 500], &[Some((4, 1)), Some((3, 1))]),
+            ("fc2.bias", &[10], &[Some((4, 1))]),
         ],
     ),
     // 3: 64-128-64-10 on 8 x 8 pixels.
-    (
-        &[(64, Some((8, 8))), (128, None), (64, None)],
-        &[
-            ("fc1.weight", &[128, 64], &[Some((1, 1)), Some((0, 1))]),
-            ("fc1.bias", &[128], &[Some((1, 1))]),
-            ("fc2.weight", &[64, 128], &[Some((2, 1)), Some((1, 1))]),
-            ("fc2.bias", &[64], &[Some((2, 1))]),
-            ("fc3.weight", &[10, 64], &[None, Some((2, 1))]),
-            ("fc3.bias", &[10], &[None]),
-        ],
-    ),
+    (&[(64, Some((8, 8))), (128, None), (64, None), (10, None)], DIGITS),
+    // 4: 64-128-64-10 on 64 features.
+    (&[(64, None), (128, None), (64, None), (10, None)], DIGITS),
+];
+
+/// The tensors of 64-128-64-10.
+const DIGITS: &[Named] = &[
+    ("fc1.weight", &[128, 64], &[Some((1, 1)), Some((0, 1))]),
+    ("fc1.bias", &[128], &[Some((1, 1))]),
+    ("fc2.weight", &[64, 128], &[Some((2, 1)), Some((1, 1))]),
+    ("fc2.bias", &[64], &[Some((2, 1))]),
+    ("fc3.weight", &[10, 64], &[Some((3, 1)), Some((2, 1))]),
+    ("fc3.bias", &[10], &[Some((3, 1))]),
 ];
 
 /// The structure of number `id` (1 is the first), all of whose tensors are quantised.

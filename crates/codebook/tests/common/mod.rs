@@ -122,10 +122,10 @@ pub fn lenet_300_100(seed: u64, density: f64) -> Container {
         bias(&mut draw, "fc1.bias", &fc1, 300, group(1)).into(),
         tensor("fc2.weight", &[100, 300], fc2.clone(), &[group(2), group(1)]).into(),
         bias(&mut draw, "fc2.bias", &fc2, 100, group(2)).into(),
-        tensor("fc3.weight", &[10, 100], fc3.clone(), &[None, group(2)]).into(),
-        bias(&mut draw, "fc3.bias", &fc3, 10, None).into(),
+        tensor("fc3.weight", &[10, 100], fc3.clone(), &[group(3), group(2)]).into(),
+        bias(&mut draw, "fc3.bias", &fc3, 10, group(3)).into(),
     ];
-    let groups = vec![UnitGroup::pixels(1, 28, 28), UnitGroup::new(300), UnitGroup::new(100)];
+    let groups = vec![UnitGroup::pixels(1, 28, 28), UnitGroup::new(300), UnitGroup::new(100), UnitGroup::new(10)];
     let mut container = Container { entries, groups, definition: None, metadata: Metadata::default() };
     container.sort_units(&[1, 2]);
     container
