@@ -9,7 +9,7 @@ use mixpress_testing::{assert_close, central_differences, uniform};
 use crate::{Element, Mode, Pool, Tape, Tensor, Var};
 
 /// The seed of `c`: one that no input has, or the gradient of batch-norm would vanish.
-const COTANGENT: u64 = 0xC07A;
+pub(crate) const COTANGENT: u64 = 0xC07A;
 
 /// An operator under test.
 pub(crate) trait Problem {

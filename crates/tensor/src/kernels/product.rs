@@ -27,6 +27,17 @@ impl<'a, T: Element> Matrix<'a, T> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// A row-major matrix whose rows start `row_stride` elements apart.
+    #[track_caller]
+    pub fn with_row_stride(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(
+            columns <= row_stride && rows.saturating_mul(row_stride) <= data.len(),
+            "a {rows}x{columns} matrix of stride {row_stride} cannot lie in {} elements",
+            data.len()
+        );
+        Self { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
     /// The same elements with rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {
@@ -81,7 +92,7 @@ pub(crate) fn product<T: Element>(dst: &mut [T], onto: Onto, lhs: Matrix<'_, T>,
     while start < k {
         let inner = INNER_BLOCK.min(k - start);
         let accumulate = onto == Onto::Add || start > 0;
-        // SAFETY: `Matrix` is only made over slices that hold rows x columns elements at its strides, `dst` holds m x n
+        // SAFETY: `Matrix` is only made over slices that hold all its elements at its strides, `dst` holds m x n
         // elements (checked above) and is exclusively borrowed; the offsets stay inside because start < k, and T is f32 or
         // f64, the types that gemm handles here.
         unsafe {

@@ -1,7 +1,9 @@
 //! Maximum of sliding windows.
 
+use std::ops::Range;
+
 use super::window::{Pool2d, for_each_window};
-use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, items_a_task};
+use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, items_a_task, vectorized};
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Element, Tape, Var};
 
@@ -28,6 +30,10 @@ impl<T: Element> Tape<'_, T> {
         let planes = items_a_task(n * c);
         for_each_chunk(&mut y, planes * oh * ow, values.len() >= PARALLEL_ELEMENTS, |task, y| {
             for (plane, y) in values[task * planes * h * w..].chunks_exact(h * w).zip(y.chunks_exact_mut(oh * ow)) {
+                if pool == Pool2d::square(2) {
+                    halve(plane, w, y, ow);
+                    continue;
+                }
                 for_each_window(pool, [h, w], [oh, ow], |out, rows, columns| {
                     y[out] = plane[first_maximum(plane, w, rows, columns)];
                 });
@@ -51,6 +57,10 @@ impl<T: Element> Operator<T> for MaxPool2d {
             let values = values[task * planes * size..].chunks_exact(size);
             let gradient = gradient[task * planes * output_size..].chunks_exact(output_size);
             for ((dx, plane), g) in dx.chunks_exact_mut(size).zip(values).zip(gradient) {
+                if self.pool == Pool2d::square(2) {
+                    halve_backward(plane, image[1], g, windows[1], dx);
+                    continue;
+                }
                 for_each_window(self.pool, image, windows, |out, rows, columns| {
                     dx[first_maximum(plane, image[1], rows, columns)] += g[out];
                 });
@@ -62,12 +72,7 @@ impl<T: Element> Operator<T> for MaxPool2d {
 
 /// Where the first maximum of a window stands; the first NaN counts as the maximum.
 #[inline]
-fn first_maximum<T: Element>(
-    plane: &[T],
-    width: usize,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
-) -> usize {
+fn first_maximum<T: Element>(plane: &[T], width: usize, rows: Range<usize>, columns: Range<usize>) -> usize {
     let mut best = rows.start * width + columns.start;
     for r in rows {
         for i in r * width + columns.start..r * width + columns.end {
@@ -78,6 +83,42 @@ fn first_maximum<T: Element>(
         }
     }
     best
+}
+
+/// The usual case, 2 by 2 windows side by side, without branches: the maxima of one plane.
+fn halve<T: Element>(plane: &[T], width: usize, y: &mut [T], windows: usize) {
+    let larger = |a: T, b: T| if a >= b || a.is_nan() { a } else { b };
+    vectorized(|| {
+        for (lines, y) in plane.chunks_exact(2 * width).zip(y.chunks_exact_mut(windows)) {
+            let (upper, lower) = lines.split_at(width);
+            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+            for (y, (&[a, b], &[c, d])) in y.iter_mut().zip(pairs) {
+                *y = larger(larger(a, b), larger(c, d));
+            }
+        }
+    });
+}
+
+/// The way back of [`halve`]: `dx`, which starts as zeros, receives the gradients at the first maximum of each window.
+fn halve_backward<T: Element>(plane: &[T], width: usize, gradient: &[T], windows: usize, dx: &mut [T]) {
+    // As in `halve`: the first of two wins unless the second is larger, or the only NaN.
+    let first_wins = |a: T, b: T| a >= b || a.is_nan();
+    vectorized(|| {
+        let lines = plane.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
+        for ((lines, dx), gradient) in lines.zip(gradient.chunks_exact(windows)) {
+            let (upper, lower) = lines.split_at(width);
+            let (dx_upper, dx_lower) = dx.split_at_mut(width);
+            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+            let dx_pairs = dx_upper.as_chunks_mut::<2>().0.iter_mut().zip(dx_lower.as_chunks_mut::<2>().0);
+            for (((&[a, b], &[c, d]), (upper, lower)), &g) in pairs.zip(dx_pairs).zip(gradient) {
+                let (left_above, left_below) = (first_wins(a, b), first_wins(c, d));
+                let (above, below) = (if left_above { a } else { b }, if left_below { c } else { d });
+                let (g_above, g_below) = if first_wins(above, below) { (g, T::zero()) } else { (T::zero(), g) };
+                *upper = if left_above { [g_above, T::zero()] } else { [T::zero(), g_above] };
+                *lower = if left_below { [g_below, T::zero()] } else { [T::zero(), g_below] };
+            }
+        }
+    });
 }
 
 #[cfg(test)]
@@ -141,6 +182,31 @@ mod tests {
         check_twin(&MaxPool(Pool2d::square(2)), &[distinct(&[20, 5, 24, 25], 1)]);
         let pool = Pool2d { kernel: [3, 3], stride: [2, 2], padding: [1, 1] };
         check_twin(&MaxPool(pool), &[distinct(&[20, 5, 24, 25], 1)]);
+    }
+
+    #[test]
+    fn halving_is_the_general_case() {
+        // Ties, NaN and odd sizes included.
+        let numbers = [1.0, 2.0, 2.0, f64::NAN, 0.0, -1.0];
+        let x: Vec<f64> =
+            mixpress_testing::uniform(2 * 7 * 9, 3).iter().map(|u| numbers[(3.0 * u + 3.0) as usize]).collect();
+        let x = Tensor::new(&[1, 2, 7, 9], x).unwrap();
+        let fast = crate::problem::run(&MaxPool(Pool2d::square(2)), std::slice::from_ref(&x), None);
+        for window in 0..fast.value.len() {
+            let (plane, oy, ox) = (window / 12, window / 4 % 3, window % 4);
+            let plane = &x.data()[plane * 63..][..63];
+            let best = plane[first_maximum(plane, 9, 2 * oy..2 * oy + 2, 2 * ox..2 * ox + 2)];
+            assert!(fast.value.data()[window] == best || best.is_nan() && fast.value.data()[window].is_nan());
+        }
+        let seeds = mixpress_testing::uniform(fast.value.len(), crate::problem::COTANGENT);
+        let mut expected = vec![0.0; x.len()];
+        for (window, seed) in seeds.iter().enumerate() {
+            let (plane, oy, ox) = (window / 12, window / 4 % 3, window % 4);
+            let offset = plane * 63;
+            let plane = &x.data()[offset..][..63];
+            expected[offset + first_maximum(plane, 9, 2 * oy..2 * oy + 2, 2 * ox..2 * ox + 2)] += seed;
+        }
+        assert_eq!(fast.gradients[0], expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 mod unfold;
 
-use self::unfold::{fold_add, unfold};
+use self::unfold::{crop, fold_add, pad, unfold, unfold_transposed};
 use super::window;
 use crate::kernels::product::{Matrix, Onto, Threads, product};
 use crate::kernels::{PARALLEL_PRODUCTS, for_each_chunk, items_a_task, reduce};
@@ -85,6 +85,26 @@ impl Geometry {
         self.kernel == [1; 2] && self.options.stride == [1; 2] && self.options.padding == [0; 2]
     }
 
+    /// Height and width of an image with its padding.
+    fn padded(&self) -> [usize; 2] {
+        [0, 1].map(|d| self.image[d] + 2 * self.options.padding[d])
+    }
+
+    /// Elements of the channels of one group of an image with its padding.
+    fn group_padded_len(&self) -> usize {
+        self.channels / self.options.groups * self.padded().iter().product::<usize>()
+    }
+
+    fn has_padding(&self) -> bool {
+        self.options.padding != [0; 2]
+    }
+
+    /// Distance between the rows of an unfolded image: an odd number of cache lines, or the rows would crowd into a few
+    /// sets of the cache.
+    fn row_stride(&self) -> usize {
+        (self.positions().div_ceil(16) | 1) * 16
+    }
+
     fn parallel(&self) -> bool {
         self.images * self.output_len() * self.taps() >= PARALLEL_PRODUCTS
     }
@@ -157,11 +177,36 @@ fn geometry(x: &[usize], weight: &[usize], options: Conv2d) -> Geometry {
     Geometry { images, channels, filters, image: [h, w], kernel: [kh, kw], result, options }
 }
 
+/// Buffers of one task.
+struct Scratch<T> {
+    padded: Buffer<T>,
+    unfolded: Buffer<T>,
+}
+
+impl<T: Element> Scratch<T> {
+    fn new(pool: &Pool<T>, g: &Geometry, unfolded: usize) -> Self {
+        Self {
+            padded: pool.take(if g.has_padding() { g.group_padded_len() } else { 0 }),
+            unfolded: pool.take(if g.pointwise() { 0 } else { unfolded }),
+        }
+    }
+}
+
+/// `x` with its padding around it.
+fn padded<'a, T: Element>(g: &Geometry, x: &'a [T], scratch: &'a mut [T]) -> &'a [T] {
+    if g.has_padding() {
+        pad(g, x, scratch);
+        scratch
+    } else {
+        x
+    }
+}
+
 fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Buffer<T> {
     let mut y = pool.take(g.images * g.output_len());
     let images = items_a_task(g.images);
     for_each_chunk(&mut y, images * g.output_len(), g.parallel(), |task, y| {
-        let mut unfolded = pool.take(if g.pointwise() { 0 } else { g.taps() * g.positions() });
+        let mut scratch = Scratch::new(pool, g, g.taps() * g.row_stride());
         let x = &x[task * images * g.input_len()..];
         let parts = y.chunks_exact_mut(g.group_filters() * g.positions()).zip(x.chunks_exact(g.group_input_len()));
         for (part, (y, x)) in parts.enumerate() {
@@ -176,13 +221,12 @@ fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias
                 }
             };
             let columns = if g.pointwise() {
-                x
+                Matrix::new(x, g.taps(), g.positions())
             } else {
-                unfold(g, x, &mut unfolded);
-                &unfolded
+                unfold(g, padded(g, x, &mut scratch.padded), &mut scratch.unfolded, g.row_stride());
+                Matrix::with_row_stride(&scratch.unfolded, g.taps(), g.positions(), g.row_stride())
             };
-            let lhs = Matrix::new(weight, g.group_filters(), g.taps());
-            product(y, onto, lhs, Matrix::new(columns, g.taps(), g.positions()), Threads::One);
+            product(y, onto, Matrix::new(weight, g.group_filters(), g.taps()), columns, Threads::One);
         }
     });
     y
@@ -190,10 +234,10 @@ fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias
 
 fn bias_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, gradient: &[T]) -> Buffer<T> {
     let mut db = pool.take(g.filters);
-    let planes = |filter: usize| gradient.chunks_exact(g.positions()).skip(filter).step_by(g.filters);
-    for (filter, db) in db.iter_mut().enumerate() {
-        *db = planes(filter).fold(T::zero(), |sum, plane| sum + reduce::sum_by(plane, |g| g));
-    }
+    for_each_chunk(&mut db, 1, g.parallel(), |filter, db| {
+        let planes = gradient.chunks_exact(g.positions()).skip(filter).step_by(g.filters);
+        db[0] = planes.fold(T::zero(), |sum, plane| sum + reduce::sum_by(plane, |g| g));
+    });
     db
 }
 
@@ -202,7 +246,7 @@ fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], gradient: 
     let images = items_a_task(g.images);
     let mut partial = pool.take(g.images.div_ceil(images) * len);
     for_each_chunk(&mut partial, len, g.parallel(), |task, partial| {
-        let mut unfolded = pool.take(if g.pointwise() { 0 } else { g.taps() * g.positions() });
+        let mut scratch = Scratch::new(pool, g, g.taps() * g.positions());
         let first = task * images;
         for image in first..g.images.min(first + images) {
             let x = &x[image * g.input_len()..][..g.input_len()];
@@ -210,15 +254,15 @@ fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], gradient: 
             let filters = partial.chunks_exact_mut(g.group_filters() * g.taps());
             let gradients = gradient.chunks_exact(g.group_filters() * g.positions());
             for ((x, gradient), dw) in x.chunks_exact(g.group_input_len()).zip(gradients).zip(filters) {
-                let columns = if g.pointwise() {
-                    x
+                let windows = if g.pointwise() {
+                    Matrix::new(x, g.taps(), g.positions()).transposed()
                 } else {
-                    unfold(g, x, &mut unfolded);
-                    &unfolded
+                    unfold_transposed(g, padded(g, x, &mut scratch.padded), &mut scratch.unfolded);
+                    Matrix::new(&scratch.unfolded, g.positions(), g.taps())
                 };
                 let onto = if image == first { Onto::Overwrite } else { Onto::Add };
                 let lhs = Matrix::new(gradient, g.group_filters(), g.positions());
-                product(dw, onto, lhs, Matrix::new(columns, g.taps(), g.positions()).transposed(), Threads::One);
+                product(dw, onto, lhs, windows, Threads::One);
             }
         }
     });
@@ -228,27 +272,49 @@ fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], gradient: 
 }
 
 fn input_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, weight: &[T], gradient: &[T]) -> Buffer<T> {
+    let filters_len = g.group_filters() * g.taps();
+    let transposed = transposed_filters(pool, g, weight);
     let mut dx = pool.take(g.images * g.input_len());
     let images = items_a_task(g.images);
     for_each_chunk(&mut dx, images * g.input_len(), g.parallel(), |task, dx| {
-        let mut unfolded = pool.take(if g.pointwise() { 0 } else { g.taps() * g.positions() });
+        let mut scratch = Scratch::new(pool, g, g.taps() * g.positions());
         let gradient = &gradient[task * images * g.output_len()..];
         let gradients = gradient.chunks_exact(g.group_filters() * g.positions());
         for (part, (dx, gradient)) in dx.chunks_exact_mut(g.group_input_len()).zip(gradients).enumerate() {
-            let filters = (part % g.options.groups) * g.group_filters();
-            let weight = &weight[filters * g.taps()..][..g.group_filters() * g.taps()];
-            let lhs = Matrix::new(weight, g.group_filters(), g.taps()).transposed();
+            let filters = &transposed[part % g.options.groups * filters_len..][..filters_len];
+            let lhs = Matrix::new(filters, g.taps(), g.group_filters());
             let rhs = Matrix::new(gradient, g.group_filters(), g.positions());
             if g.pointwise() {
                 product(dx, Onto::Overwrite, lhs, rhs, Threads::One);
+                continue;
+            }
+            product(&mut scratch.unfolded, Onto::Overwrite, lhs, rhs, Threads::One);
+            if g.has_padding() {
+                scratch.padded.fill(T::zero());
+                fold_add(g, &scratch.unfolded, &mut scratch.padded);
+                crop(g, &scratch.padded, dx);
             } else {
-                product(&mut unfolded, Onto::Overwrite, lhs, rhs, Threads::One);
                 dx.fill(T::zero());
-                fold_add(g, &unfolded, dx);
+                fold_add(g, &scratch.unfolded, dx);
             }
         }
     });
     dx
+}
+
+/// The filters of each group as a matrix with one row for each weight.
+fn transposed_filters<T: Element>(pool: &Pool<T>, g: &Geometry, weight: &[T]) -> Buffer<T> {
+    let (taps, filters) = (g.taps(), g.group_filters());
+    let mut transposed = pool.take(weight.len());
+    if weight.is_empty() {
+        return transposed;
+    }
+    for (to, from) in transposed.chunks_exact_mut(filters * taps).zip(weight.chunks_exact(filters * taps)) {
+        for (tap, row) in to.chunks_exact_mut(filters).enumerate() {
+            row.iter_mut().zip(from[tap..].iter().step_by(taps)).for_each(|(to, &from)| *to = from);
+        }
+    }
+    transposed
 }
 
 #[cfg(test)]
