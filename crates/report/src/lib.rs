@@ -5,7 +5,7 @@
 //! - [`table`] is for people: one line a tensor (shape, weights, share kept, components found, bits a weight, bytes),
 //!   then size and error before and after;
 //! - [`json`] is for programs: one line, one object, every figure of the outcome;
-//! - [`tensor_table`] is the upper half of [`table`] alone, for a file whose run nobody watched.
+//! - [`inspection`] is for a file whose run nobody watched: the table of what the file alone tells.
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
 //! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal.
@@ -16,7 +16,7 @@ mod units;
 
 pub use json::{Report, json};
 pub use mixpress_compress::{LayerOutcome, Outcome};
-pub use table::{table, tensor_table};
+pub use table::{inspection, table};
 pub use units::{duration, grouped, size};
 
 #[doc = include_str!("../README.md")]

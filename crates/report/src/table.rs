@@ -1,32 +1,52 @@
 //! The outcome as a table for people.
 
-use std::fmt::Write;
-
 use comfy_table::{CellAlignment, Table, presets};
-use mixpress_compress::{LayerOutcome, Outcome};
+use mixpress_compress::Outcome;
 
 use crate::units::{duration, grouped, percent, size};
 
-/// The whole report: what was compressed, one line a tensor, size and error before and after. Ends with a line break.
+/// The whole report of a run: what was compressed, one line a tensor, size and error before and after. Ends with a line
+/// break.
 ///
 /// Bytes of a tensor are rounded to whole ones (small tensors share a stream); the total is the file's size on disk.
 #[must_use]
 pub fn table(outcome: &Outcome) -> String {
-    let mut out = format!("{} on {}, seed {}\n\n", outcome.network, outcome.data, outcome.seed);
-    out.push_str(&tensor_table(&outcome.layers, outcome.file_bytes));
-    out.push('\n');
-    out.push_str(&totals(outcome));
-    let weights = outcome.sparsity.clamp(0.0, 1.0);
-    let _ = writeln!(out, "\nweights that are zero: {}; time: {}", percent(weights), duration(outcome.seconds));
-    out
+    format!(
+        "{} on {}, seed {}\n\n{}\n{}\nweights that are zero: {}; time: {}\n",
+        outcome.network,
+        outcome.data,
+        outcome.seed,
+        tensors(outcome, false),
+        totals(outcome),
+        percent(outcome.sparsity.clamp(0.0, 1.0)),
+        duration(outcome.seconds),
+    )
 }
 
-/// One line a tensor, then the rest of the file and the total. Ends with a line break.
+/// What a file alone tells ([`Outcome::of_model`]): as [`table`], with how each tensor is coded, and without what only the
+/// run knew. Ends with a line break.
 #[must_use]
-pub fn tensor_table(layers: &[LayerOutcome], file_bytes: u64) -> String {
-    let mut table = plain(&["tensor", "shape", "weights", "kept", "components", "bits a weight", "bytes"]);
+pub fn inspection(outcome: &Outcome) -> String {
+    format!(
+        "{}, seed {}\n\n{}\n{}\nweights that are zero: {}\n",
+        outcome.network,
+        outcome.seed,
+        tensors(outcome, true),
+        totals(outcome),
+        percent(outcome.sparsity.clamp(0.0, 1.0)),
+    )
+}
+
+/// One line a tensor, then the rest of the file and the total; the last column, if wanted, says how a tensor is coded.
+fn tensors(outcome: &Outcome, with_coding: bool) -> String {
+    let Outcome { layers, file_bytes, .. } = outcome;
+    let mut header = vec!["tensor", "shape", "weights", "kept", "components", "bits a weight", "bytes"];
+    if with_coding {
+        header.push("coded as");
+    }
+    let mut table = plain(&header);
     for layer in layers {
-        table.add_row([
+        let mut row = vec![
             layer.name.clone(),
             shape(&layer.shape),
             grouped(layer.weights as u64),
@@ -34,15 +54,19 @@ pub fn tensor_table(layers: &[LayerOutcome], file_bytes: u64) -> String {
             if layer.components == 0 { "-".to_owned() } else { layer.components.to_string() },
             format!("{:.3}", layer.bits_per_weight),
             grouped(layer.bytes.round() as u64),
-        ]);
+        ];
+        if with_coding {
+            row.push(layer.coding.clone());
+        }
+        table.add_row(row);
     }
     let weights: usize = layers.iter().map(|layer| layer.weights).sum();
     let nonzero: usize = layers.iter().map(|layer| layer.nonzero).sum();
     let in_tensors: f64 = layers.iter().map(|layer| layer.bytes).sum();
-    let rest = (file_bytes as f64 - in_tensors).max(0.0).round() as u64;
+    let rest = (*file_bytes as f64 - in_tensors).max(0.0).round() as u64;
     let empty = String::new;
     table.add_row(["rest of the file".to_owned(), empty(), empty(), empty(), empty(), empty(), grouped(rest)]);
-    let bits = if weights == 0 { 0.0 } else { 8.0 * file_bytes as f64 / weights as f64 };
+    let bits = if weights == 0 { 0.0 } else { 8.0 * *file_bytes as f64 / weights as f64 };
     table.add_row([
         "total".to_owned(),
         empty(),
@@ -50,7 +74,7 @@ pub fn tensor_table(layers: &[LayerOutcome], file_bytes: u64) -> String {
         kept(nonzero, weights),
         empty(),
         format!("{bits:.3}"),
-        grouped(file_bytes),
+        grouped(*file_bytes),
     ]);
     align_numbers(&mut table, 2..7);
     format!("{}\n", table.trim_fmt())
@@ -65,20 +89,29 @@ fn totals(outcome: &Outcome) -> String {
         size(outcome.file_bytes),
         format!("{:.1} times smaller", outcome.ratio),
     ]);
-    table.add_row([
-        "test error".to_owned(),
-        format!("{:.2} %", outcome.float_error),
-        format!("{:.2} %", outcome.compressed_error),
-        format!("{:+.2} points", outcome.compressed_error - outcome.float_error),
-    ]);
-    table.add_row([
-        "validation error".to_owned(),
-        format!("{:.2} %", outcome.float_validation_error),
-        format!("{:.2} %", outcome.validation_error),
-        format!("{:+.2} points", outcome.validation_error - outcome.float_validation_error),
-    ]);
+    let errors = [
+        ("test error", outcome.float_error, outcome.compressed_error),
+        ("validation error", outcome.float_validation_error, outcome.validation_error),
+    ];
+    for (what, before, after) in errors {
+        if before.is_nan() && after.is_nan() {
+            continue;
+        }
+        let difference = after - before;
+        table.add_row([
+            what.to_owned(),
+            figure(before, |error| format!("{error:.2} %")),
+            figure(after, |error| format!("{error:.2} %")),
+            figure(difference, |points| format!("{points:+.2} points")),
+        ]);
+    }
     align_numbers(&mut table, 1..4);
     format!("{}\n", table.trim_fmt())
+}
+
+/// A figure as text; `-` when it is not known.
+fn figure(value: f64, text: impl Fn(f64) -> String) -> String {
+    if value.is_nan() { "-".to_owned() } else { text(value) }
 }
 
 /// A table of columns without borders.
@@ -112,6 +145,8 @@ fn kept(nonzero: usize, weights: usize) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use mixpress_compress::LayerOutcome;
+
     use super::*;
 
     /// A small outcome with round figures.
@@ -127,6 +162,7 @@ pub(crate) mod tests {
                 components,
                 bytes,
                 bits_per_weight,
+                coding: "sparse".into(),
             }
         };
         Outcome {
@@ -181,8 +217,18 @@ pub(crate) mod tests {
 
     #[test]
     fn a_file_without_tensors_is_still_a_table() {
-        let text = tensor_table(&[], 12);
-        assert!(text.contains("total") && text.contains("12"), "{text}");
+        let text = table(&Outcome { layers: vec![], ..example() });
+        assert!(text.contains("total") && text.contains("2,202"), "{text}");
+    }
+
+    #[test]
+    fn what_a_file_does_not_tell_is_not_said() {
+        let outcome = Outcome { float_error: f64::NAN, compressed_error: f64::NAN, ..example() };
+        let text = inspection(&outcome);
+        assert!(!text.contains("NaN") && !text.contains("test error") && !text.contains("time"), "{text}");
+        assert!(text.contains("sparse") && text.contains("validation error"), "{text}");
+        let nothing = Outcome { validation_error: f64::NAN, ..outcome };
+        assert!(!inspection(&nothing).contains("NaN"));
     }
 
     #[test]

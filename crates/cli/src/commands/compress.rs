@@ -70,7 +70,7 @@ fn output_file(args: &CompressArgs, network: &Definition, defaults: &Defaults) -
 fn failure(error: Error) -> Failure {
     match error {
         Error::Interrupted { checkpoint } => Failure::Interrupted(checkpoint),
-        Error::Recipe(_) => Failure::Usage(error.into()),
+        Error::Recipe(_) | Error::Setting { .. } => Failure::Usage(error.into()),
         error => Failure::Failed(error.into()),
     }
 }

@@ -63,8 +63,8 @@ pub(crate) fn data_for(
     model: &CompressedModel,
     defaults: &Defaults,
 ) -> Result<DataSource, Failure> {
-    let features: usize = model.input_shape().iter().product();
-    open(folder, || features == MNIST_ITEM.iter().product::<usize>(), defaults)
+    let takes_images = || model.network().is_some_and(|network| network.input_shape() == MNIST_ITEM);
+    open(folder, takes_images, defaults)
 }
 
 fn open(

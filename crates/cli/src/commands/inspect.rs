@@ -1,9 +1,17 @@
 //! `mixpress inspect`: what a file holds.
 
+use anyhow::Context;
+use mixpress::prelude::{CompressedModel, Outcome};
+use mixpress::report;
+
 use crate::args::InspectArgs;
 use crate::failure::Failure;
+use crate::output;
 
 /// Runs the command.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<(), Failure> {
-    Err(Failure::failed(format!("inspect {} {}", args.file.display(), args.json)))
+    let model = CompressedModel::open(&args.file).with_context(|| format!("cannot inspect {}", args.file.display()))?;
+    let outcome = Outcome::of_model(&model);
+    let text = if args.json { report::json(&outcome, Some(&args.file)) + "\n" } else { report::inspection(&outcome) };
+    Ok(output::write(&text)?)
 }
