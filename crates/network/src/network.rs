@@ -71,6 +71,7 @@ impl Network {
     /// # Errors
     ///
     /// As [`Network::predict`].
+    #[allow(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn predict_with(&self, pool: &Pool, batch: &Tensor) -> Result<Tensor, Error> {
         let (input, got) = (self.input_shape(), batch.shape());
         let features: usize = input.iter().product();
@@ -105,5 +106,59 @@ impl ndarray_rand::rand::RngCore for NoRng {
 
     fn fill_bytes(&mut self, bytes: &mut [u8]) {
         bytes.fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{batch, rng};
+    use crate::{Definition, Dense, Dropout, zoo};
+
+    fn digits() -> Network {
+        let graph = zoo::digits_mlp().lower(&[1, 8, 8]).unwrap();
+        let parameters = Parameters::he_normal(&graph, &mut rng(3));
+        Network::new(graph, parameters).unwrap()
+    }
+
+    #[test]
+    fn a_large_batch_is_predicted_as_sample_by_sample() {
+        let network = digits();
+        let samples = batch(network.graph(), 2 * SAMPLES_A_PASS + 5, 1);
+        let together = network.predict(&samples).unwrap();
+        assert_eq!(together.shape(), [2 * SAMPLES_A_PASS + 5, 10]);
+        let pool = Pool::new();
+        for sample in [0, SAMPLES_A_PASS, 2 * SAMPLES_A_PASS + 4] {
+            let one = Tensor::new(&[1, 64], samples.data()[sample * 64..][..64].to_vec()).unwrap();
+            let alone = network.predict_with(&pool, &one).unwrap();
+            mixpress_testing::assert_close(alone.data(), &together.data()[sample * 10..][..10], 1e-5, 1e-5);
+        }
+        assert_eq!(network.predict(&Tensor::zeros(&[0, 64])).unwrap().shape(), [0, 10]);
+    }
+
+    #[test]
+    fn batches_of_other_shapes_are_refused() {
+        let network = digits();
+        for shape in [&[][..], &[64], &[2, 63], &[2, 1, 8, 9]] {
+            let error = network.predict(&Tensor::zeros(shape)).unwrap_err();
+            assert_eq!(error, Error::Batch { expected: vec![1, 8, 8], got: shape.to_vec() });
+        }
+    }
+
+    #[test]
+    fn prediction_drops_nothing() {
+        let definition = Definition::new("dropping").with(Dropout { probability: 0.9 }).with(Dense::new(4));
+        let graph = definition.lower(&[6]).unwrap();
+        let mut parameters = Parameters::neutral(&graph);
+        parameters[0].data_mut().fill(1.0);
+        let network = Network::new(graph, parameters).unwrap();
+        assert_eq!(network.predict(&Tensor::full(&[1, 6], 1.0)).unwrap().data(), [6.0; 4]);
+    }
+
+    #[test]
+    fn parameters_of_another_graph_are_refused() {
+        let other = zoo::digits_mlp().lower(&[63]).unwrap();
+        let network = Network::new(digits().graph().clone(), Parameters::neutral(&other));
+        assert!(matches!(network, Err(Error::ParameterShape { .. })));
     }
 }

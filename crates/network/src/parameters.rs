@@ -158,3 +158,60 @@ impl std::ops::IndexMut<usize> for Parameters {
         &mut self.tensors[index]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::rng;
+    use crate::zoo;
+
+    #[test]
+    fn he_draws_have_hes_variance_and_everything_else_is_neutral() {
+        let graph = zoo::vgg_small().lower(&[3, 8, 8]).unwrap();
+        for gain in [1.0, 0.49] {
+            let parameters = Parameters::scaled_he_normal(&graph, gain, &mut rng(1));
+            for (spec, tensor) in graph.parameters().iter().zip(parameters.tensors()) {
+                let Some(deviation) = spec.he_deviation() else {
+                    assert!(tensor.data().iter().all(|&value| value == spec.kind.neutral()), "{}", spec.name);
+                    continue;
+                };
+                let squares: f64 = tensor.data().iter().map(|&w| f64::from(w).powi(2)).sum();
+                let ratio = squares / tensor.len() as f64 / (gain * deviation * deviation);
+                // Relative standard deviation of a sample variance: sqrt(2 / n). Five of them, on a fixed seed.
+                assert!((ratio - 1.0).abs() < 5.0 * (2.0 / tensor.len() as f64).sqrt(), "{}: {ratio}", spec.name);
+            }
+        }
+        assert_eq!(Parameters::he_normal(&graph, &mut rng(2)), Parameters::scaled_he_normal(&graph, 1.0, &mut rng(2)));
+    }
+
+    #[test]
+    fn tensors_that_do_not_fit_are_refused_by_name() {
+        let graph = zoo::digits_mlp().lower(&[2]).unwrap();
+        let tensors = Parameters::neutral(&graph).into_tensors();
+        assert_eq!(Parameters::new(&graph, tensors.clone()), Ok(Parameters::neutral(&graph)));
+        let missing = Error::MissingParameter { name: "fc3.bias".into(), shape: vec![10] };
+        assert_eq!(Parameters::new(&graph, tensors[..5].to_vec()), Err(missing.clone()));
+        let mut more = tensors.clone();
+        more.push(Tensor::zeros(&[1]));
+        assert!(matches!(Parameters::new(&graph, more), Err(Error::UnknownParameter { .. })));
+        let mut reshaped = tensors.clone();
+        reshaped[0] = Tensor::zeros(&[2, 128]);
+        assert_eq!(
+            Parameters::new(&graph, reshaped).unwrap_err().to_string(),
+            "parameter fc1.weight: expected shape [128, 2], got [2, 128]"
+        );
+
+        let named = |names: &[&str]| -> Vec<(String, Tensor)> {
+            names.iter().map(|&name| (name.to_owned(), Tensor::zeros(&[1]))).collect()
+        };
+        let unknown = |name: &str| Err(Error::UnknownParameter { name: name.into() });
+        assert_eq!(Parameters::from_named(&graph, named(&["fc9.weight"])), unknown("fc9.weight"));
+        assert_eq!(Parameters::from_named(&graph, named(&["fc1.bias", "fc1.bias"])), unknown("fc1.bias"));
+        let all = graph.parameters().iter().map(|spec| spec.name.clone()).zip(tensors);
+        assert_eq!(Parameters::from_named(&graph, all.clone().take(5)), Err(missing));
+        let parameters = Parameters::from_named(&graph, all).unwrap();
+        assert_eq!(parameters.get("fc2.weight").unwrap().shape(), [64, 128]);
+        assert_eq!(parameters.get("fc2"), None);
+        assert_eq!(parameters.iter().map(|(name, _)| name).last(), Some("fc3.bias"));
+    }
+}

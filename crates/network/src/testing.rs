@@ -123,7 +123,9 @@ fn grouped_networks() -> impl Strategy<Value = Case> {
 }
 
 fn fill(values: &mut [f32], mut next: impl FnMut() -> f32) {
-    values.iter_mut().for_each(|value| *value = next());
+    for value in values {
+        *value = next();
+    }
 }
 
 pub fn rng(seed: u64) -> ChaCha8Rng {

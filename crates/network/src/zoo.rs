@@ -2,19 +2,19 @@
 
 use crate::{BatchNorm, Conv, Definition, Dense, LayerSpec, Pool, Residual};
 
-/// 64-128-64-10 with ReLU, for the 8 x 8 digits: 17,226 parameters.
+/// 64-128-64-10 with `ReLU`, for the 8 x 8 digits: 17,226 parameters.
 #[must_use]
 pub fn digits_mlp() -> Definition {
     mlp("digits-mlp", &[128, 64, 10])
 }
 
-/// 784-300-100-10 with ReLU (LeCun et al. 1998), `fc1 fc2 fc3`: 266,610 parameters.
+/// 784-300-100-10 with `ReLU` (`LeCun` et al. 1998), `fc1 fc2 fc3`: 266,610 parameters.
 #[must_use]
 pub fn lenet_300_100() -> Definition {
     mlp("lenet-300-100", &[300, 100, 10])
 }
 
-/// The LeNet-5 that comes with Caffe: two convolutions with max-pooling and no ReLU after them, `fc1` with ReLU, `fc2`;
+/// The LeNet-5 that comes with Caffe: two convolutions with max-pooling and no `ReLU` after them, `fc1` with `ReLU`, `fc2`;
 /// 431,080 parameters on 28 x 28 images.
 #[must_use]
 pub fn lenet_5_caffe() -> Definition {
@@ -61,8 +61,8 @@ pub fn resnet_20() -> Definition {
     definition.with(LayerSpec::GlobalAveragePool).with(Dense::new(10).named("fc"))
 }
 
-/// Six 3 x 3 convolutions with batch-norm and ReLU of 32, 32, 64, 64, 128, 128 channels, max-pooling after every second,
-/// then dense 256, ReLU, dense 10.
+/// Six 3 x 3 convolutions with batch-norm and `ReLU` of 32, 32, 64, 64, 128, 128 channels, max-pooling after every second,
+/// then dense 256, `ReLU`, dense 10.
 #[must_use]
 pub fn vgg_small() -> Definition {
     let mut definition = Definition::new("vgg-small");
@@ -76,9 +76,12 @@ pub fn vgg_small() -> Definition {
     definition.with(LayerSpec::Flatten).with(Dense::new(256)).with(LayerSpec::Relu).with(Dense::new(10))
 }
 
+/// A name and what it names.
+type Entry = (&'static str, fn() -> Definition);
+
 /// Every network of the zoo, numbered from 1 by its position. Compact definitions hold these numbers, so entries are only
 /// ever appended: a network that must change gets a new entry, and the old one stays.
-const ENTRIES: [(&str, fn() -> Definition); 5] = [
+const ENTRIES: [Entry; 5] = [
     ("digits-mlp", digits_mlp),
     ("lenet-300-100", lenet_300_100),
     ("lenet-5-caffe", lenet_5_caffe),

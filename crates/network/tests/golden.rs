@@ -1,4 +1,4 @@
-//! Whole networks against PyTorch: outputs, gradients, running statistics. `golden/make.py` made the values.
+//! Whole networks against `PyTorch`: outputs, gradients, running statistics. `golden/make.py` made the values.
 
 use mixpress_network::{
     BatchNorm, Conv, Definition, Dense, Forward, Graph, LayerSpec, Network, Parameters, Pool, Residual,

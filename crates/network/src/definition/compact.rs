@@ -72,7 +72,9 @@ fn put_number(bytes: &mut Vec<u8>, mut value: u64) {
 }
 
 fn put_sizes(bytes: &mut Vec<u8>, sizes: &[usize]) {
-    sizes.iter().for_each(|&size| put_number(bytes, size as u64));
+    for &size in sizes {
+        put_number(bytes, size as u64);
+    }
 }
 
 fn put_string(bytes: &mut Vec<u8>, string: &str) {
@@ -82,7 +84,9 @@ fn put_string(bytes: &mut Vec<u8>, string: &str) {
 
 fn put_layers(bytes: &mut Vec<u8>, layers: &[LayerSpec]) {
     put_number(bytes, layers.len() as u64);
-    layers.iter().for_each(|layer| put_layer(bytes, layer));
+    for layer in layers {
+        put_layer(bytes, layer);
+    }
 }
 
 /// Writes the head of a layer: kind, flags, and the name where there is one (which is the first flag).

@@ -348,6 +348,7 @@ mod optional_extent {
 
     use super::extent::{self, Extent};
 
+    #[allow(clippy::ref_option, reason = "serde asks for this signature")]
     pub fn serialize<S: Serializer>(extent: &Option<[usize; 2]>, serializer: S) -> Result<S::Ok, S::Error> {
         match extent {
             Some(extent) => extent::serialize(extent, serializer),

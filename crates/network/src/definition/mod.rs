@@ -59,6 +59,7 @@ impl Definition {
 
     /// The definition as TOML that [`Definition::from_toml`] reads back to the same value.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("every field of a definition has a TOML form")
     }

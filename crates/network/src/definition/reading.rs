@@ -44,7 +44,7 @@ impl Definition {
             line: line(text, error.span().map_or(0, |span| span.start)),
             message: error.message().to_owned(),
         })?;
-        let table = Table { text, what: "the network".into(), span: document.span(), table: document.get_ref() };
+        let table = Table { text, what: "the network".into(), span: document.span(), entries: document.get_ref() };
         table.known(&["name", "layer"])?;
         let name = table.string("name")?.ok_or_else(|| table.missing("name"))?;
         let layers = table.layers("layer", 0)?.ok_or_else(|| table.missing("layer"))?;
@@ -59,12 +59,12 @@ struct Table<'a> {
     text: &'a str,
     what: String,
     span: Range<usize>,
-    table: &'a DeTable<'a>,
+    entries: &'a DeTable<'a>,
 }
 
 impl<'a> Table<'a> {
     fn known(&self, keys: &[&str]) -> Result<(), Error> {
-        let unknown = self.table.keys().find(|key| !keys.contains(&&**key.get_ref()));
+        let unknown = self.entries.keys().find(|key| !keys.contains(&&**key.get_ref()));
         match unknown {
             None => Ok(()),
             Some(key) => Err(Error::UnknownKey {
@@ -80,7 +80,7 @@ impl<'a> Table<'a> {
     }
 
     fn get(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.table.iter().find(|(candidate, _)| candidate.get_ref() == key).map(|(_, value)| value)
+        self.entries.iter().find(|(candidate, _)| candidate.get_ref() == key).map(|(_, value)| value)
     }
 
     fn wrong(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &'static str) -> Error {
@@ -144,9 +144,9 @@ impl<'a> Table<'a> {
         let items = value.get_ref().as_array().ok_or_else(|| self.wrong(key, value, expected))?;
         let mut layers = Vec::new();
         for (position, item) in items.iter().enumerate() {
-            let table = item.get_ref().as_table().ok_or_else(|| self.wrong(key, item, expected))?;
+            let entries = item.get_ref().as_table().ok_or_else(|| self.wrong(key, item, expected))?;
             let what = format!("{key} number {}", position + 1);
-            layers.push(layer(&Table { text: self.text, what, span: item.span(), table }, depth)?);
+            layers.push(layer(&Table { text: self.text, what, span: item.span(), entries }, depth)?);
         }
         Ok(Some(layers))
     }

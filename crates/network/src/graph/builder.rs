@@ -93,11 +93,11 @@ impl GraphBuilder {
         };
         positive(name, "channels", channels)?;
         positive(name, "groups", options.groups)?;
-        for d in 0..2 {
-            positive(name, "kernel", kernel[d])?;
-            positive(name, "stride", options.stride[d])?;
-            at_most(name, "padding", options.padding[d], MAX_VALUE)?;
-            at_most(name, "kernel", kernel[d], MAX_VALUE)?;
+        for ((kernel, stride), padding) in kernel.into_iter().zip(options.stride).zip(options.padding) {
+            positive(name, "kernel", kernel)?;
+            at_most(name, "kernel", kernel, MAX_VALUE)?;
+            positive(name, "stride", stride)?;
+            at_most(name, "padding", padding, MAX_VALUE)?;
         }
         if !in_channels.is_multiple_of(options.groups) || !channels.is_multiple_of(options.groups) {
             let expected = format!("input channels and {channels} outputs that {} groups divide", options.groups);
@@ -249,7 +249,6 @@ impl GraphBuilder {
             None => Err(self.shape_error(name, input, &format!("an image that {what} of {size:?} fits on"))),
         };
         Ok(match operator {
-            Operator::Input => shape.to_vec(),
             Operator::Select { features } => {
                 debug_assert!(features.iter().all(|&f| f < shape[0]), "selected features exist");
                 [&[features.len()], &shape[1..]].concat()
@@ -296,7 +295,8 @@ impl GraphBuilder {
                 vec![channels]
             }
             Operator::Flatten => vec![shape.iter().product()],
-            Operator::BatchNorm { .. }
+            Operator::Input
+            | Operator::BatchNorm { .. }
             | Operator::Relu
             | Operator::Tanh
             | Operator::Sigmoid
@@ -334,7 +334,7 @@ fn check_size(layer: &str, shape: &[usize], limit: usize) -> Result<(), Error> {
     }
 }
 
-fn setting(layer: &str, key: &'static str, expected: &'static str, got: impl ToString) -> Error {
+fn setting(layer: &str, key: &'static str, expected: &'static str, got: impl std::fmt::Display) -> Error {
     Error::Setting { layer: layer.into(), key, expected, got: got.to_string() }
 }
 

@@ -13,7 +13,9 @@ pub(super) fn constants(graph: &Graph, parameters: &Parameters, table: &Units) -
             Some(axis) => {
                 let size = table.groups()[axis.group].size;
                 let mut values = of_node(node, parameters, &constants, size, axis.repeat);
-                values.iter_mut().for_each(|value| *value = value.filter(|value| value.is_finite()));
+                for value in &mut values {
+                    *value = value.filter(|value| value.is_finite());
+                }
                 values
             }
         };

@@ -69,6 +69,7 @@ impl UnitMap {
 
     /// The map that keeps everything.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn whole(graph: &Graph) -> Self {
         let kept: Vec<_> = graph.units().groups().iter().map(|group| (0..group.size).collect()).collect();
         Self::new(graph, &kept).expect("all units are a valid selection")
@@ -215,6 +216,7 @@ impl Graph {
     /// The same graph for samples from which [`Graph::input_selection`] was gathered already; the graph itself where it
     /// selects nothing. Parameters are the same.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn without_input_selection(&self) -> Self {
         let Some((selection, _)) = self.selection() else { return self.clone() };
         let shape = &self.nodes()[selection].shape;

@@ -36,6 +36,10 @@ impl Shrunk {
     }
 
     /// The full network with the same outputs: what was removed is zero. See [`UnitMap::restore`].
+    ///
+    /// # Panics
+    ///
+    /// When the parameters were replaced by those of another graph.
     #[must_use]
     pub fn expand(&self) -> Network {
         let parameters = self.map.restore(&self.parameters);

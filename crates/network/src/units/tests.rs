@@ -7,6 +7,7 @@ use super::*;
 use crate::testing::{assert_same, batch, networks, predict, rng, sparse_parameters};
 use crate::{Conv, Definition, Dense, LayerSpec, zoo};
 
+#[allow(clippy::unnecessary_wraps, reason = "compared with entries of the table")]
 fn axis(group: usize, repeat: usize) -> Option<UnitAxis> {
     Some(UnitAxis { group, repeat })
 }
