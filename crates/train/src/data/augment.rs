@@ -21,7 +21,10 @@ pub enum Augmentation {
 }
 
 impl Augmentation {
-    /// The shortest side of an image for which a shift by one pixel still leaves the class alone.
+    /// The shortest side of an image for which a shift by one pixel helps.
+    ///
+    /// On the 8x8 digits it harms: 64-128-64-10 made 4.7 % errors on held-out samples with shifts, 2.8 % without (means of
+    /// five seeds, 2,000 steps of Adam).
     pub const SHORTEST_SIDE: usize = 16;
 
     /// The augmentation that suits items of `item_shape`: [`Self::Shift`] for images `[channels, height, width]` with both
