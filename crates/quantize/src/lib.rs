@@ -1,1 +1,34 @@
 //! From trained layers to quantised tensors: pruning, codebooks, bit widths.
+//!
+//! A layer that was trained under a mixture has weights gathered around the means of its components. [`Components`] finds
+//! which of them enough weights belong to, and makes a codebook of those ([`Components::quantize`]; steps 5 and 6 of
+//! the method): how many levels a layer has, and so how many bits an index, is found and not set. [`PruningMask`] says which
+//! weights the zero component took. Biases go to a uniform grid ([`quantize_uniform`]).
+//!
+//! A layer that was trained in any other way gets the levels that are best in squared error ([`fit_codebook`]),
+//! weighted if need be.
+//!
+//! What comes out is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook and
+//! nearest to the weight that it stands for; quantising again changes nothing.
+#![forbid(unsafe_code)]
+
+mod assign;
+mod error;
+mod fit;
+mod layer;
+mod mask;
+mod optimal;
+mod stored;
+mod uniform;
+
+pub use assign::{nearest_indices, quantize_to, squared_error};
+pub use error::Error;
+pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
+pub use layer::{Components, QuantizedLayer};
+pub use mask::PruningMask;
+pub use stored::Stored;
+pub use uniform::quantize_uniform;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

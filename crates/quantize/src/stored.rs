@@ -1,0 +1,85 @@
+//! The types in which a file stores codebook values.
+
+use half::f16;
+use mixpress_codebook::Codebook;
+
+use crate::Error;
+
+/// The type in which codebook values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Stored {
+    /// Half precision: two bytes a value, 11 significant bits.
+    #[default]
+    F16,
+    /// Single precision: four bytes a value.
+    F32,
+}
+
+impl Stored {
+    /// `value` as it will be read back.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`] when it is finite and its rounded value is not.
+    pub fn round(self, value: f32) -> Result<f32, Error> {
+        let rounded = match self {
+            Self::F16 => f16::from_f32(value).to_f32(),
+            Self::F32 => value,
+        };
+        if rounded.is_finite() || !value.is_finite() {
+            Ok(rounded)
+        } else {
+            Err(Error::Overflow { value, stored: "f16" })
+        }
+    }
+
+    /// A codebook of the values as they will be read back: rounded, sorted, each once, and without a negative zero.
+    ///
+    /// # Errors
+    /// [`Error::Levels`] when there are no values or too many, [`Error::NotFinite`], or [`Error::Overflow`].
+    pub fn codebook(self, values: &[f32]) -> Result<Codebook, Error> {
+        crate::error::all_finite(values)?;
+        let mut rounded = values.iter().map(|&value| self.round(value)).collect::<Result<Vec<_>, _>>()?;
+        for value in &mut rounded {
+            // -0 + 0 is 0.
+            *value += 0.0;
+        }
+        rounded.sort_by(f32::total_cmp);
+        rounded.dedup();
+        if rounded.is_empty() || rounded.len() > MOST_LEVELS {
+            return Err(Error::Levels { levels: rounded.len() });
+        }
+        Ok(Codebook::Values(rounded))
+    }
+}
+
+/// Levels that indices of 16 bits can name.
+pub(crate) const MOST_LEVELS: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(Stored::F16.round(1e5), Err(Error::Overflow { value: 1e5, stored: "f16" }));
+        assert_eq!(Stored::F32.round(1e5), Ok(1e5));
+        assert_eq!(Stored::F16.codebook(&[]), Err(Error::Levels { levels: 0 }));
+        assert!(matches!(Stored::F32.codebook(&[0.0, f32::NAN]), Err(Error::NotFinite { position: 1, .. })));
+        let Ok(Codebook::Values(values)) = Stored::F16.codebook(&[0.5, -0.0, 0.500_01, 0.0]) else { panic!("values") };
+        assert_eq!(values, [0.0, 0.5]);
+        assert!(values[0].is_sign_positive());
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_twice_changes_nothing_and_is_close(value in -1000.0..1000.0_f32) {
+            for stored in [Stored::F16, Stored::F32] {
+                let once = stored.round(value).unwrap();
+                prop_assert_eq!(stored.round(once).unwrap(), once);
+                prop_assert!((once - value).abs() <= value.abs() / 2048.0 + 3e-8);
+            }
+        }
+    }
+}
