@@ -10,11 +10,14 @@ pub(crate) fn map<T: Element>(dst: &mut [T], src: &[T], f: impl Fn(T) -> T + Syn
     assert_eq!(dst.len(), src.len());
     for_each_chunk(dst, CHUNK, src.len() >= PARALLEL_ELEMENTS, |index, dst| {
         let src = &src[index * CHUNK..][..dst.len()];
-        vectorized(|| {
-            for (d, &s) in dst.iter_mut().zip(src) {
-                *d = f(s);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (d, &s) in dst.iter_mut().zip(src) {
+                    *d = f(s);
+                }
+            },
+        );
     });
 }
 
@@ -23,11 +26,14 @@ pub(crate) fn update<T: Element>(dst: &mut [T], src: &[T], f: impl Fn(T, T) -> T
     assert_eq!(dst.len(), src.len());
     for_each_chunk(dst, CHUNK, src.len() >= PARALLEL_ELEMENTS, |index, dst| {
         let src = &src[index * CHUNK..][..dst.len()];
-        vectorized(|| {
-            for (d, &s) in dst.iter_mut().zip(src) {
-                *d = f(*d, s);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (d, &s) in dst.iter_mut().zip(src) {
+                    *d = f(*d, s);
+                }
+            },
+        );
     });
 }
 
@@ -37,10 +43,13 @@ pub(crate) fn zip<T: Element>(dst: &mut [T], a: &[T], b: &[T], f: impl Fn(T, T) 
     assert_eq!(dst.len(), b.len());
     for_each_chunk(dst, CHUNK, a.len() >= PARALLEL_ELEMENTS, |index, dst| {
         let (a, b) = (&a[index * CHUNK..][..dst.len()], &b[index * CHUNK..][..dst.len()]);
-        vectorized(|| {
-            for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
-                *d = f(a, b);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for ((d, &a), &b) in dst.iter_mut().zip(a).zip(b) {
+                    *d = f(a, b);
+                }
+            },
+        );
     });
 }

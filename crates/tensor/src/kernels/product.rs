@@ -27,17 +27,6 @@ impl<'a, T: Element> Matrix<'a, T> {
         Self { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
-    /// A row-major matrix whose rows start `row_stride` elements apart.
-    #[track_caller]
-    pub fn with_row_stride(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
-        assert!(
-            columns <= row_stride && rows.saturating_mul(row_stride) <= data.len(),
-            "a {rows}x{columns} matrix of stride {row_stride} cannot lie in {} elements",
-            data.len()
-        );
-        Self { data, rows, columns, row_stride, column_stride: 1 }
-    }
-
     /// The same elements with rows and columns exchanged.
     pub fn transposed(self) -> Self {
         Self {

@@ -7,39 +7,45 @@ const LANES: usize = 16;
 
 /// `Σ f(x_i)`, summed in sixteen interleaved lanes that are added at the end.
 pub(crate) fn sum_by<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
-    vectorized(|| {
-        let mut lanes = [T::zero(); LANES];
-        let chunks = values.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (lane, &x) in lanes.iter_mut().zip(chunk) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut lanes = [T::zero(); LANES];
+            let chunks = values.chunks_exact(LANES);
+            let rest = chunks.remainder();
+            for chunk in chunks {
+                for (lane, &x) in lanes.iter_mut().zip(chunk) {
+                    *lane += f(x);
+                }
+            }
+            for (lane, &x) in lanes.iter_mut().zip(rest) {
                 *lane += f(x);
             }
-        }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
-            *lane += f(x);
-        }
-        fold(lanes)
-    })
+            fold(lanes)
+        },
+    )
 }
 
 /// `Σ f(a_i, b_i)`, summed as [`sum_by`] does.
 pub(crate) fn sum_by_pairs<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
     assert_eq!(a.len(), b.len());
-    vectorized(|| {
-        let mut lanes = [T::zero(); LANES];
-        let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-        let (left_rest, right_rest) = (left.remainder(), right.remainder());
-        for (left, right) in left.zip(right) {
-            for (lane, (&x, &y)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let mut lanes = [T::zero(); LANES];
+            let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+            let (left_rest, right_rest) = (left.remainder(), right.remainder());
+            for (left, right) in left.zip(right) {
+                for (lane, (&x, &y)) in lanes.iter_mut().zip(left.iter().zip(right)) {
+                    *lane += f(x, y);
+                }
+            }
+            for (lane, (&x, &y)) in lanes.iter_mut().zip(left_rest.iter().zip(right_rest)) {
                 *lane += f(x, y);
             }
-        }
-        for (lane, (&x, &y)) in lanes.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-            *lane += f(x, y);
-        }
-        fold(lanes)
-    })
+            fold(lanes)
+        },
+    )
 }
 
 /// Sums each column of a row-major matrix of `dst.len()` columns.
@@ -48,13 +54,16 @@ pub(crate) fn sum_rows<T: Element>(dst: &mut [T], matrix: &[T]) {
     if dst.is_empty() {
         return;
     }
-    vectorized(|| {
-        for row in matrix.chunks_exact(dst.len()) {
-            for (sum, &x) in dst.iter_mut().zip(row) {
-                *sum += x;
+    vectorized(
+        #[inline(always)]
+        || {
+            for row in matrix.chunks_exact(dst.len()) {
+                for (sum, &x) in dst.iter_mut().zip(row) {
+                    *sum += x;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 fn fold<T: Element>(lanes: [T; LANES]) -> T {

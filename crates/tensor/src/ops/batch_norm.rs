@@ -100,15 +100,18 @@ impl<T: Element> Tape<'_, T> {
         };
         for_each_image(&mut y, layout, |image, y| {
             let x = &values[image * channels * layout.positions..][..y.len()];
-            vectorized(|| {
-                let planes = y.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
-                for (c, (y, x)) in planes.enumerate() {
-                    let (mean, scale, shift) = affine(c);
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = (x - mean) * scale + shift;
+            vectorized(
+                #[inline(always)]
+                || {
+                    let planes = y.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
+                    for (c, (y, x)) in planes.enumerate() {
+                        let (mean, scale, shift) = affine(c);
+                        for (y, &x) in y.iter_mut().zip(x) {
+                            *y = (x - mean) * scale + shift;
+                        }
                     }
-                }
-            });
+                },
+            );
         });
         let operator = BatchNormalise { x, gamma, beta, layout, from_batch, mean, inverse_deviation };
         (self.record(&shape, y, &[x, gamma, beta], operator), statistics)
@@ -132,23 +135,26 @@ impl<T: Element> Operator<T> for BatchNormalise<T> {
             let count = T::narrow((layout.images * layout.positions) as f64);
             for_each_image(&mut gradient, layout, |image, gradient| {
                 let x = &values[image * layout.channels * layout.positions..][..gradient.len()];
-                vectorized(|| {
-                    let planes = gradient.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
-                    for (c, (g, x)) in planes.enumerate() {
-                        let scale = gamma_values[c] * inverse_deviation[c];
-                        if !from_batch {
-                            for g in g.iter_mut() {
-                                *g *= scale;
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        let planes = gradient.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
+                        for (c, (g, x)) in planes.enumerate() {
+                            let scale = gamma_values[c] * inverse_deviation[c];
+                            if !from_batch {
+                                for g in g.iter_mut() {
+                                    *g *= scale;
+                                }
+                                continue;
                             }
-                            continue;
+                            let mean_g = d_beta[c] / count;
+                            let slope = d_gamma[c] / count * inverse_deviation[c];
+                            for (g, &x) in g.iter_mut().zip(x) {
+                                *g = scale * (*g - mean_g - (x - mean[c]) * slope);
+                            }
                         }
-                        let mean_g = d_beta[c] / count;
-                        let slope = d_gamma[c] / count * inverse_deviation[c];
-                        for (g, &x) in g.iter_mut().zip(x) {
-                            *g = scale * (*g - mean_g - (x - mean[c]) * slope);
-                        }
-                    }
-                });
+                    },
+                );
             });
             context.add(x, gradient);
         }

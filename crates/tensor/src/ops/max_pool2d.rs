@@ -88,37 +88,77 @@ fn first_maximum<T: Element>(plane: &[T], width: usize, rows: Range<usize>, colu
 /// The usual case, 2 by 2 windows side by side, without branches: the maxima of one plane.
 fn halve<T: Element>(plane: &[T], width: usize, y: &mut [T], windows: usize) {
     let larger = |a: T, b: T| if a >= b || a.is_nan() { a } else { b };
-    vectorized(|| {
-        for (lines, y) in plane.chunks_exact(2 * width).zip(y.chunks_exact_mut(windows)) {
-            let (upper, lower) = lines.split_at(width);
-            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
-            for (y, (&[a, b], &[c, d])) in y.iter_mut().zip(pairs) {
-                *y = larger(larger(a, b), larger(c, d));
+    vectorized(
+        #[inline(always)]
+        || {
+            for (lines, y) in plane.chunks_exact(2 * width).zip(y.chunks_exact_mut(windows)) {
+                let (upper, lower) = lines.split_at(width);
+                let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+                for (y, (&[a, b], &[c, d])) in y.iter_mut().zip(pairs) {
+                    *y = larger(larger(a, b), larger(c, d));
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// The way back of [`halve`]: `dx`, which starts as zeros, receives the gradients at the first maximum of each window.
 fn halve_backward<T: Element>(plane: &[T], width: usize, gradient: &[T], windows: usize, dx: &mut [T]) {
-    // As in `halve`: the first of two wins unless the second is larger, or the only NaN.
-    let first_wins = |a: T, b: T| a >= b || a.is_nan();
-    vectorized(|| {
-        let lines = plane.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
-        for ((lines, dx), gradient) in lines.zip(gradient.chunks_exact(windows)) {
-            let (upper, lower) = lines.split_at(width);
-            let (dx_upper, dx_lower) = dx.split_at_mut(width);
-            let pairs = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
-            let dx_pairs = dx_upper.as_chunks_mut::<2>().0.iter_mut().zip(dx_lower.as_chunks_mut::<2>().0);
-            for (((&[a, b], &[c, d]), (upper, lower)), &g) in pairs.zip(dx_pairs).zip(gradient) {
-                let (left_above, left_below) = (first_wins(a, b), first_wins(c, d));
-                let (above, below) = (if left_above { a } else { b }, if left_below { c } else { d });
-                let (g_above, g_below) = if first_wins(above, below) { (g, T::zero()) } else { (T::zero(), g) };
-                *upper = if left_above { [g_above, T::zero()] } else { [T::zero(), g_above] };
-                *lower = if left_below { [g_below, T::zero()] } else { [T::zero(), g_below] };
+    vectorized(
+        #[inline(always)]
+        || {
+            let lines = plane.chunks_exact(2 * width).zip(dx.chunks_exact_mut(2 * width));
+            for ((lines, dx), gradient) in lines.zip(gradient.chunks_exact(windows)) {
+                let ((upper, lower), (dx_upper, dx_lower)) = (lines.split_at(width), dx.split_at_mut(width));
+                let (upper, lower) = (upper.as_chunks::<2>().0, lower.as_chunks::<2>().0);
+                let (dx_upper, dx_lower) = (dx_upper.as_chunks_mut::<2>().0, dx_lower.as_chunks_mut::<2>().0);
+                // Four windows at a time, so that their comparisons share an instruction.
+                let fours = windows / 4 * 4;
+                for at in (0..fours).step_by(4) {
+                    let range = at..at + 4;
+                    let (dx_upper, dx_lower) = (&mut dx_upper[range.clone()], &mut dx_lower[range.clone()]);
+                    choose::<4, T>(&upper[range.clone()], &lower[range.clone()], &gradient[range], dx_upper, dx_lower);
+                }
+                for at in fours..windows {
+                    let range = at..=at;
+                    let (dx_upper, dx_lower) = (&mut dx_upper[range.clone()], &mut dx_lower[range.clone()]);
+                    choose::<1, T>(&upper[range.clone()], &lower[range.clone()], &gradient[range], dx_upper, dx_lower);
+                }
             }
-        }
-    });
+        },
+    );
+}
+
+/// Sends the gradients of `N` neighbouring windows to their first maxima and zeros elsewhere.
+#[inline(always)]
+#[allow(clippy::inline_always)] // It must be compiled into the vectorised loop.
+fn choose<const N: usize, T: Element>(
+    upper: &[[T; 2]],
+    lower: &[[T; 2]],
+    gradient: &[T],
+    dx_upper: &mut [[T; 2]],
+    dx_lower: &mut [[T; 2]],
+) {
+    // As in `halve`: the first of two wins unless the second is larger, or the only NaN.
+    let first_wins = |a: T, b: T| (a >= b) | a.is_nan();
+    let zero = [T::zero(); N];
+    let (mut a, mut b, mut c, mut d, mut g) = (zero, zero, zero, zero, zero);
+    for i in 0..N {
+        ([a[i], b[i]], [c[i], d[i]], g[i]) = (upper[i], lower[i], gradient[i]);
+    }
+    let (mut ga, mut gb, mut gc, mut gd) = (zero, zero, zero, zero);
+    for i in 0..N {
+        let (left_above, left_below) = (first_wins(a[i], b[i]), first_wins(c[i], d[i]));
+        let (above, below) = (if left_above { a[i] } else { b[i] }, if left_below { c[i] } else { d[i] });
+        let up = first_wins(above, below);
+        ga[i] = if up & left_above { g[i] } else { T::zero() };
+        gb[i] = if up & !left_above { g[i] } else { T::zero() };
+        gc[i] = if !up & left_below { g[i] } else { T::zero() };
+        gd[i] = if !up & !left_below { g[i] } else { T::zero() };
+    }
+    for i in 0..N {
+        (dx_upper[i], dx_lower[i]) = ([ga[i], gb[i]], [gc[i], gd[i]]);
+    }
 }
 
 #[cfg(test)]

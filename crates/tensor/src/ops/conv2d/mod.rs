@@ -99,12 +99,6 @@ impl Geometry {
         self.options.padding != [0; 2]
     }
 
-    /// Distance between the rows of an unfolded image: an odd number of cache lines, or the rows would crowd into a few
-    /// sets of the cache.
-    fn row_stride(&self) -> usize {
-        (self.positions().div_ceil(16) | 1) * 16
-    }
-
     fn parallel(&self) -> bool {
         self.images * self.output_len() * self.taps() >= PARALLEL_PRODUCTS
     }
@@ -206,7 +200,7 @@ fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias
     let mut y = pool.take(g.images * g.output_len());
     let images = items_a_task(g.images);
     for_each_chunk(&mut y, images * g.output_len(), g.parallel(), |task, y| {
-        let mut scratch = Scratch::new(pool, g, g.taps() * g.row_stride());
+        let mut scratch = Scratch::new(pool, g, g.taps() * g.positions());
         let x = &x[task * images * g.input_len()..];
         let parts = y.chunks_exact_mut(g.group_filters() * g.positions()).zip(x.chunks_exact(g.group_input_len()));
         for (part, (y, x)) in parts.enumerate() {
@@ -223,8 +217,8 @@ fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias
             let columns = if g.pointwise() {
                 Matrix::new(x, g.taps(), g.positions())
             } else {
-                unfold(g, padded(g, x, &mut scratch.padded), &mut scratch.unfolded, g.row_stride());
-                Matrix::with_row_stride(&scratch.unfolded, g.taps(), g.positions(), g.row_stride())
+                unfold(g, padded(g, x, &mut scratch.padded), &mut scratch.unfolded);
+                Matrix::new(&scratch.unfolded, g.taps(), g.positions())
             };
             product(y, onto, Matrix::new(weight, g.group_filters(), g.taps()), columns, Threads::One);
         }

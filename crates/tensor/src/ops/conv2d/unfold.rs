@@ -18,43 +18,49 @@ pub(super) fn crop<T: Element>(g: &Geometry, padded: &[T], x: &mut [T]) {
     for_each_line(g, |inner, outer| copy(&mut x[inner..][..g.image[1]], &padded[outer..][..g.image[1]]));
 }
 
-/// Writes a matrix with one row for each weight of a filter, `row_stride` apart, and one column for each window: row
+/// Writes a matrix with one row for each weight of a filter and one column for each window: row
 /// `(c, i, j)` holds the pixel of channel `c` at offset `(i, j)` of each window.
-pub(super) fn unfold<T: Element>(g: &Geometry, padded: &[T], rows: &mut [T], row_stride: usize) {
+pub(super) fn unfold<T: Element>(g: &Geometry, padded: &[T], rows: &mut [T]) {
     let [_, width] = g.padded();
     let ([oh, ow], [sy, sx]) = (g.result, g.options.stride);
-    vectorized(|| {
-        for (tap, start) in taps(g).enumerate() {
-            let row = &mut rows[tap * row_stride..][..oh * ow];
-            for (y, line) in row.chunks_exact_mut(ow).enumerate() {
-                let from = &padded[start + y * sy * width..];
-                if sx == 1 {
-                    copy(line, &from[..ow]);
-                } else {
-                    line.iter_mut().zip(from.iter().step_by(sx)).for_each(|(to, &from)| *to = from);
+    vectorized(
+        #[inline(always)]
+        || {
+            for (tap, start) in taps(g).enumerate() {
+                let row = &mut rows[tap * oh * ow..][..oh * ow];
+                for (y, line) in row.chunks_exact_mut(ow).enumerate() {
+                    let from = &padded[start + y * sy * width..];
+                    if sx == 1 {
+                        copy(line, &from[..ow]);
+                    } else {
+                        line.iter_mut().zip(from.iter().step_by(sx)).for_each(|(to, &from)| *to = from);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
-/// Adds each element of an unfolded matrix, whose rows are contiguous, to the pixel that it came from.
+/// Adds each element of an unfolded matrix to the pixel that it came from.
 pub(super) fn fold_add<T: Element>(g: &Geometry, rows: &[T], padded: &mut [T]) {
     let [_, width] = g.padded();
     let ([oh, ow], [sy, sx]) = (g.result, g.options.stride);
-    vectorized(|| {
-        for (tap, start) in taps(g).enumerate() {
-            let row = &rows[tap * oh * ow..][..oh * ow];
-            for (y, line) in row.chunks_exact(ow).enumerate() {
-                let to = &mut padded[start + y * sy * width..];
-                if sx == 1 {
-                    add(&mut to[..ow], line);
-                } else {
-                    to.iter_mut().step_by(sx).zip(line).for_each(|(to, &from)| *to += from);
+    vectorized(
+        #[inline(always)]
+        || {
+            for (tap, start) in taps(g).enumerate() {
+                let row = &rows[tap * oh * ow..][..oh * ow];
+                for (y, line) in row.chunks_exact(ow).enumerate() {
+                    let to = &mut padded[start + y * sy * width..];
+                    if sx == 1 {
+                        add(&mut to[..ow], line);
+                    } else {
+                        to.iter_mut().step_by(sx).zip(line).for_each(|(to, &from)| *to += from);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// The transpose of [`unfold`]'s matrix: one contiguous row for each window, one column for each weight of a filter.
