@@ -208,6 +208,22 @@ fn a_constant_is_not_folded_through_padding_but_through_the_norm_behind() {
 }
 
 #[test]
+fn a_mean_over_padding_is_no_constant() {
+    for (padding, width) in [(0, 2), (1, 3)] {
+        let pool = Pool::new(3).stride(2).padding(padding);
+        let definition =
+            Definition::new("pooled").with(Conv::new(3, 3)).with(LayerSpec::AveragePool(pool)).with(Dense::new(2));
+        let graph = definition.lower(&[1, 7, 7]).unwrap();
+        let mut parameters = full_parameters(&graph);
+        zero_row(&mut parameters, "conv1.weight", 1);
+        let shrunk = shrink(&graph, &parameters);
+        assert_eq!(widths(shrunk.graph()), [width, 2], "padding {padding}");
+        let samples = batch(&graph, 2, 5);
+        assert_same(&predict(shrunk.graph(), &shrunk.parameters, &samples), &predict(&graph, &parameters, &samples));
+    }
+}
+
+#[test]
 fn a_summed_channel_goes_only_when_all_its_producers_and_readers_agree() {
     let definition = Definition::new("sum")
         .with(Dense::new(4))
