@@ -32,6 +32,8 @@ mod breakdown;
 mod codebook;
 mod container;
 mod counter;
+#[cfg(test)]
+mod documented;
 mod error;
 mod estimate;
 mod geometry;

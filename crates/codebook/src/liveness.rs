@@ -136,7 +136,7 @@ impl Flags {
 /// many of the twelve next ones are set, for the row and for the column.
 fn code_bitmap<C: BinaryCoder>(coder: &mut C, flags: &mut [bool], height: usize, width: usize) {
     let logistic = Logistic::new();
-    let mut mixer = Mixer::hundredths([40, 40, 30, 30], 150);
+    let mut mixer = Mixer::hundredths([40, 40, 30, 30], 400);
     let mut nearest = [Counter::new(); 16];
     let mut around = [Counter::new(); 13];
     let mut rows = vec![Counter::new(); height];

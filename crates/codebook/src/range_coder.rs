@@ -105,11 +105,6 @@ impl<'a> Decoder<'a> {
         self.position += 1;
     }
 
-    /// Bytes read past the end of the input. An honest stream never needs more than four.
-    pub(crate) fn overrun(&self) -> usize {
-        self.position.saturating_sub(self.input.len())
-    }
-
     /// Bytes of the input that were not read.
     pub(crate) fn unread(&self) -> usize {
         self.input.len().saturating_sub(self.position)

@@ -39,39 +39,39 @@ pub(crate) struct Tuning {
 
 /// Columns without an order.
 const LOOSE: Tuning = Tuning {
-    position: [87, 26, 39, 10, 5, 125, 15, -26, 13, -1, -1, 53],
-    position_rate: 23,
-    strength: [175, 249, 266, 110, 250, 722, 197],
+    position: [82, 36, 44, 10, 5, 125, 15, -41, 13, 4, -6, 53],
+    position_rate: 35,
+    strength: [263, 249, 400, 110, 376, 722, 197],
     trust: 9,
-    sign: [15, -24, -32, -7, 130, 190, 0, 113],
+    sign: [10, -39, -27, -7, 130, 190, 0, 113],
     sign_rate: 290,
     vote: [227, 9],
-    magnitude: [90, 1, 10, -3],
+    magnitude: [90, 1, 15, -3],
     magnitude_rate: 31,
     magnitude_strength: 88,
 };
 
 /// Columns that are pixels.
 const IMAGE: Tuning = Tuning {
-    position: [87, -29, 24, 5, 35, 75, 5, -46, 43, 24, -6, 48],
-    position_rate: 39,
-    strength: [254, 299, 266, 48, 250, 722, 178],
-    trust: 9,
-    sign: [-15, -24, -2, -37, 130, 190, 0, 128],
-    sign_rate: 51,
-    vote: [158, 9],
-    magnitude: [75, 11, 45, 32],
-    magnitude_rate: 31,
-    magnitude_strength: 38,
+    position: [87, -54, 24, 10, 40, 45, 5, -46, 33, 24, -1, 43],
+    position_rate: 29,
+    strength: [4027, 359, 601, 110, 176, 722, 322],
+    trust: 8,
+    sign: [-15, -39, -2, -27, 110, 220, 0, 108],
+    sign_rate: 16,
+    vote: [158, 7],
+    magnitude: [75, 16, 20, 27],
+    magnitude_rate: 236,
+    magnitude_strength: 19,
 };
 
 /// Columns that are places of kernels.
 const KERNEL: Tuning = Tuning {
-    position: [92, 66, -16, 35, 20, 60, -55, 54, 3, 14, -11, 43],
+    position: [92, 71, -21, 35, 15, 65, -100, 54, 3, 14, -11, 48],
     position_rate: 100,
-    strength: [169, 175, 236, 241, 565, 1367, 803],
+    strength: [203, 175, 236, 523, 679, 1367, 964],
     trust: 9,
-    sign: [20, -89, 3, -17, 30, 180, 15, 73],
+    sign: [20, -89, 3, -17, 15, 210, 15, 73],
     sign_rate: 1177,
     vote: [114, 3],
     magnitude: [80, 6, -15, 12],
@@ -81,11 +81,11 @@ const KERNEL: Tuning = Tuning {
 
 /// Columns that are places of feature maps.
 const BLOCK: Tuning = Tuning {
-    position: [87, 46, 24, 20, 20, 40, -55, 14, 8, 9, -6, 58],
-    position_rate: 31,
-    strength: [992, 1215, 867, 44, 565, 722, 356],
+    position: [87, 66, 24, 20, 20, 40, -60, 14, -2, 9, -6, 58],
+    position_rate: 7,
+    strength: [2145, 1215, 867, 48, 565, 722, 356],
     trust: 6,
-    sign: [-15, -39, 18, 18, 65, 200, 15, 58],
+    sign: [-15, -39, 18, 18, 65, 215, 15, 58],
     sign_rate: 366,
     vote: [134, 0],
     magnitude: [95, 16, 15, 12],

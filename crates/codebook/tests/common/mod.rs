@@ -1,7 +1,9 @@
 //! Sparse networks as training leaves them, made from a seed: what the tests and the golden files are made of.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use mixpress_codebook::{AxisRef, Codebook, Container, Entry, Metadata, QuantizedTensor, UnitGroup};
+use mixpress_codebook::{
+    AxisRef, Codebook, Container, Dtype, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup,
+};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore, SeedableRng},
@@ -129,4 +131,108 @@ pub fn lenet_300_100(seed: u64, density: f64) -> Container {
     let mut container = Container { entries, groups, definition: None, metadata: Metadata::default() };
     container.sort_units(&[1, 2]);
     container
+}
+
+/// A small convolutional network whose structure no reader knows by number, with kernels, a flattened feature map, vectors
+/// that are not sorted, and all kinds of metadata.
+fn convolutional() -> Container {
+    let mut draw = Draw::new(7);
+    let group = |g| Some(AxisRef::new(g));
+    let mut conv = |name: &str, shape: [usize; 4], axes: [Option<AxisRef>; 2], density: f64| {
+        let (rows, cols) = (shape[0], shape[1] * shape[2] * shape[3]);
+        let indices = sparse_matrix(&mut draw, rows, cols, density, None);
+        tensor(name, &shape, indices, &[axes[0], axes[1], None, None])
+    };
+    let conv1 = conv("conv1.weight", [6, 1, 5, 5], [group(0), None], 0.4);
+    let conv2 = conv("features.3.weight", [10, 6, 3, 3], [group(1), group(0)], 0.1);
+    let fc = sparse_matrix(&mut draw, 20, 90, 0.05, None);
+    let fc_bias = bias(&mut draw, "fc.bias", &fc, 20, group(2));
+    let single = QuantizedTensor::from_values("scale", [], &[0.1]).unwrap();
+    let line: Vec<u16> = (0..60).map(|_| [2, 2, 2, 2, 1, 3][draw.below(6)]).collect();
+    let entries: Vec<Entry> = vec![
+        conv1.into(),
+        conv2.into(),
+        tensor("fc.weight", &[20, 90], fc, &[group(2), Some(AxisRef::repeated(1, 9))]).into(),
+        fc_bias.into(),
+        single.into(),
+        tensor("temporal.weight", &[4, 3, 5], line, &[None; 3]).into(),
+        PlainTensor::from_f32("norm.weight", [4], &[1.0, 0.1, -2.5, 1.0e-20]).unwrap().into(),
+        PlainTensor::from_f32("norm.bias", [3], &[0.5, 0.0, -1.0]).unwrap().into(),
+        PlainTensor::from_bytes("steps", [2], Dtype::I64, (0..16).collect()).unwrap().into(),
+        PlainTensor::from_bytes("nothing", [0, 4], Dtype::U8, vec![]).unwrap().into(),
+    ];
+    let metadata = Metadata {
+        recipe: Some(b"prior = 0.25\nlevels = 9\n".to_vec()),
+        seed: Some(u64::MAX - 1),
+        float_error: Some(59),
+        error: Some(98),
+        extra: vec![("task".into(), "Ziffern, 28 \u{d7} 28".into()), (String::new(), String::new())],
+    };
+    let definition = Some(b"[[layer]]\nkind = \"conv\"\n\n[[layer]]\nkind = \"dense\"\n".to_vec());
+    let groups = vec![UnitGroup::new(6), UnitGroup::new(10), UnitGroup::new(20)];
+    let mut container = Container { entries, groups, definition, metadata };
+    container.sort_units(&[0, 1, 2]);
+    container
+}
+
+/// Large and dense tensors, each in a section of its own.
+fn dense() -> Container {
+    let mut draw = Draw::new(11);
+    let book = |n: i32, unit: f32| Codebook::Values((0..n).map(|i| (i - n / 2) as f32 * unit).collect());
+    let skewed: Vec<u16> = (0..20_000).map(|_| (draw.unit() * draw.unit() * 16.0) as u16).collect();
+    let short: Vec<u16> = (0..4000).map(|_| (draw.unit() * draw.unit() * 32.0) as u16).collect();
+    let flat: Vec<u16> = (0..3000).map(|_| draw.below(128) as u16).collect();
+    let grid: Vec<u16> = (0..300).map(|_| draw.below(255) as u16).collect();
+    let plain: Vec<f32> = (0..700).map(|_| draw.unit() as f32).collect();
+    let axes = [None, Some(AxisRef::new(0))];
+    let entries: Vec<Entry> = vec![
+        QuantizedTensor::new("skewed", [100, 200], book(16, 0.1), skewed).unwrap().into(),
+        QuantizedTensor::new("short", [40, 100], book(32, 0.125), short).unwrap().with_axes(axes).unwrap().into(),
+        QuantizedTensor::new("flat", [3000], book(128, 0.3), flat).unwrap().into(),
+        QuantizedTensor::new("grid", [300], Codebook::Grid { step: 0.001_953_125, bits: 8 }, grid).unwrap().into(),
+        PlainTensor::from_f32("plain", [700], &plain).unwrap().into(),
+        PlainTensor::rounded_to_f16("half", [7, 100], &plain).unwrap().into(),
+    ];
+    let definition = Some((0..70_000u32).map(|i| (i.wrapping_mul(i) >> 9) as u8).collect());
+    Container { entries, groups: vec![UnitGroup::new(100)], definition, ..Container::default() }
+}
+
+/// The containers of the golden files, by name.
+pub fn golden_containers() -> Vec<(&'static str, Container)> {
+    let mut lenet = lenet_300_100(0, 0.008);
+    lenet.definition = Some(vec![1, 2]);
+    lenet.metadata = Metadata { seed: Some(1), float_error: Some(127), error: Some(186), ..Metadata::default() };
+    vec![
+        ("empty", Container::default()),
+        ("lenet-300-100", lenet),
+        ("convolutional", convolutional()),
+        ("dense", dense()),
+    ]
+}
+
+/// What a container holds, one line a fact.
+pub fn summary(container: &Container) -> String {
+    use std::fmt::Write;
+    let mut out = String::new();
+    let bytes = |bytes: &[u8]| format!("{} bytes, crc32 {:08x}", bytes.len(), crc32fast::hash(bytes));
+    let optional = |data: Option<&Vec<u8>>| data.map_or("none".to_owned(), |d| bytes(d));
+    let number = |n: Option<u64>| n.map_or("none".to_owned(), |n| n.to_string());
+    let m = &container.metadata;
+    writeln!(out, "definition {}", optional(container.definition.as_ref())).unwrap();
+    writeln!(out, "recipe {}", optional(m.recipe.as_ref())).unwrap();
+    writeln!(out, "seed {}", number(m.seed)).unwrap();
+    writeln!(out, "float error {}", number(m.float_error.map(u64::from))).unwrap();
+    writeln!(out, "error {}", number(m.error.map(u64::from))).unwrap();
+    for (key, value) in &m.extra {
+        writeln!(out, "extra {}; {}", bytes(key.as_bytes()), bytes(value.as_bytes())).unwrap();
+    }
+    for entry in &container.entries {
+        let (dtype, data) = match entry {
+            Entry::Quantized(t) => ("q".to_owned(), t.values().iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Entry::Plain(t) => ((t.dtype() as u8).to_string(), t.data().to_vec()),
+        };
+        let shape: Vec<String> = entry.shape().iter().map(usize::to_string).collect();
+        writeln!(out, "tensor {} {dtype} [{}] {}", entry.name(), shape.join(","), bytes(&data)).unwrap();
+    }
+    out
 }

@@ -1,0 +1,1017 @@
+#!/usr/bin/env python3
+"""Reads .mxp files, written from docs/format.md alone. Needs Python 3.9 or newer and nothing else.
+
+    decode.py FILE             lists what the file holds
+    decode.py FILE --values    the same, with the first values of each tensor
+    decode.py --check FOLDER   compares every FILE.mxp of a folder with its FILE.txt; exit status 1 on a difference
+
+As a module: `decode(bytes)` gives a dictionary; the values of each tensor are little-endian bytes under "data".
+Section numbers in the comments are those of docs/format.md.
+"""
+
+import pathlib
+import struct
+import sys
+import zlib
+
+
+class FormatError(Exception):
+    """What is wrong with a file."""
+
+
+# ---------------------------------------------------------------- 3. Binary decisions
+
+ONE = 1 << 16
+
+
+class RangeDecoder:
+    """3.1"""
+
+    def __init__(self, data):
+        self.data, self.position, self.range, self.code = data, 0, 0xFFFFFFFF, 0
+        for _ in range(4):
+            self._shift()
+
+    def _shift(self):
+        byte = self.data[self.position] if self.position < len(self.data) else 0
+        self.code = (self.code << 8 | byte) & 0xFFFFFFFF
+        self.position += 1
+
+    def bit(self, p):
+        bound = self.range * p >> 16
+        if self.code < bound:
+            self.range, bit = bound, 1
+        else:
+            self.code -= bound
+            self.range -= bound
+            bit = 0
+        while self.range < 1 << 24:
+            self.range = self.range << 8 & 0xFFFFFFFF
+            self._shift()
+        return bit
+
+    def bits(self, count):
+        value = 0
+        for _ in range(count):
+            value = value << 1 | self.bit(ONE // 2)
+        return value
+
+
+# 3.2 The logistic function
+LOGIT_MAX = 2880
+
+
+def _tables():
+    unit, decay = 1 << 62, 4593706758521714574
+    power, upper = unit, []
+    for _ in range(LOGIT_MAX + 1):
+        upper.append(max(32768, min(65535, (unit << 16) // (unit + power))))
+        power = power * decay >> 62
+    squash = [65536 - p for p in reversed(upper[1:])] + upper
+    stretch, logit = [0] * 65536, 0
+    for p in range(32768, 65536):
+        while logit < LOGIT_MAX and upper[logit] < p:
+            logit += 1
+        stretch[p], stretch[65536 - p] = logit, -logit
+    stretch[0] = -LOGIT_MAX
+    return squash, stretch
+
+
+SQUASH, STRETCH = _tables()
+
+
+def squash(logit):
+    return SQUASH[max(-LOGIT_MAX, min(LOGIT_MAX, logit)) + LOGIT_MAX]
+
+
+class Counter:
+    """3.3"""
+
+    def __init__(self, start=1 << 15, seen=0):
+        self.value, self.seen = start << 6, seen
+
+    @property
+    def p(self):
+        return max(1, min(65535, self.value >> 6))
+
+    def update(self, bit):
+        difference = ((1 << 22) if bit else 0) - self.value
+        step = abs(difference) * 2 // (2 * self.seen + 3)
+        self.value += step if difference > 0 else -step
+        self.seen = min(255, self.seen + 1)
+
+    def code(self, coder):
+        bit = coder.bit(self.p)
+        self.update(bit)
+        return bit
+
+
+class Mixer:
+    """3.4"""
+
+    def __init__(self, hundredths, rate):
+        self.weights, self.rate = [w * ((1 << 20) // 100) for w in hundredths], rate
+
+    def p(self, inputs):
+        return squash(sum(w * x for w, x in zip(self.weights, inputs)) >> 20)
+
+    def update(self, inputs, p, bit):
+        error = (ONE if bit else 0) - p
+        for i, x in enumerate(inputs):
+            weight = self.weights[i] + ((error * x * self.rate + (1 << 19)) >> 20)
+            self.weights[i] = max(-(16 << 20), min(16 << 20, weight))
+
+
+class Numbers:
+    """3.5"""
+
+    def __init__(self):
+        self.longer = [Counter() for _ in range(64)]
+
+    def code(self, coder):
+        length = 0
+        while length < 63 and self.longer[length].code(coder):
+            length += 1
+        return (1 << length | coder.bits(length)) - 1
+
+
+def code_run(coder, length, p):
+    """3.6: number of zeros before the ones begin."""
+    if length == 1:
+        return 1 - coder.bit(p)
+    ratio = [ONE]
+    for k in range(1, length + 1):
+        below = ratio[k - 1] * k * (ONE - p) // ((length - k + 1) * p)
+        ratio.append(ONE + min(below, 1 << 40))
+    for seen in range(length):
+        if coder.bit(max(1, min(65535, (1 << 32) // ratio[length - seen]))):
+            return seen
+    return length
+
+
+def estimate(ones, seen, prior, strength):
+    """3.7"""
+    return max(8, min(ONE - 8, ((ones << 20) + strength * prior) // ((seen << 4) + strength)))
+
+
+# ---------------------------------------------------------------- 4. Text
+
+
+class Text:
+    def __init__(self):
+        self.lengths = Numbers()
+        self.counters = [[None] * (1 << 14) for _ in range(4)]
+        self.mixers = [Mixer([30, 60, 70, 70], 400) for _ in range(8)]
+        self.history = 0
+
+    def code(self, coder):
+        return self.content(coder, self.lengths.code(coder))
+
+    def content(self, coder, length):
+        return bytes(self._byte(coder) for _ in range(length))
+
+    def _byte(self, coder):
+        partial = 1
+        for number in range(8):
+            counters = []
+            for order in range(4):
+                context = self.history & ((1 << 8 * order) - 1)
+                h = context * 0x9E3779B1 & 0xFFFFFFFF ^ partial * 0x85EBCA6B & 0xFFFFFFFF
+                slot = (h * 0xC2B2AE35 & 0xFFFFFFFF) >> 18
+                if self.counters[order][slot] is None:
+                    self.counters[order][slot] = Counter()
+                counters.append(self.counters[order][slot])
+            inputs = [STRETCH[c.p] for c in counters]
+            p = self.mixers[number].p(inputs)
+            bit = coder.bit(p)
+            self.mixers[number].update(inputs, p, bit)
+            for counter in counters:
+                counter.update(bit)
+            partial = partial << 1 | bit
+        self.history = (self.history << 8 | partial & 0xFF) & 0xFFFFFFFF
+        return partial & 0xFF
+
+
+# ---------------------------------------------------------------- 2. Records
+
+
+class Record:
+    """Reads the fields of a record."""
+
+    def __init__(self, data):
+        self.data, self.position = data, 0
+
+    def take(self, count):
+        if self.position + count > len(self.data):
+            raise FormatError("a record is truncated")
+        self.position += count
+        return self.data[self.position - count : self.position]
+
+    def byte(self):
+        return self.take(1)[0]
+
+    def number(self):
+        first = self.byte()
+        if first < 251:
+            return first
+        if first > 253:
+            raise FormatError(f"a number starts with {first}")
+        return int.from_bytes(self.take({251: 2, 252: 4, 253: 8}[first]), "little")
+
+    def option(self, read):
+        present = self.byte()
+        if present > 1:
+            raise FormatError(f"an option starts with {present}")
+        return read() if present else None
+
+    def list(self, read):
+        return [read() for _ in range(self.number())]
+
+    def pair(self):
+        return (self.number(), self.number())
+
+    def text(self):
+        return self.take(self.number()).decode("utf-8")
+
+
+# 5.1
+NAMES = (
+    "fc1.weight fc1.bias fc2.weight fc2.bias fc3.weight fc3.bias fc4.weight fc4.bias fc5.weight fc5.bias fc.weight "
+    "fc.bias conv1.weight conv1.bias conv2.weight conv2.bias conv3.weight conv3.bias conv4.weight conv4.bias "
+    "conv5.weight conv5.bias conv6.weight conv6.bias bn1.weight bn1.bias bn1.running_mean bn1.running_var bn2.weight "
+    "bn2.bias bn2.running_mean bn2.running_var bn3.weight bn3.bias bn3.running_mean bn3.running_var bn4.weight bn4.bias "
+    "bn4.running_mean bn4.running_var bn5.weight bn5.bias bn5.running_mean bn5.running_var bn6.weight bn6.bias "
+    "bn6.running_mean bn6.running_var linear.weight linear.bias linear1.weight linear1.bias linear2.weight linear2.bias "
+    "classifier.weight classifier.bias head.weight head.bias norm.weight norm.bias embedding.weight lm_head.weight "
+    "weight bias"
+).split()
+
+# 5.2: groups as (size, grid); tensors as (name, shape, axes), an axis being (group, repeat) or None.
+_DIGITS = [
+    ("fc1.weight", [128, 64], [(1, 1), (0, 1)]),
+    ("fc1.bias", [128], [(1, 1)]),
+    ("fc2.weight", [64, 128], [(2, 1), (1, 1)]),
+    ("fc2.bias", [64], [(2, 1)]),
+    ("fc3.weight", [10, 64], [(3, 1), (2, 1)]),
+    ("fc3.bias", [10], [(3, 1)]),
+]
+STRUCTURES = {
+    1: (
+        [(784, (28, 28)), (300, None), (100, None), (10, None)],
+        [
+            ("fc1.weight", [300, 784], [(1, 1), (0, 1)]),
+            ("fc1.bias", [300], [(1, 1)]),
+            ("fc2.weight", [100, 300], [(2, 1), (1, 1)]),
+            ("fc2.bias", [100], [(2, 1)]),
+            ("fc3.weight", [10, 100], [(3, 1), (2, 1)]),
+            ("fc3.bias", [10], [(3, 1)]),
+        ],
+    ),
+    2: (
+        [(1, None), (20, None), (50, None), (500, None), (10, None)],
+        [
+            ("conv1.weight", [20, 1, 5, 5], [(1, 1), (0, 1), None, None]),
+            ("conv1.bias", [20], [(1, 1)]),
+            ("conv2.weight", [50, 20, 5, 5], [(2, 1), (1, 1), None, None]),
+            ("conv2.bias", [50], [(2, 1)]),
+            ("fc1.weight", [500, 800], [(3, 1), (2, 16)]),
+            ("fc1.bias", [500], [(3, 1)]),
+            ("fc2.weight", [10, 500], [(4, 1), (3, 1)]),
+            ("fc2.bias", [10], [(4, 1)]),
+        ],
+    ),
+    3: ([(64, (8, 8)), (128, None), (64, None), (10, None)], _DIGITS),
+    4: ([(64, None), (128, None), (64, None), (10, None)], _DIGITS),
+}
+
+
+def read_structure(data):
+    record = Record(data)
+    groups = record.list(lambda: (record.number(), record.option(record.pair)))
+    tensors = []
+    for _ in range(record.number()):
+        variant = record.number()
+        if variant > 1:
+            raise FormatError(f"a name of kind {variant}")
+        name = record.text() if variant else NAMES[record.byte()]
+        shape = record.list(record.number)
+        kind = record.byte()
+        axes = record.list(lambda: record.option(record.pair))
+        tensors.append((name, shape, kind, axes or [None] * len(shape)))
+    if record.position < len(data):
+        raise FormatError("bytes follow the structure")
+    return groups, tensors
+
+
+# ---------------------------------------------------------------- 6. Flags and live parts
+
+
+def code_flags(coder, models, size, grid):
+    """6.1"""
+    if models.flags_all.code(coder):
+        return [True] * size
+    if models.flags_prefix.code(coder):
+        count = coder.bits(size.bit_length())
+        return [i < count for i in range(size)]
+    height, width = grid or (1, max(size, 1))
+    mixer = Mixer([40, 40, 30, 30], 400)
+    nearest, around = [Counter() for _ in range(16)], [Counter() for _ in range(13)]
+    rows, columns = [Counter() for _ in range(height)], [Counter() for _ in range(width)]
+    flags = []
+    far = [(0, -2), (0, -3), (1, -2), (1, 2), (2, -2), (2, -1), (2, 0), (2, 1), (2, 2), (3, -1), (3, 0), (3, 1)]
+    for i in range(size):
+        y, x = i // width % height, i % width
+
+        def at(dy, dx):
+            return y >= dy and 0 <= x + dx < width and flags[i + dx - dy * width]
+
+        near = sum(bool(at(*place)) << n for n, place in enumerate([(0, -1), (1, 0), (1, -1), (1, 1)]))
+        counters = [nearest[near], around[sum(bool(at(*place)) for place in far)], rows[y], columns[x]]
+        inputs = [STRETCH[c.p] for c in counters]
+        p = mixer.p(inputs)
+        flag = coder.bit(p)
+        mixer.update(inputs, p, flag)
+        for counter in counters:
+            counter.update(flag)
+        flags.append(bool(flag))
+    return flags
+
+
+def product(numbers):
+    result = 1
+    for n in numbers:
+        result *= n
+    return result
+
+
+def live_offsets(shape, live):
+    """6.2"""
+    offsets = [0]
+    for length, positions in zip(shape, live):
+        offsets = [offset * length + position for offset in offsets for position in positions]
+    return offsets
+
+
+# ---------------------------------------------------------------- 7. Codebooks
+
+
+def tree(coder, counters, bits):
+    node = 1
+    for _ in range(bits):
+        node = node << 1 | counters[node].code(coder)
+    return node - (1 << bits)
+
+
+def from_half(pattern):
+    return struct.unpack("<e", struct.pack("<H", pattern))[0]
+
+
+def from_single(pattern):
+    return struct.unpack("<f", struct.pack("<I", pattern))[0]
+
+
+class Levels:
+    def __init__(self):
+        self.is_grid, self.is_half, self.has_zero = Counter(), Counter(), Counter()
+        self.grid_bits, self.counts, self.spare = Numbers(), Numbers(), Numbers()
+        self.half = [Counter() for _ in range(32)]
+        self.single = [Counter() for _ in range(256)]
+
+    def code(self, coder):
+        """The values, the index of zero or None."""
+        if self.is_grid.code(coder):
+            bits = self.grid_bits.code(coder) + 2
+            step = from_half(self._half(coder, 0))
+            largest = (1 << (bits - 1)) - 1
+            return [q * step for q in range(-largest, largest + 1)], largest
+        negative = self.counts.code(coder)
+        has_zero = self.has_zero.code(coder)
+        positive = self.counts.code(coder)
+        is_half = self.is_half.code(coder)
+        spare = self.spare.code(coder)
+        read = (lambda: from_half(self._half(coder, spare))) if is_half else lambda: from_single(self._single(coder, spare))
+        below = [-read() for _ in range(negative)][::-1]
+        above = [read() for _ in range(positive)]
+        return below + [0.0] * has_zero + above, (negative if has_zero else None)
+
+    def _half(self, coder, spare):
+        exponent = tree(coder, self.half, 5)
+        return exponent << 10 | coder.bits(10 - spare) << spare
+
+    def _single(self, coder, spare):
+        exponent = tree(coder, self.single, 8)
+        return exponent << 23 | coder.bits(23 - spare) << spare
+
+
+# ---------------------------------------------------------------- 8. The adaptive model
+
+LOOSE, IMAGE, KERNEL, BLOCK = range(4)
+
+# 8.6
+TUNING = {
+    # tuning-begin
+    LOOSE: {
+        "position": [82, 36, 44, 10, 5, 125, 15, -41, 13, 4, -6, 53],
+        "position_rate": 35,
+        "strength": [263, 249, 400, 110, 376, 722, 197],
+        "trust": 9,
+        "sign": [10, -39, -27, -7, 130, 190, 0, 113],
+        "sign_rate": 290,
+        "vote": [227, 9],
+        "magnitude": [90, 1, 15, -3],
+        "magnitude_rate": 31,
+        "magnitude_strength": 88,
+    },
+    IMAGE: {
+        "position": [87, -54, 24, 10, 40, 45, 5, -46, 33, 24, -1, 43],
+        "position_rate": 29,
+        "strength": [4027, 359, 601, 110, 176, 722, 322],
+        "trust": 8,
+        "sign": [-15, -39, -2, -27, 110, 220, 0, 108],
+        "sign_rate": 16,
+        "vote": [158, 7],
+        "magnitude": [75, 16, 20, 27],
+        "magnitude_rate": 236,
+        "magnitude_strength": 19,
+    },
+    KERNEL: {
+        "position": [92, 71, -21, 35, 15, 65, -100, 54, 3, 14, -11, 48],
+        "position_rate": 100,
+        "strength": [203, 175, 236, 523, 679, 1367, 964],
+        "trust": 9,
+        "sign": [20, -89, 3, -17, 15, 210, 15, 73],
+        "sign_rate": 1177,
+        "vote": [114, 3],
+        "magnitude": [80, 6, -15, 12],
+        "magnitude_rate": 31,
+        "magnitude_strength": 38,
+    },
+    BLOCK: {
+        "position": [87, 66, 24, 20, 20, 40, -60, 14, -2, 9, -6, 58],
+        "position_rate": 7,
+        "strength": [2145, 1215, 867, 48, 565, 722, 356],
+        "trust": 6,
+        "sign": [-15, -39, 18, 18, 65, 215, 15, 58],
+        "sign_rate": 366,
+        "vote": [134, 0],
+        "magnitude": [95, 16, 15, 12],
+        "magnitude_rate": 31,
+        "magnitude_strength": 38,
+    },
+    # tuning-end
+}
+
+
+class Geometry:
+    """8.1"""
+
+    def __init__(self, shape, axes, groups, live):
+        self.columns = product(len(positions) for positions in live[1:])
+        self.arrangement, self.height, self.width = LOOSE, 1, 1
+        if len(shape) == 2 and axes[1]:
+            group, repeat = axes[1]
+            if repeat > 1:
+                side = int(repeat**0.5)
+                side += (side + 1) ** 2 <= repeat
+                self.arrangement = BLOCK
+                self.height, self.width = (side, side) if side * side == repeat else (1, repeat)
+            elif groups[group][1]:
+                self.arrangement = IMAGE
+                self.height, self.width = groups[group][1]
+        elif len(shape) in (3, 4):
+            self.arrangement = KERNEL
+            self.height, self.width = ([1] + shape[2:])[-2:]
+        if max(self.height, self.width) > 65535:
+            self.arrangement, self.height, self.width = LOOSE, 1, 1
+        self.cells = [(0, 0, 0)] * self.columns
+        self.blocks, self.at = 1, {}
+        if self.arrangement == LOOSE:
+            return
+        area = self.height * self.width
+        places = live_offsets(shape[1:], live[1:])
+        numbers = {}
+        for column, place in enumerate(places):
+            block = numbers.setdefault(place // area, len(numbers))
+            cell = (block, place % area // self.width, place % self.width)
+            self.cells[column] = cell
+            self.at[cell] = column
+        self.blocks = len(numbers)
+
+    def neighbour(self, column, dy, dx):
+        if self.arrangement == LOOSE:
+            return None
+        block, y, x = self.cells[column]
+        return self.at.get((block, y + dy, x + dx))
+
+
+CROSS = [(0, -1), (-1, 0), (0, 1), (1, 0)]
+
+
+class Window:
+    """8.2"""
+
+    def __init__(self, geometry, column, row):
+        self.all = self.nonzero = self.sign = 0
+        self.nearest = [0, 0, 0, 0]
+        if geometry.arrangement == LOOSE:
+            return
+        for dy in range(-3, 1):
+            for dx in range(-3, 4 if dy < 0 else 0):
+                neighbour = geometry.neighbour(column, dy, dx)
+                if neighbour is None:
+                    continue
+                symbol, weight = row[neighbour], 64 // (dy * dy + dx * dx + 1)
+                self.all += weight
+                if symbol:
+                    self.nonzero += weight
+                    self.sign += weight if symbol < 0 else -weight
+                if (dy, dx) in ((0, -1), (-1, 0), (-1, -1), (-1, 1)):
+                    self.nearest[((0, -1), (-1, 0), (-1, -1), (-1, 1)).index((dy, dx))] = symbol
+
+
+class Positions:
+    """8.3"""
+
+    PRIOR, PRIOR_STRENGTH = ONE // 20, 16 * 20
+
+    def __init__(self, geometry, rows, tuning):
+        self.strength, self.rows = tuning["strength"], rows
+        self.mixers = [Mixer(tuning["position"], tuning["position_rate"]) for _ in range(2)]
+        fresh = lambda count: [Counter(self.PRIOR, tuning["trust"]) for _ in range(count)]
+        self.pattern, self.counts, self.share = fresh(48), fresh(112), fresh(64)
+        self.total = [0, 0]
+        self.columns = [0] * geometry.columns
+        self.blocks = [[0, 0] for _ in range(geometry.blocks)]
+        self.places = [[0, 0] for _ in range(geometry.height * geometry.width)]
+        self.next_row(0, geometry)
+
+    def next_row(self, row, geometry):
+        self.row, self.in_row, self.last = row, 0, -1
+        self.row_blocks = [[0, 0] for _ in range(geometry.blocks)]
+
+    def opinion(self, geometry, column, window):
+        density = estimate(*self.total, self.PRIOR, self.PRIOR_STRENGTH)
+        level = STRETCH[density]
+        over = lambda ones, seen, strength: STRETCH[estimate(ones, seen, density, strength)] - level
+        block, y, x = geometry.cells[column]
+        place = y * geometry.width + x
+        here = self.columns[column]
+        around = [2 * here, 2 * self.row]
+        for dy, dx in CROSS:
+            neighbour = geometry.neighbour(column, dy, dx)
+            if neighbour is not None:
+                around[0] += self.columns[neighbour]
+                around[1] += self.row
+        bits = sum((s != 0) << n for n, s in enumerate(window.nearest))
+        gap = min(6, (column - self.last).bit_length())
+        contexts = [
+            self.pattern[bits * 3 + min(here, 2)],
+            self.counts[min(self.in_row, 3) * 4 + min(here, 3) + 16 * gap],
+            self.share[min(15, window.nonzero * 32 // max(1, window.all)) * 4 + min(here, 3)],
+        ]
+        row_s, col_s, blk_s, row_blk_s, near_s, place_s, win_s = self.strength
+        inputs = [
+            level,
+            over(self.in_row, column, row_s),
+            over(here, self.row, col_s),
+            over(*around, near_s),
+            STRETCH[contexts[0].p] - level,
+            over(*self.blocks[block], blk_s),
+            over(*self.row_blocks[block], row_blk_s),
+            over(*self.places[place], place_s),
+            STRETCH[ONE // (self.rows - self.row + 1)] - level if here == 0 else 0,
+            STRETCH[contexts[1].p] - level,
+            STRETCH[contexts[2].p] - level,
+            over(window.nonzero, window.all, win_s),
+        ]
+        mixer = self.mixers[here == 0]
+        return inputs, mixer.p(inputs), mixer, contexts
+
+    def update(self, geometry, column, opinion, nonzero):
+        inputs, p, mixer, contexts = opinion
+        mixer.update(inputs, p, nonzero)
+        for counter in contexts:
+            counter.update(nonzero)
+        block, y, x = geometry.cells[column]
+        for count in (self.total, self.blocks[block], self.places[y * geometry.width + x], self.row_blocks[block]):
+            count[0] += nonzero
+            count[1] += 1
+        self.in_row += nonzero
+        self.columns[column] += nonzero
+        if nonzero:
+            self.last = column
+
+
+class Signs:
+    """8.4"""
+
+    def __init__(self, geometry, tuning):
+        self.vote, self.mixer = tuning["vote"], Mixer(tuning["sign"], tuning["sign_rate"])
+        self.share, self.nearest = Counter(), [Counter() for _ in range(81)]
+        self.row, self.columns = 0, [0] * geometry.columns
+
+    def opinion(self, geometry, column, window):
+        votes = lambda s: max(-6, min(6, s)) * self.vote[0]
+        sign = lambda s: (s > 0) - (s < 0)
+        context = self.nearest[sum((sign(s) + 1) * 3**n for n, s in enumerate(window.nearest))]
+        around = sum(
+            self.columns[n] for n in (geometry.neighbour(column, dy, dx) for dy, dx in CROSS) if n is not None
+        )
+        inputs = [
+            256,
+            STRETCH[self.share.p],
+            votes(self.columns[column]),
+            votes(self.row),
+            STRETCH[context.p],
+            votes(-(sign(window.nearest[0]) + sign(window.nearest[1]))),
+            votes(around),
+            max(-1500, min(1500, window.sign * self.vote[1])),
+        ]
+        return inputs, self.mixer.p(inputs), context
+
+    def update(self, column, opinion, negative):
+        inputs, p, context = opinion
+        self.mixer.update(inputs, p, negative)
+        context.update(negative)
+        self.share.update(negative)
+        self.note(column, negative)
+
+    def note(self, column, negative):
+        vote = 1 if negative else -1
+        self.columns[column] += vote
+        self.row += vote
+
+
+class Magnitudes:
+    """8.5"""
+
+    def __init__(self, columns, tuning):
+        self.strength = tuning["magnitude_strength"]
+        self.mixer = Mixer(tuning["magnitude"], tuning["magnitude_rate"])
+        self.by_sign = [Counter() for _ in range(32)]
+        self.by_context = [Counter() for _ in range(256)]
+        self.row, self.columns = [0, 0], [[0, 0] for _ in range(columns)]
+
+    def opinion(self, column, negative, step):
+        slot = min(step - 1, 15)
+        third = lambda count: count[0] * 3 // count[1] if count[1] else 3
+        by_sign = self.by_sign[negative * 16 + slot]
+        by_context = self.by_context[(third(self.row) * 4 + third(self.columns[column])) * 16 + slot]
+        prior = by_sign.p
+        over = lambda count: STRETCH[estimate(*count, prior, self.strength)] - STRETCH[prior]
+        inputs = [STRETCH[prior], STRETCH[by_context.p], over(self.columns[column]), over(self.row)]
+        return inputs, self.mixer.p(inputs), by_sign, by_context
+
+    def update(self, column, step, opinion, larger):
+        inputs, p, by_sign, by_context = opinion
+        self.mixer.update(inputs, p, larger)
+        by_sign.update(larger)
+        by_context.update(larger)
+        if step == 1:
+            for count in (self.row, self.columns[column]):
+                count[0] += larger
+                count[1] += 1
+
+
+def code_matrix(coder, geometry, rows, negative_side, positive_side, is_sorted):
+    tuning = TUNING[geometry.arrangement]
+    columns = geometry.columns
+    positions, signs = Positions(geometry, rows, tuning), Signs(geometry, tuning)
+    magnitudes = Magnitudes(columns, tuning)
+    begins = [not is_sorted or c == 0 for c in range(columns)]
+    symbols = []
+    for number in range(rows if columns else 0):
+        positions.next_row(number, geometry)
+        signs.row, magnitudes.row = 0, [0, 0]
+        row, start = [0] * columns, 0
+        while start < columns:
+            end = start + 1
+            while end < columns and not begins[end]:
+                end += 1
+            window = Window(geometry, start, row)
+            opinion = positions.opinion(geometry, start, window)
+            first = start + code_run(coder, end - start, opinion[1])
+            for c in range(start, end):
+                positions.update(geometry, c, opinion, int(c >= first))
+            if first < end:
+                begins[first] = True
+                if negative_side and positive_side:
+                    opinion = signs.opinion(geometry, first, window)
+                    negative_from = first + code_run(coder, end - first, opinion[1])
+                    for c in range(first, end):
+                        signs.update(c, opinion, int(c >= negative_from))
+                else:
+                    negative_from = first if negative_side else end
+                    for c in range(first, end):
+                        signs.note(c, negative_side > 0)
+                if negative_from < end:
+                    begins[negative_from] = True
+                for low, high, most, negative in (
+                    (first, negative_from, positive_side, 0),
+                    (negative_from, end, negative_side, 1),
+                ):
+                    step = 1
+                    while low < high and step < most:
+                        opinion = magnitudes.opinion(low, negative, step)
+                        larger_from = low + code_run(coder, high - low, opinion[1])
+                        for c in range(low, high):
+                            magnitudes.update(c, step, opinion, int(c >= larger_from))
+                        for c in range(low, larger_from):
+                            row[c] = -step if negative else step
+                        if larger_from < high:
+                            begins[larger_from] = True
+                        low = larger_from
+                        step += 1
+                    for c in range(low, high):
+                        row[c] = -step if negative else step
+            start = end
+        symbols += row
+    return symbols
+
+
+class Vectors:
+    """8.7"""
+
+    def __init__(self):
+        self.nonzero, self.negative = Counter(0xE000, 2), Counter(0x8000, 2)
+        self.larger = [Counter(0xA000, 1) for _ in range(16)]
+
+    def code(self, coder, count, negative_side, positive_side, is_sorted):
+        symbols = []
+        length = count if is_sorted else 1
+        for _ in range(0, count, max(length, 1)):
+            symbols += self._run(coder, length, negative_side, positive_side)
+        return symbols
+
+    def _run(self, coder, length, negative_side, positive_side):
+        zeros = self._learned(coder, self.nonzero, length)
+        rest = length - zeros
+        if not negative_side:
+            positives = rest
+        elif not positive_side:
+            positives = 0
+        else:
+            positives = self._learned(coder, self.negative, rest)
+        symbols = [0] * zeros
+        for left, most, sign in ((positives, positive_side, 1), (rest - positives, negative_side, -1)):
+            step = 1
+            while left and step < most:
+                small = self._learned(coder, self.larger[min(step - 1, 15)], left)
+                symbols += [sign * step] * small
+                left -= small
+                step += 1
+            symbols += [sign * step] * left
+        return symbols
+
+    @staticmethod
+    def _learned(coder, counter, length):
+        if length == 0:
+            return 0
+        zeros = code_run(coder, length, counter.p)
+        for i in range(length):
+            counter.update(i >= zeros)
+        return zeros
+
+
+# ---------------------------------------------------------------- 9. Sections of indices
+
+
+def unpack(data, count, width):
+    """9.1"""
+    if len(data) != (count * width + 7) // 8:
+        raise FormatError("packed indices of the wrong length")
+    whole = int.from_bytes(data, "little")
+    mask = (1 << width) - 1
+    out = []
+    # In pieces, as a shift of a long number costs its length.
+    for start in range(0, count, 1024):
+        piece = whole & ((1 << 1024 * width) - 1)
+        whole >>= 1024 * width
+        for _ in range(min(1024, count - start)):
+            out.append(piece & mask)
+            piece >>= width
+    return out
+
+
+def decode_static(data, count, frequencies):
+    """9.2"""
+    if sum(frequencies) != 4096:
+        raise FormatError("frequencies do not sum to 4096")
+    table = [(i, f, offset) for i, f in enumerate(frequencies) for offset in range(f)]
+    lanes = 1 if count < 1 << 14 else 8
+    states = list(struct.unpack_from(f"<{lanes}I", data))
+    words = iter(struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes))
+    out = []
+    for i in range(count):
+        x = states[i % lanes]
+        index, frequency, offset = table[x & 4095]
+        x = frequency * (x >> 12) + offset
+        if x < 1 << 16:
+            x = x << 16 | next(words)
+        states[i % lanes] = x
+        out.append(index)
+    if any(x != 1 << 16 for x in states) or next(words, None) is not None or len(data) % 2:
+        raise FormatError("an entropy-coded section does not end where it should")
+    return out
+
+
+# ---------------------------------------------------------------- 1. The file
+
+STREAM, PACKED, STATIC, RAW = range(4)
+DTYPE_SIZES = [4, 2, 2, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1]
+
+
+def open_sections(data):
+    if data[:3] != b"MXP":
+        raise FormatError("not an .mxp file")
+    if len(data) < 5:
+        raise FormatError("truncated")
+    if data[3] > 0:
+        raise FormatError(f"version {data[3]} is newer than this reader")
+    record = Record(data)
+    record.position = 4
+    variant = record.number()
+    if variant == 0:
+        if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+            raise FormatError("the file's checksum does not match")
+        return data[5:-4], []
+    if variant != 1:
+        raise FormatError(f"a table of kind {variant}")
+    rows = record.list(lambda: (record.byte(), record.number(), record.number()))
+    end = record.position
+    if zlib.crc32(data[:end]) != int.from_bytes(record.take(4), "little"):
+        raise FormatError("the header's checksum does not match")
+    sections = []
+    for kind, length, crc in rows:
+        section = record.take(length)
+        if zlib.crc32(section) != crc:
+            raise FormatError("a section's checksum does not match")
+        if kind < 128:
+            sections.append((kind, section))
+    if record.position < len(data):
+        raise FormatError("bytes follow the last section")
+    if not sections or sections[0][0] != STREAM:
+        raise FormatError("the stream does not come first")
+    return sections[0][1], sections[1:]
+
+
+class Models:
+    def __init__(self):
+        self.structure, self.frequencies, self.numbers = Numbers(), Numbers(), Numbers()
+        self.text, self.levels, self.vectors = Text(), Levels(), Vectors()
+        self.present, self.outside, self.sorted = Counter(), Counter(), Counter()
+        self.flags_all, self.flags_prefix = Counter(), Counter()
+        self.coding = [Counter() for _ in range(4)]
+
+
+def decode(data):
+    """Everything that a file holds."""
+    stream, sections = open_sections(data)
+    sections = iter(sections)
+
+    def take(kind):
+        found, content = next(sections, (None, b""))
+        if found != kind:
+            raise FormatError(f"a section of kind {kind} was announced, {found} is there")
+        return content
+
+    coder, models = RangeDecoder(stream), Models()
+    number = models.structure.code(coder)
+    if number:
+        groups, tensors = STRUCTURES[number]
+        tensors = [(name, shape, 0, axes) for name, shape, axes in tensors]
+    else:
+        groups, tensors = read_structure(models.text.code(coder))
+    result = {"groups": groups, "definition": None, "recipe": None, "seed": None, "extra": [], "tensors": []}
+    if models.present.code(coder):
+        result["definition"] = take(RAW) if models.outside.code(coder) else models.text.code(coder)
+    if models.present.code(coder):
+        result["recipe"] = models.text.code(coder)
+    if models.present.code(coder):
+        low = coder.bits(1)
+        result["seed"] = models.numbers.code(coder) << 1 | low
+    for key in ("float error", "error"):
+        result[key] = models.numbers.code(coder) if models.present.code(coder) else None
+    while models.present.code(coder):
+        key = models.text.code(coder).decode("utf-8")
+        result["extra"].append((key, models.text.code(coder).decode("utf-8")))
+    live = [code_flags(coder, models, size, grid) for size, grid in groups]
+    for name, shape, kind, axes in tensors:
+        if kind == 0:
+            values = decode_quantised(coder, models, take, groups, live, shape, axes)
+            content = struct.pack(f"<{len(values)}f", *values)
+            dtype = "q"
+        else:
+            dtype, content = str(kind - 1), decode_plain(coder, models, take, shape, kind - 1)
+        result["tensors"].append({"name": name, "dtype": dtype, "shape": shape, "data": content})
+    if next(sections, None) is not None:
+        raise FormatError("sections are left over")
+    if coder.position < len(stream):
+        raise FormatError("the stream goes on after its contents")
+    return result
+
+
+def decode_plain(coder, models, take, shape, dtype):
+    narrow = dtype == 0 and models.present.code(coder)
+    length = product(shape) * (2 if narrow else DTYPE_SIZES[dtype])
+    content = take(RAW) if models.outside.code(coder) else models.text.content(coder, length)
+    if len(content) != length:
+        raise FormatError("plain values of the wrong length")
+    if narrow:
+        halves = struct.unpack(f"<{length // 2}e", content)
+        content = struct.pack(f"<{length // 2}f", *halves)
+    return content
+
+
+def decode_quantised(coder, models, take, groups, live, shape, axes):
+    levels, zero = models.levels.code(coder)
+    total = product(shape)
+    if total == 0:
+        return []
+    positions = [
+        [i for i in range(length) if axis is None or live[axis[0]][i // axis[1]]] for length, axis in zip(shape, axes)
+    ]
+    count = product(len(p) for p in positions)
+    high = models.coding[1].code(coder)
+    coding = high << 1 | models.coding[2 + high].code(coder)
+    width = (len(levels) - 1).bit_length()
+    if coding == 0:
+        pivot = zero if zero is not None else (len(levels) - 1) // 2
+        sides = (pivot, len(levels) - 1 - pivot)
+        if len(shape) < 2:
+            is_sorted = models.sorted.code(coder)
+            symbols = models.vectors.code(coder, count, *sides, is_sorted)
+        else:
+            geometry = Geometry(shape, axes, groups, positions)
+            is_sorted = models.sorted.code(coder) if geometry.arrangement == LOOSE else 0
+            symbols = code_matrix(coder, geometry, len(positions[0]), *sides, is_sorted)
+        indices = [pivot + symbol for symbol in symbols]
+    elif coding == 1:
+        indices = [coder.bits(width) for _ in range(count)]
+    elif coding == 2:
+        indices = unpack(take(PACKED), count, width)
+    else:
+        frequencies = [models.frequencies.code(coder) for _ in levels]
+        indices = decode_static(take(STATIC), count, frequencies)
+    if count == total:
+        return [levels[i] for i in indices]
+    values = [0.0] * total
+    for offset, index in zip(live_offsets(shape, positions), indices):
+        values[offset] = levels[index]
+    return values
+
+
+# ---------------------------------------------------------------- The program
+
+
+def summary(content):
+    """The facts of a golden file's .txt."""
+    of = lambda data: "none" if data is None else f"{len(data)} bytes, crc32 {zlib.crc32(data):08x}"
+    number = lambda n: "none" if n is None else str(n)
+    lines = [f"definition {of(content['definition'])}", f"recipe {of(content['recipe'])}"]
+    lines += [f"{key} {number(content[key])}" for key in ("seed", "float error", "error")]
+    lines += [f"extra {of(key.encode())}; {of(value.encode())}" for key, value in content["extra"]]
+    for tensor in content["tensors"]:
+        shape = ",".join(map(str, tensor["shape"]))
+        lines.append(f"tensor {tensor['name']} {tensor['dtype']} [{shape}] {of(tensor['data'])}")
+    return "\n".join(lines) + "\n"
+
+
+def check(folder):
+    failures = 0
+    files = sorted(pathlib.Path(folder).glob("*.mxp"))
+    for path in files:
+        try:
+            same = summary(decode(path.read_bytes())) == path.with_suffix(".txt").read_text(encoding="utf-8")
+            print(f"{path.name}: {'ok' if same else 'DIFFERENT'}")
+        except FormatError as error:
+            same = False
+            print(f"{path.name}: {error}")
+        failures += not same
+    if not files:
+        print(f"no .mxp file in {folder}")
+    return 1 if failures or not files else 0
+
+
+def main(arguments):
+    if len(arguments) == 2 and arguments[0] == "--check":
+        return check(arguments[1])
+    if len(arguments) not in (1, 2) or arguments[1:] not in ([], ["--values"]) or arguments[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        content = decode(pathlib.Path(arguments[0]).read_bytes())
+    except (FormatError, OSError) as error:
+        print(f"{arguments[0]}: {error}", file=sys.stderr)
+        return 1
+    print(summary(content), end="")
+    if arguments[1:]:
+        for tensor in content["tensors"]:
+            if tensor["dtype"] in ("q", "0"):
+                count = min(8, len(tensor["data"]) // 4)
+                print(tensor["name"], *struct.unpack_from(f"<{count}f", tensor["data"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
