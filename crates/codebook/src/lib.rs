@@ -38,6 +38,8 @@ mod error;
 mod estimate;
 mod geometry;
 mod groups;
+#[cfg(test)]
+mod hostile;
 mod levels;
 mod limits;
 mod liveness;

@@ -1,0 +1,218 @@
+//! Files that lie, made with the writer's own parts: checksums are right, contents are not.
+
+use proptest::prelude::*;
+
+use crate::{
+    AxisRef, Codebook, Container, Entry, Error, Limits, PlainTensor, QuantizedTensor, UnitGroup,
+    binary::BinaryCoder,
+    decode, decode_with_limits, encode,
+    range_coder::Encoder,
+    section::{Section, SectionKind, Sections, assemble},
+    stream::Models,
+    structure::{GroupRecord, Structure, TensorRecord},
+    wire,
+};
+
+/// A file whose stream begins with this record and goes on with `then`.
+fn with_record(record: &[u8], then: impl FnOnce(&mut Encoder, &mut Models)) -> Vec<u8> {
+    let (mut coder, mut models) = (Encoder::new(), Models::new());
+    models.structure.code(&mut coder, 0);
+    models.text.code(&mut coder, "record", record, &Limits::default()).unwrap();
+    then(&mut coder, &mut models);
+    assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, Vec::new()).unwrap()
+}
+
+fn with_structure(groups: &[u64], tensors: Vec<TensorRecord>) -> Vec<u8> {
+    let groups = groups.iter().map(|&size| GroupRecord { size, grid: None }).collect();
+    with_record(&wire::to_bytes(&Structure { groups, tensors }).unwrap(), |_, _| {})
+}
+
+#[test]
+fn sizes_are_refused_before_they_are_believed() {
+    let tensor = |shape: &[u64]| TensorRecord::new("t", shape.to_vec(), 0, vec![]);
+    let limit = Limits::default().max_total_elements;
+    for shape in [&[1 << 20, 1 << 20][..], &[u64::MAX, u64::MAX], &[u64::MAX], &[0, 1 << 40], &[1 << 27, 3]] {
+        let error = decode(&with_structure(&[], vec![tensor(shape)])).unwrap_err();
+        assert!(matches!(error, Error::Limit { limit: l, .. } if l <= limit), "{shape:?}: {error}");
+    }
+    assert!(matches!(decode(&with_structure(&[1 << 40], vec![])), Err(Error::Limit { .. })));
+    // Each passes alone, together they do not.
+    let many = (0..3).map(|i| TensorRecord::new(&format!("t{i}"), vec![1 << 27], 0, vec![])).collect();
+    assert!(matches!(decode(&with_structure(&[], many)), Err(Error::Limit { what: "entries and units", .. })));
+}
+
+#[test]
+fn lists_longer_than_the_record_are_refused() {
+    // A list of 2^60 groups.
+    let claim = [&[253][..], &(1u64 << 60).to_le_bytes()].concat();
+    let error = decode(&with_record(&claim, |_, _| {})).unwrap_err();
+    assert!(matches!(error, Error::Header { .. } | Error::Truncated { .. }), "{error}");
+    // A table of 2^60 sections.
+    let file = [&b"MXP\0\x01"[..], &claim].concat();
+    let error = decode(&file).unwrap_err();
+    assert!(matches!(error, Error::Header { .. } | Error::Truncated { .. }), "{error}");
+}
+
+#[test]
+fn axes_that_do_not_fit_are_refused() {
+    let tensor = |axis| vec![TensorRecord::new("t", vec![6], 0, vec![axis])];
+    let check = |axis| decode(&with_structure(&[3], tensor(Some(axis)))).unwrap_err();
+    assert!(matches!(check((0, 1)), Error::AxisLength { length: 6, units: 3, repeat: 1, .. }));
+    assert!(matches!(check((0, 0)), Error::AxisLength { repeat: 0, .. }));
+    assert!(matches!(check((0, u64::MAX)), Error::AxisLength { .. }));
+    assert!(matches!(check((u64::MAX, 2)), Error::AxisGroup { groups: 1, .. }));
+    let twice = vec![TensorRecord::new("t", vec![0], 0, vec![]), TensorRecord::new("t", vec![0], 0, vec![])];
+    assert!(decode(&with_structure(&[], twice)).is_err());
+}
+
+#[test]
+fn dead_entries_need_a_zero() {
+    let record = Structure {
+        groups: vec![GroupRecord { size: 2, grid: None }],
+        tensors: vec![TensorRecord::new("t", vec![2], 0, vec![Some((0, 1))])],
+    };
+    let file = with_record(&wire::to_bytes(&record).unwrap(), |coder, models| {
+        models.present(coder, false);
+        models.metadata(coder, &crate::Metadata::default(), &Limits::default()).unwrap();
+        models.flags.code(coder, &UnitGroup::new(2), &mut [true, false]).unwrap();
+        models.levels.code(coder, &Codebook::Values(vec![1.0, 2.0])).unwrap();
+    });
+    assert!(matches!(decode(&file), Err(Error::Malformed { rule: "dead entries are zero", .. })));
+}
+
+#[test]
+fn levels_that_do_not_ascend_are_refused() {
+    let record = Structure { groups: vec![], tensors: vec![TensorRecord::new("t", vec![2], 0, vec![])] };
+    let file = with_record(&wire::to_bytes(&record).unwrap(), |coder, models| {
+        models.present(coder, false);
+        models.metadata(coder, &crate::Metadata::default(), &Limits::default()).unwrap();
+        models.levels.code(coder, &Codebook::Values(vec![2.0, 1.0])).unwrap();
+    });
+    assert!(matches!(decode(&file), Err(Error::CodebookOrder { position: 1, .. })));
+}
+
+#[test]
+fn a_short_stream_may_describe_many_zeros_within_the_limits() {
+    let tensor =
+        QuantizedTensor::new("t", [1 << 12, 1 << 8], Codebook::Values(vec![0.0, 1.0]), vec![0; 1 << 20]).unwrap();
+    let axes = [Some(AxisRef::new(0)), None];
+    let entries = vec![Entry::from(tensor.with_axes(axes).unwrap())];
+    let container = Container { entries, groups: vec![UnitGroup::new(1 << 12)], ..Container::default() };
+    let bytes = encode(&container).unwrap();
+    assert!(bytes.len() < 40, "{} bytes", bytes.len());
+    assert_eq!(decode(&bytes).unwrap(), container);
+    let limits = Limits { max_total_elements: 1 << 20, ..Limits::default() };
+    assert!(matches!(decode_with_limits(&bytes, limits), Err(Error::Limit { .. })));
+}
+
+/// A file with a section of every kind.
+fn sections() -> Vec<(SectionKind, Vec<u8>)> {
+    let book = |n: u16| Codebook::Values((0..n).map(|i| f32::from(i) - 3.0).collect());
+    let skewed = (0..3000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 22).leading_zeros() as u16 - 22).collect();
+    let flat = (0..900u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u16).collect();
+    let raw = (0..2000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u8).collect();
+    let entries: Vec<Entry> = vec![
+        QuantizedTensor::new("skewed", [3000], book(90), skewed).unwrap().into(),
+        QuantizedTensor::new("flat", [30, 30], book(256), flat).unwrap().into(),
+        PlainTensor::from_bytes("raw", [2000], crate::Dtype::U8, raw).unwrap().into(),
+    ];
+    let bytes = encode(&Container { entries, ..Container::default() }).unwrap();
+    let mut open = Sections::open(&bytes, &Limits::default()).unwrap();
+    let mut out = vec![(SectionKind::Stream, open.stream.to_vec())];
+    for kind in [SectionKind::Static, SectionKind::Packed, SectionKind::Raw] {
+        out.push((kind, open.take(kind).unwrap().to_vec()));
+    }
+    open.finish().unwrap();
+    out
+}
+
+fn assembled(sections: Vec<(SectionKind, Vec<u8>)>) -> Vec<u8> {
+    let mut sections = sections.into_iter().map(|(kind, bytes)| Section { kind, bytes });
+    assemble(sections.next().unwrap(), sections.collect()).unwrap()
+}
+
+#[test]
+fn sections_that_do_not_belong_are_refused() {
+    let good = sections();
+    assert!(decode(&assembled(good.clone())).is_ok());
+    let mut swapped = good.clone();
+    swapped.swap(1, 2);
+    assert!(matches!(decode(&assembled(swapped)), Err(Error::Malformed { what: "the kind of a section", .. })));
+    let mut more = good.clone();
+    more.push((SectionKind::Raw, vec![0; 9]));
+    assert_eq!(decode(&assembled(more)), Err(Error::TrailingBytes { count: 9 }));
+    let fewer = good[..3].to_vec();
+    assert!(matches!(decode(&assembled(fewer)), Err(Error::Truncated { part: "the list of sections", .. })));
+    for section in 1..4 {
+        let mut short = good.clone();
+        short[section].1.pop();
+        assert!(decode(&assembled(short)).is_err(), "section {section} one byte short");
+        let mut long = good.clone();
+        long[section].1.push(0);
+        assert!(decode(&assembled(long)).is_err(), "section {section} one byte long");
+    }
+}
+
+#[test]
+fn kinds_to_come_are_skipped_or_refused() {
+    let bytes = assembled(sections());
+    let known = decode(&bytes).unwrap();
+    // The rows of the table: kind, length (three bytes from 251 on), checksum (five).
+    let row = |bytes: &[u8], number: usize| {
+        let mut at = 6;
+        for _ in 0..number {
+            at += 1;
+            at += if bytes[at] < 251 { 1 } else { 3 };
+            at += 5;
+        }
+        at
+    };
+    let with_last_kind = |kind: u8| {
+        let mut sections = sections();
+        sections.push((SectionKind::Raw, vec![1, 2, 3]));
+        let mut bytes = assembled(sections);
+        let at = row(&bytes, 4);
+        assert_eq!(bytes[at], SectionKind::Raw as u8);
+        bytes[at] = kind;
+        let end = at + 7;
+        let crc = crc32fast::hash(&bytes[..end]).to_le_bytes();
+        bytes[end..end + 4].copy_from_slice(&crc);
+        bytes
+    };
+    assert_eq!(decode(&with_last_kind(200)).unwrap(), known);
+    assert_eq!(decode(&with_last_kind(77)), Err(Error::UnknownSection { position: 4, kind: 77 }));
+    assert_eq!(decode(&with_last_kind(0)), Err(Error::UnknownSection { position: 4, kind: 0 }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn forged_sections_do_not_panic(
+        places in prop::collection::vec((0usize..4, any::<usize>(), any::<u8>()), 1..5), stream in prop::option::of(prop::collection::vec(any::<u8>(), 0..60))
+    ) {
+        let mut sections = sections();
+        if let Some(stream) = stream {
+            sections[0].1 = stream;
+        }
+        for (section, place, value) in places {
+            let bytes = &mut sections[section].1;
+            let length = bytes.len().max(1);
+            if let Some(byte) = bytes.get_mut(place % length) {
+                *byte = value;
+            }
+        }
+        let limits = Limits { max_total_elements: 1 << 18, max_header_bytes: 1 << 12, max_tensors: 64 };
+        let _ = decode_with_limits(&assembled(sections), limits);
+    }
+
+    #[test]
+    fn forged_records_do_not_panic(record in prop::collection::vec(any::<u8>(), 0..60), then in prop::collection::vec(any::<u8>(), 0..60)) {
+        let file = with_record(&record, |coder, _| {
+            for byte in then {
+                coder.bits(u64::from(byte), 8);
+            }
+        });
+        let limits = Limits { max_total_elements: 1 << 18, max_header_bytes: 1 << 12, max_tensors: 64 };
+        let _ = decode_with_limits(&file, limits);
+    }
+}
