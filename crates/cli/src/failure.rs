@@ -106,16 +106,18 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// A message of several lines as one; the lines in which a parser draws the source (`2 | ...`) are left out.
+/// A message of several lines as one. Of the lines in which a parser draws the source, the source itself is kept
+/// (`2 | text` becomes `text`, quoted), and what points into it is left out.
 fn one_line(message: &str) -> String {
-    let is_drawing = |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
-    message
-        .lines()
-        .filter(|line| !is_drawing(line))
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(": ")
+    let mut parts = Vec::new();
+    for line in message.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.split_once('|') {
+            Some((number, text)) if number.trim().parse::<usize>().is_ok() => parts.push(format!("`{}`", text.trim())),
+            Some((margin, _)) if margin.trim().is_empty() => {}
+            _ => parts.push(line.to_owned()),
+        }
+    }
+    parts.join(": ")
 }
 
 #[cfg(test)]
@@ -125,7 +127,12 @@ mod tests {
     #[test]
     fn a_parser_s_drawing_becomes_one_line() {
         let message = "TOML parse error at line 2, column 1\n  |\n2 | colour = 1\n  | ^^^^^^\nunknown field `colour`\n";
-        assert_eq!(one_line(message), "TOML parse error at line 2, column 1: unknown field `colour`");
+        assert_eq!(one_line(message), "TOML parse error at line 2, column 1: `colour = 1`: unknown field `colour`");
+    }
+
+    #[test]
+    fn a_bar_in_a_sentence_is_no_drawing() {
+        assert_eq!(one_line("one of bash|zsh\n"), "one of bash|zsh");
     }
 
     #[test]

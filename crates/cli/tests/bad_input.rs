@@ -101,7 +101,7 @@ fn a_network_that_cannot_be_used() {
 #[test]
 fn a_network_that_does_not_fit_the_data() {
     let place = Place::new();
-    refuses(&place, &["--network", "lenet-5-caffe"], 1, &["conv2"]);
+    refuses(&place, &["--network", "lenet-5-caffe"], 1, &["lenet-5-caffe on digits", "conv2"]);
     place.write("net.toml", "name = \"net\"\n[[layer]]\nkind = \"dense\"\nunits = 3\n");
     refuses(&place, &["--network", "net.toml"], 1, &["3", "10"]);
 }
@@ -169,15 +169,29 @@ fn data_that_does_not_fit_the_file() {
     let place = Place::new();
     place.write("small.mxp", small_file());
     write_idx(&place, "data", [40, 40], [10, 10]);
-    place.run(["evaluate", "small.mxp", "--data", "data"]).refused(1, &["small.mxp", "64"]);
+    place.run(["evaluate", "small.mxp", "--data", "data"]).refused(1, &["small.mxp", "[1, 8, 8]", "[1, 6, 5]"]);
 }
 
 #[test]
 fn nothing_to_resume() {
     let place = Place::new();
     fs::create_dir(place.path("state")).expect("a folder");
-    refuses(&place, &["--checkpoint", "state", "--resume"], 1, &["state"]);
+    refuses(&place, &["--checkpoint", "state", "--resume"], 1, &["state", "leave out --resume"]);
     refuses(&place, &["--checkpoint", "nowhere", "--resume"], 1, &["nowhere"]);
+}
+
+#[test]
+fn a_state_of_another_run() {
+    let place = Place::new();
+    // A phase of two rounds keeps a state after its first.
+    place.write("short.toml", common::SHORT.replace("[joint]\nrounds = 1", "[joint]\nrounds = 2"));
+    place.compress(&["--quiet", "--checkpoint", "state"]).done();
+    refuses(
+        &place,
+        &["-o", "a.mxp", "--checkpoint", "state", "--resume", "--seed", "1"],
+        1,
+        &["another run", "seed = 0", "seed = 1"],
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
             .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
     }
     let data = inputs::data(args.data.as_deref(), &network, defaults)?;
+    let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
     let cancel = CancelToken::new();
     let progress = Progress::new(&args.talk, &recipe);
@@ -48,7 +49,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     })?;
     progress.clear();
 
-    let outcome = result.map_err(failure)?;
+    let outcome = result.map_err(|error| failure(error, what))?;
     let text = if args.json {
         format!("{}\n", report::json(&outcome, Some(&out)))
     } else {
@@ -66,11 +67,18 @@ fn output_file(args: &CompressArgs, network: &Definition, defaults: &Defaults) -
     (defaults.folder.join(name), args.force || defaults.replace)
 }
 
-/// What an error of the run means to the caller of the program.
-fn failure(error: Error) -> Failure {
+/// What an error of the run means to the caller of the program; `what` says what was asked for.
+fn failure(error: Error, what: String) -> Failure {
     match error {
         Error::Interrupted { checkpoint } => Failure::Interrupted(checkpoint),
         Error::Recipe(_) | Error::Setting { .. } => Failure::Usage(error.into()),
+        Error::NoCheckpoint { .. } => Failure::failed(format!("{error}; leave out --resume to begin anew")),
+        Error::OtherRun { .. } => {
+            Failure::failed(format!("{error}; give the same options as before, or name another --checkpoint"))
+        }
+        Error::Network(_) | Error::Classes { .. } | Error::InputShape { .. } => {
+            Failure::Failed(anyhow::Error::from(error).context(what))
+        }
         error => Failure::Failed(error.into()),
     }
 }

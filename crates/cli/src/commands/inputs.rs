@@ -77,7 +77,7 @@ fn open(
         (None, Some(images)) if takes_images() => images,
         (None, _) => return Ok(train::digits()),
     };
-    Ok(train::open(folder).context("data")?)
+    Ok(train::open(folder).context("cannot use the data")?)
 }
 
 /// The text of a file of settings.
