@@ -7,6 +7,9 @@
 //! Tables are rebuilt every hundred steps, so building is cheap: a Gaussian of the mixture is exponentiated once a bin, not
 //! once a class, because classes differ in heights only.
 
+use mixpress_parallel::BLOCK;
+use rayon::prelude::*;
+
 use crate::context::{PlaceContext, exponent};
 use crate::{Error, HeavyTailed, Mixture};
 
@@ -31,12 +34,24 @@ const LANES: usize = 28;
 /// The table covers this multiple of the largest weight, since weights move until it is rebuilt.
 const MARGIN: f64 = 1.25;
 
-/// The class of places of log-odds `z`; NaN is the lowest.
+/// Weights whose places in the table are found together, in vector registers, before they are looked up.
+const GROUP: usize = 64;
+
+/// The class of places of log-odds `z`.
 #[must_use]
 #[inline]
 pub fn class(z: f32) -> usize {
-    // A cast of a float to an integer saturates and sends NaN to 0.
-    (((z - LOWEST_Z) / CLASS_STEP + 0.5).max(0.0) as usize).min(CLASSES - 1)
+    nearest_index((z - LOWEST_Z) / CLASS_STEP, (CLASSES - 1) as f32) as usize
+}
+
+/// The integer nearest to `x` among `0..=last`, which is below [`BINS`]; a tie goes to the even one.
+///
+/// From 2^23 on, neighbouring floats are 1 apart, so that adding it rounds, and leaves the integer in the lowest bits: it
+/// is much cheaper than a conversion that has to care for numbers that are too large.
+#[inline]
+fn nearest_index(x: f32, last: f32) -> u32 {
+    const ROUNDER: f32 = 8_388_608.0;
+    (x.clamp(0.0, last) + ROUNDER).to_bits() & (BINS as u32 - 1)
 }
 
 /// The log-odds that stand for a class.
@@ -129,14 +144,14 @@ impl ScoreTable {
         self.table.row(class)
     }
 
-    /// The bin nearest to `w`, below [`BINS`]; NaN gets bin 0.
+    /// The bin nearest to `w`, below [`BINS`]; a weight that is not a number gets some bin.
     #[must_use]
     #[inline]
     pub fn bin(&self, w: f32) -> usize {
         self.table.bin(w)
     }
 
-    /// Bins a unit of weight: `bin(w) = trunc(clamp(w * inverse_step + ZERO_BIN + 0.5, 0, BINS - 1))`.
+    /// Bins a unit of weight: `bin(w) = round(clamp(w * inverse_step + ZERO_BIN, 0, BINS - 1))`.
     #[must_use]
     #[inline]
     pub fn inverse_step(&self) -> f32 {
@@ -150,7 +165,19 @@ impl ScoreTable {
     #[track_caller]
     pub fn add_gradient(&self, weights: &[f32], context: &PlaceContext, factor: f32, gradient: &mut [f32]) {
         assert_eq!(weights.len(), gradient.len(), "one gradient a weight");
-        self.table.for_each_place(weights, context, |position, row, bin| gradient[position] += factor * row[bin]);
+        let row_len = context.cols().len() * context.block();
+        assert_eq!(weights.len(), context.rows().len() * row_len, "one weight a place of the context");
+        if weights.is_empty() {
+            return;
+        }
+        let rows = BLOCK.div_ceil(row_len);
+        let parts = weights.par_chunks(rows * row_len).zip(gradient.par_chunks_mut(rows * row_len));
+        parts.zip(context.rows().par_chunks(rows)).for_each(|((weights, gradient), rows)| {
+            let each = weights.chunks_exact(row_len).zip(gradient.chunks_exact_mut(row_len)).zip(rows);
+            for ((weights, gradient), &row) in each {
+                self.table.add_row(weights, row, context, factor, gradient);
+            }
+        });
     }
 }
 
@@ -219,7 +246,37 @@ impl Table {
 
     #[inline]
     fn bin(&self, w: f32) -> usize {
-        (w * self.inverse_step + (ZERO_BIN as f32 + 0.5)).clamp(0.0, (BINS - 1) as f32) as usize
+        nearest_index(w * self.inverse_step + ZERO_BIN as f32, (BINS - 1) as f32) as usize
+    }
+
+    /// Adds `factor` times the entry of each weight of a row of the weight matrix to its entry of `gradient`; `row` is the
+    /// row's part of the log-odds.
+    fn add_row(&self, weights: &[f32], row: f32, context: &PlaceContext, factor: f32, gradient: &mut [f32]) {
+        let (block, cap) = (context.block(), context.cap());
+        let mut places = [0_u32; GROUP];
+        let last_class = (self.values.len() / BINS - 1) as f32;
+        let in_group = (GROUP / block).max(1);
+        let each = weights.chunks(in_group * block).zip(gradient.chunks_mut(in_group * block));
+        for ((weights, gradient), cols) in each.zip(context.cols().chunks(in_group)) {
+            if block == 1 {
+                for ((place, &weight), col) in places.iter_mut().zip(weights).zip(cols) {
+                    let class = nearest_index(((row + col).min(cap) - LOWEST_Z) / CLASS_STEP, last_class);
+                    let bin = nearest_index(weight * self.inverse_step + ZERO_BIN as f32, (BINS - 1) as f32);
+                    *place = class * BINS as u32 + bin;
+                }
+                for (gradient, &place) in gradient.iter_mut().zip(&places) {
+                    *gradient += factor * self.values[place as usize];
+                }
+            } else {
+                let blocks = weights.chunks_exact(block).zip(gradient.chunks_exact_mut(block));
+                for ((weights, gradient), col) in blocks.zip(cols) {
+                    let values = self.row(self.class((row + col).min(cap)));
+                    for (&weight, gradient) in weights.iter().zip(gradient) {
+                        *gradient += factor * values[self.bin(weight)];
+                    }
+                }
+            }
+        }
     }
 
     #[track_caller]

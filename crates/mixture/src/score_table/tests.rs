@@ -48,7 +48,7 @@ proptest! {
 #[test]
 fn classes_are_nearest_and_clamped() {
     assert_eq!([class(-9.0), class(-100.0), class(4.0), class(100.0)], [0, 0, 26, 26]);
-    assert_eq!([class(f32::NEG_INFINITY), class(f32::NAN), class(f32::INFINITY)], [0, 0, 26]);
+    assert_eq!([class(f32::NEG_INFINITY), class(f32::INFINITY)], [0, 26]);
     assert_eq!([class(-8.76), class(-8.74), class(-1.4)], [0, 1, 15]);
     for at in 0..CLASSES {
         assert_eq!(class(class_center(at)), at);
