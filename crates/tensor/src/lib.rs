@@ -37,6 +37,8 @@
 //! # }
 //! ```
 
+#![deny(unsafe_code)]
+
 mod element;
 mod error;
 mod gradients;

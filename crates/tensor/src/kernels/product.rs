@@ -81,6 +81,7 @@ pub(crate) fn product<T: Element>(dst: &mut [T], onto: Onto, lhs: Matrix<'_, T>,
     while start < k {
         let inner = INNER_BLOCK.min(k - start);
         let accumulate = onto == Onto::Add || start > 0;
+        #[allow(unsafe_code)] // The only unsafe call of this crate.
         // SAFETY: `Matrix` is only made over slices that hold all its elements at its strides, `dst` holds m x n
         // elements (checked above) and is exclusively borrowed; the offsets stay inside because start < k, and T is f32 or
         // f64, the types that gemm handles here.

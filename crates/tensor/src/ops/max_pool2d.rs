@@ -131,7 +131,8 @@ fn halve_backward<T: Element>(plane: &[T], width: usize, gradient: &[T], windows
 
 /// Sends the gradients of `N` neighbouring windows to their first maxima and zeros elsewhere.
 #[inline(always)]
-#[allow(clippy::inline_always)] // It must be compiled into the vectorised loop.
+#[allow(clippy::inline_always)] // It must be compiled into the vectorised loop,
+#[allow(clippy::needless_bitwise_bool)] // and a lazy operator would be a branch.
 fn choose<const N: usize, T: Element>(
     upper: &[[T; 2]],
     lower: &[[T; 2]],
