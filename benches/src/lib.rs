@@ -32,6 +32,10 @@ pub fn sparse_weights(rows: usize, columns: usize) -> Vec<f32> {
     (0..rows * columns).map(|_| weight()).collect()
 }
 
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,3 +26,7 @@ pub use error::Error;
 pub use model::CompressedModel;
 pub use outcome::{LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

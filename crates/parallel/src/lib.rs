@@ -47,6 +47,10 @@ fn block_range(block: usize, len: usize) -> Range<usize> {
     start..len.min(start + BLOCK)
 }
 
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,3 +31,7 @@ pub use random::{Purpose, below, permutation, stream};
 pub use schedule::{Decay, Schedule};
 pub use session::{KeepNothing, Keeper, Session, error_rate};
 pub use trainee::Trainee;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;
