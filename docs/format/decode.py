@@ -157,17 +157,57 @@ def estimate(ones, seen, prior, strength):
 # ---------------------------------------------------------------- 4. Text
 
 
+# The kinds of text
+STRUCTURE, DEFINITION, RECIPE, KEY, VALUE, PLAIN = range(1, 7)
+
+PRIMER = [
+    # primer-begin
+    (1, "layer1.0.conv1.weight layer1.0.bn1.weight layer1.0.bn1.bias layer1.0.bn1.running_mean "),
+    (1, "layer2.0.shortcut.0.weight layer1.0.bn1.running_var blocks.0.features.0.weight "),
+    (1, "encoder.layer.0.attention.self.query.weight encoder.layer.0.attention.output.dense.bias "),
+    (1, "model.layers.0.mlp.down_proj.weight embeddings.word_embeddings.weight LayerNorm.weight "),
+    (2, "[[layer]]\nkind = \"conv\"\n\n[[layer]]\nkind = \"dense\"\nunits = 10\n\n[[layer]]\nkind = \"relu\"\n"),
+    (2, "\u0001@\u0001"),
+    (2, "\u0003\u0003  \u0005"),
+    (2, "\u0003\u0003  \u0004"),
+    (2, "\u0003\u0001\u0008\u0008\u0001"),
+    (2, "\u0003\u0001\u001c\u001c\u0003"),
+    (2, "\u0003\u0001\u001c\u001c\u0002"),
+    (3, "\u0001augment = true\nbatch = 128\nvalidation = 12\n\n[hard]\nfloor = 0.05\nlearning_rate = 0.001\nlevel_floor = 0.75\nrefresh = 100\nrounds = 10\nstd_dev = [0.3, 0.15]\nstrength = 1.0\n\n[joint]\nbias_strength = 1.0\nfloor = 0.1\nlearning_rate = 0.0015\nprune_from = 0.4\nramp = 0.5\nrefresh = 100\nrounds = 24\nshrink_from = 0.3\nstrength = 0.3\nthreshold = 0.2\n\n[plain]\nfinal_learning_rate = 0.00001\nlearning_rate = 0.0015\nrounds = 10\n\n[prior]\ncomponents = 9\nkind = \"heavy-tailed\"\nrange = [-16.0, 16.0]\nshared = false\nstd_dev = 0.5\n\n[prior.proportions.stick-breaking]\nalpha = 1.0\n\n[prior.threshold]\nabsolute = 30\nfraction = 0.0003\n\n[tied]\nbias_bits = 4\nlearning_rate = 0.001\nrounds = 6\n"),
+    (3, "\u0001[prior]\ncomponents = 17\nkind = \"classic\"\nshared = true\n"),
+    (3, "\u0001[hard]\nrounds = 16\nstrength = 0.25\n\n[joint]\nrounds = 30\nstrength = 0.45\n"),
+    (3, "\u0001[joint]\nstrength = 0.12\n\n[prior.threshold]\nabsolute = 4\n"),
+    (3, "\u0001augment = false\n"),
+    (3, "\u0001augment = false\n\n[joint]\nstrength = 0.7\n"),
+    (3, "\u0001[hard]\nstrength = 0.3\n\n[joint]\nstrength = 0.2\n"),
+    # primer-end
+]
+
+
+class Given:
+    """A coder that is told what it decodes."""
+
+    def __init__(self, data):
+        self.bits_left = iter([byte >> n & 1 for byte in data for n in range(7, -1, -1)])
+
+    def bit(self, p):
+        return next(self.bits_left)
+
+
 class Text:
     def __init__(self):
-        self.lengths = Numbers()
-        self.counters = [[None] * (1 << 14) for _ in range(4)]
-        self.mixers = [Mixer([30, 60, 70, 70], 400) for _ in range(8)]
-        self.history = 0
+        self.lengths, self.counters = Numbers(), None
 
-    def code(self, coder):
-        return self.content(coder, self.lengths.code(coder))
+    def code(self, coder, kind):
+        return self.content(coder, kind, self.lengths.code(coder))
 
-    def content(self, coder, length):
+    def content(self, coder, kind, length):
+        if self.counters is None and length:
+            self.counters = [[None] * (1 << 14) for _ in range(4)]
+            self.mixers = [Mixer([30, 60, 70, 70], 400) for _ in range(8)]
+            for primer_kind, text in PRIMER:
+                self.content(Given(text.encode()), primer_kind, len(text.encode()))
+        self.history = kind
         return bytes(self._byte(coder) for _ in range(length))
 
     def _byte(self, coder):
@@ -372,7 +412,7 @@ def from_single(pattern):
 
 class Levels:
     def __init__(self):
-        self.is_grid, self.is_half, self.has_zero = Counter(), Counter(), Counter()
+        self.is_grid, self.is_short, self.is_half, self.has_zero = Counter(), Counter(), Counter(), Counter()
         self.grid_bits, self.counts, self.spare = Numbers(), Numbers(), Numbers()
         self.half = [Counter() for _ in range(32)]
         self.single = [Counter() for _ in range(256)]
@@ -381,7 +421,7 @@ class Levels:
         """The values, the index of zero or None."""
         if self.is_grid.code(coder):
             bits = self.grid_bits.code(coder) + 2
-            step = from_half(self._half(coder, 0))
+            step = from_half(self._half(coder, 6 if self.is_short.code(coder) else 0))
             largest = (1 << (bits - 1)) - 1
             return [q * step for q in range(-largest, largest + 1)], largest
         negative = self.counts.code(coder)
@@ -881,20 +921,20 @@ def decode(data):
         groups, tensors = STRUCTURES[number]
         tensors = [(name, shape, 0, axes) for name, shape, axes in tensors]
     else:
-        groups, tensors = read_structure(models.text.code(coder))
+        groups, tensors = read_structure(models.text.code(coder, STRUCTURE))
     result = {"groups": groups, "definition": None, "recipe": None, "seed": None, "extra": [], "tensors": []}
     if models.present.code(coder):
-        result["definition"] = take(RAW) if models.outside.code(coder) else models.text.code(coder)
+        result["definition"] = take(RAW) if models.outside.code(coder) else models.text.code(coder, DEFINITION)
     if models.present.code(coder):
-        result["recipe"] = models.text.code(coder)
+        result["recipe"] = models.text.code(coder, RECIPE)
     if models.present.code(coder):
         low = coder.bits(1)
         result["seed"] = models.numbers.code(coder) << 1 | low
     for key in ("float error", "error"):
         result[key] = models.numbers.code(coder) if models.present.code(coder) else None
     while models.present.code(coder):
-        key = models.text.code(coder).decode("utf-8")
-        result["extra"].append((key, models.text.code(coder).decode("utf-8")))
+        key = models.text.code(coder, KEY).decode("utf-8")
+        result["extra"].append((key, models.text.code(coder, VALUE).decode("utf-8")))
     live = [code_flags(coder, models, size, grid) for size, grid in groups]
     for name, shape, kind, axes in tensors:
         if kind == 0:
@@ -914,7 +954,7 @@ def decode(data):
 def decode_plain(coder, models, take, shape, dtype):
     narrow = dtype == 0 and models.present.code(coder)
     length = product(shape) * (2 if narrow else DTYPE_SIZES[dtype])
-    content = take(RAW) if models.outside.code(coder) else models.text.content(coder, length)
+    content = take(RAW) if models.outside.code(coder) else models.text.content(coder, PLAIN, length)
     if len(content) != length:
         raise FormatError("plain values of the wrong length")
     if narrow:

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use crate::{
     geometry::Arrangement,
     names::NAMES,
+    primer::PRIMER,
     tuning::{Tuning, tuning},
 };
 
@@ -40,6 +41,34 @@ fn known_names_are_documented() {
     let list = between(&text, "<!-- names-begin -->", "<!-- names-end -->");
     let names: Vec<&str> = list.split(',').map(str::trim).collect();
     assert_eq!(names, NAMES);
+}
+
+/// The primer, one text a line: the number of its kind, and the text with escapes that Python, JSON and people understand.
+fn primer_lines() -> Vec<String> {
+    let escaped = |text: &str| -> String {
+        text.chars()
+            .map(|c| match c {
+                '\n' => "\\n".to_owned(),
+                '"' => "\\\"".to_owned(),
+                c if c < ' ' => format!("\\u{:04x}", c as u32),
+                c => c.to_string(),
+            })
+            .collect()
+    };
+    PRIMER.iter().map(|&(kind, text)| format!("{}, \"{}\"", kind as u8, escaped(text))).collect()
+}
+
+#[test]
+fn the_primer_is_documented() {
+    let (text, program) = (document("format.md"), document("format/decode.py"));
+    let lines = primer_lines();
+    let listed: Vec<&str> =
+        between(&text, "<!-- primer-begin -->\n```\n", "```\n<!-- primer-end -->").lines().collect();
+    assert_eq!(listed, lines);
+    let program = between(&program, "# primer-begin\n", "    # primer-end");
+    let listed: Vec<&str> =
+        program.lines().map(|line| line.trim().trim_start_matches('(').trim_end_matches("),")).collect();
+    assert_eq!(listed, lines);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::{
     section::{Section, SectionKind, Sections, assemble},
     stream::Models,
     structure::{GroupRecord, Structure, TensorRecord},
+    text::Kind,
     wire,
 };
 
@@ -17,7 +18,7 @@ use crate::{
 fn with_record(record: &[u8], then: impl FnOnce(&mut Encoder, &mut Models)) -> Vec<u8> {
     let (mut coder, mut models) = (Encoder::new(), Models::new());
     models.structure.code(&mut coder, 0);
-    models.text.code(&mut coder, "record", record, &Limits::default()).unwrap();
+    models.text.code(&mut coder, Kind::Structure, record, &Limits::default()).unwrap();
     then(&mut coder, &mut models);
     assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, Vec::new()).unwrap()
 }

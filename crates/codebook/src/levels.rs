@@ -4,11 +4,15 @@ use half::f16;
 
 use crate::{Codebook, Error, binary::BinaryCoder, codebook::MAX_LEVELS, counter::Counter, numbers::Numbers};
 
+/// Spare mantissa bits of a short grid step.
+const SHORT: u32 = 6;
+
 /// Learns what a file's codebooks have in common: mostly their exponents.
 #[derive(Debug)]
 pub(crate) struct Levels {
     is_grid: Counter,
     grid_bits: Numbers,
+    is_short: Counter,
     is_half: Counter,
     has_zero: Counter,
     counts: Numbers,
@@ -22,6 +26,7 @@ impl Levels {
         Self {
             is_grid: Counter::new(),
             grid_bits: Numbers::new(),
+            is_short: Counter::new(),
             is_half: Counter::new(),
             has_zero: Counter::new(),
             counts: Numbers::new(),
@@ -42,7 +47,9 @@ impl Levels {
             if bits > 16 {
                 return Err(Error::Malformed { what: "a grid's bit width", value: bits, rule: "the largest is 16" });
             }
-            let step = self.half(coder, f16::from_f32(grid_step).to_bits(), 0);
+            let pattern = f16::from_f32(grid_step).to_bits();
+            let spare = if self.is_short.code(pattern.trailing_zeros() >= SHORT, coder) { SHORT } else { 0 };
+            let step = self.half(coder, pattern, spare);
             return Ok(Codebook::Grid { step: f16::from_bits(step).to_f32(), bits: bits as u8 });
         }
         let negatives = values.iter().take_while(|&&v| v < 0.0).count();

@@ -52,6 +52,7 @@ mod numbers;
 mod order;
 mod plain;
 mod position;
+mod primer;
 mod range_coder;
 mod rans;
 mod reader;

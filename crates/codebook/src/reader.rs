@@ -15,6 +15,7 @@ use crate::{
     stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
     structure::Structure,
     tensor::elements,
+    text::Kind,
     wire,
 };
 
@@ -109,7 +110,7 @@ impl<C: BinaryCoder> Reader<'_, C> {
     fn structure(&mut self) -> Result<Structure, Error> {
         let id = self.models.structure.code(&mut self.coder, 0);
         let structure = if id == 0 {
-            let bytes = self.models.text.code(&mut self.coder, "bytes of the structure", &[], &self.limits)?;
+            let bytes = self.models.text.code(&mut self.coder, Kind::Structure, &[], &self.limits)?;
             let (structure, length) = wire::from_bytes::<Structure>(&bytes)?;
             if length < bytes.len() {
                 return Err(Error::TrailingBytes { count: (bytes.len() - length) as u64 });
@@ -137,7 +138,7 @@ impl<C: BinaryCoder> Reader<'_, C> {
             outside = bytes.len();
             bytes
         } else {
-            self.models.text.code(&mut self.coder, "bytes of the definition", &[], &self.limits)?
+            self.models.text.code(&mut self.coder, Kind::Definition, &[], &self.limits)?
         };
         self.ledger.definition = (self.coder.spent() - before) / 8.0 + outside as f64;
         Ok(Some(definition))
@@ -157,7 +158,7 @@ impl<C: BinaryCoder> Reader<'_, C> {
             let limit = self.limits.max_header_bytes;
             return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
         } else {
-            (self.models.text.content(&mut self.coder, &[], length), 0)
+            (self.models.text.content(&mut self.coder, Kind::Plain, &[], length), 0)
         };
         if data.len() != length {
             return Err(Error::SectionLength { part: "plain values", needed: length as u64, found: data.len() as u64 });

@@ -9,7 +9,7 @@ use crate::{
     liveness::Flags,
     matrix::{Sides, Spent, code_matrix},
     numbers::Numbers,
-    text::Text,
+    text::{Kind, Text},
     tuning::tuning,
     vector::Vectors,
 };
@@ -108,7 +108,7 @@ impl Models {
         let mut out = Metadata::default();
         if self.present(coder, source.recipe.is_some()) {
             let recipe = source.recipe.as_deref().unwrap_or_default();
-            out.recipe = Some(self.text.code(coder, "bytes of the recipe", recipe, limits)?);
+            out.recipe = Some(self.text.code(coder, Kind::Recipe, recipe, limits)?);
         }
         if self.present(coder, source.seed.is_some()) {
             let seed = source.seed.unwrap_or_default();
@@ -134,13 +134,13 @@ impl Models {
             if i as u64 >= limits.max_tensors {
                 return Err(Error::Limit { what: "metadata keys", claimed: i as u64 + 1, limit: limits.max_tensors });
             }
-            let mut text = |what, source: Option<&String>| {
+            let mut text = |kind, what, source: Option<&String>| {
                 let bytes = source.map(String::as_bytes).unwrap_or_default();
-                let bytes = self.text.code(coder, "bytes of a metadata entry", bytes, limits)?;
+                let bytes = self.text.code(coder, kind, bytes, limits)?;
                 String::from_utf8(bytes).map_err(|_| Error::Utf8 { what })
             };
-            let key = text("a metadata key", pair.map(|p| &p.0))?;
-            let value = text("a metadata value", pair.map(|p| &p.1))?;
+            let key = text(Kind::Key, "a metadata key", pair.map(|p| &p.0))?;
+            let value = text(Kind::Value, "a metadata value", pair.map(|p| &p.1))?;
             out.extra.push((key, value));
         }
         Ok(out)

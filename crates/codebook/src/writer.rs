@@ -14,6 +14,7 @@ use crate::{
     section::{self, Section, SectionKind},
     stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
     structure::Structure,
+    text::Kind,
     wire,
 };
 
@@ -45,7 +46,7 @@ pub fn encode(container: &Container) -> Result<Vec<u8>, Error> {
     writer.models.structure.code(&mut writer.coder, id);
     if id == 0 {
         let bytes = wire::to_bytes(&structure)?;
-        writer.models.text.code(&mut writer.coder, "bytes of the structure", &bytes, &limits)?;
+        writer.models.text.code(&mut writer.coder, Kind::Structure, &bytes, &limits)?;
     }
     writer.definition(container.definition.as_deref(), &limits)?;
     writer.models.metadata(&mut writer.coder, &container.metadata, &limits)?;
@@ -84,7 +85,7 @@ impl Writer {
         if self.models.outside(&mut self.coder, bytes.len() > MAX_INLINE_TEXT) {
             self.sections.push(Section { kind: SectionKind::Raw, bytes: bytes.to_vec() });
         } else {
-            self.models.text.code(&mut self.coder, "bytes of the definition", bytes, limits)?;
+            self.models.text.code(&mut self.coder, Kind::Definition, bytes, limits)?;
         }
         Ok(())
     }
@@ -103,7 +104,7 @@ impl Writer {
         if self.models.outside(&mut self.coder, data.len() > MAX_INLINE_PLAIN) {
             self.sections.push(Section { kind: SectionKind::Raw, bytes: data });
         } else {
-            self.models.text.content(&mut self.coder, &data, data.len());
+            self.models.text.content(&mut self.coder, Kind::Plain, &data, data.len());
         }
     }
 
