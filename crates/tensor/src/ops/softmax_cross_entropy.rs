@@ -21,9 +21,7 @@ impl<T: Element> Tape<'_, T> {
     /// When `logits` is not a matrix with one row a label, or a label is not below `K`.
     #[track_caller]
     pub fn softmax_cross_entropy(&mut self, logits: Var, labels: &[u32]) -> Var {
-        let &[rows, classes] = self.shape(logits) else {
-            panic!("logits must have shape [N, K], not {:?}", self.shape(logits))
-        };
+        let [rows, classes] = self.logits_shape(logits);
         assert_eq!(rows, labels.len(), "logits of shape [{rows}, {classes}] for {} labels", labels.len());
         let values = self.value(logits);
         let mut derivative = self.buffer(values.len());
@@ -50,9 +48,7 @@ impl<T: Element> Tape<'_, T> {
     /// When `logits` is not a matrix, or has another number of elements than `targets`.
     #[track_caller]
     pub fn softmax_cross_entropy_with(&mut self, logits: Var, targets: &[T]) -> Var {
-        let &[rows, classes] = self.shape(logits) else {
-            panic!("logits must have shape [N, K], not {:?}", self.shape(logits))
-        };
+        let [rows, classes] = self.logits_shape(logits);
         assert_eq!(rows * classes, targets.len(), "logits of shape [{rows}, {classes}] for {} targets", targets.len());
         let values = self.value(logits);
         let mut derivative = self.buffer(values.len());
@@ -69,6 +65,14 @@ impl<T: Element> Tape<'_, T> {
             }
         }
         self.record_cross_entropy(logits, derivative, loss, rows)
+    }
+
+    #[track_caller]
+    fn logits_shape(&self, logits: Var) -> [usize; 2] {
+        match *self.shape(logits) {
+            [rows, classes] if classes > 0 => [rows, classes],
+            ref shape => panic!("logits must have shape [N, K] with K > 0, not {shape:?}"),
+        }
     }
 
     fn record_cross_entropy(&mut self, logits: Var, mut derivative: Buffer<T>, loss: f64, rows: usize) -> Var {

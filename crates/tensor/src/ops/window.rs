@@ -22,10 +22,10 @@ impl Pool2d {
 
     /// Height and width of the result for images of the given height and width.
     ///
-    /// `None` when no window fits, a size or stride is 0, or the padding is more than half the kernel.
+    /// `None` when there are no pixels, no window fits, a size or stride is 0, or the padding is more than half the kernel.
     #[must_use]
     pub fn output(&self, image: [usize; 2]) -> Option<[usize; 2]> {
-        let fits = (0..2).all(|d| 2 * self.padding[d] <= self.kernel[d]);
+        let fits = (0..2).all(|d| image[d] > 0 && 2 * self.padding[d] <= self.kernel[d]);
         if fits { output(image, self.kernel, self.stride, self.padding) } else { None }
     }
 }
@@ -83,6 +83,7 @@ mod tests {
                 let covered = inside(window, kernel, stride, padding, size);
                 prop_assert!(positions.filter(|&p| p < size).eq(covered));
             }
+            prop_assert_eq!(Pool2d::square(1).output([0, size]), None);
             // One window more would not fit.
             prop_assert!(windows * stride + kernel > size + 2 * padding);
         }

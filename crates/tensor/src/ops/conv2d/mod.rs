@@ -117,7 +117,7 @@ impl<T: Element> Tape<'_, T> {
     ///
     /// # Panics
     ///
-    /// When the shapes are not these, channels cannot be divided into the groups, or no window fits.
+    /// When the shapes are not these, channels cannot be divided into the groups, there are none, or no window fits.
     #[track_caller]
     pub fn conv2d(&mut self, x: Var, weight: Var, bias: Option<Var>, options: Conv2d) -> Var {
         let geometry = geometry(self.shape(x), self.shape(weight), options);
@@ -161,7 +161,7 @@ fn geometry(x: &[usize], weight: &[usize], options: Conv2d) -> Geometry {
     };
     let divides = |count: usize| options.groups > 0 && count.is_multiple_of(options.groups);
     assert!(
-        divides(channels) && divides(filters) && channels / options.groups == group_channels,
+        divides(channels) && divides(filters) && channels * filters > 0 && channels / options.groups == group_channels,
         "convolution of shape {x:?} with weights {weight:?} in {} groups",
         options.groups
     );

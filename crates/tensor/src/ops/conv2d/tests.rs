@@ -108,3 +108,9 @@ fn channels_that_do_not_fit_are_named() {
 fn a_kernel_that_does_not_fit_is_named() {
     check_twin(&Convolution(Conv2d::default()), &inputs([1, 1, 2, 2], [1, 1, 3, 3], false, 1));
 }
+
+#[test]
+#[should_panic(expected = "convolution of shape [1, 0, 4, 4] with weights [2, 0, 3, 3] in 1 groups")]
+fn no_channels_are_named() {
+    check_twin(&Convolution(Conv2d::default()), &inputs([1, 0, 4, 4], [2, 0, 3, 3], false, 1));
+}
