@@ -109,29 +109,18 @@ pub(crate) fn decode(bytes: &[u8], count: usize, frequencies: &[u32]) -> Result<
         needed: needed as u64,
         available: bytes.len() as u64,
     };
-    // Slot to (index, frequency, offset in its interval).
     let mut table = Vec::with_capacity(SCALE as usize);
-    for (index, &f) in frequencies.iter().enumerate() {
-        table.extend((0..f).map(|offset| (index as u16, f as u16, offset as u16)));
+    for (index, &frequency) in frequencies.iter().enumerate() {
+        table.extend((0..frequency).map(|offset| Slot { index: index as u16, frequency, offset }));
     }
-    let lanes = lanes(count);
-    let head = bytes.get(..4 * lanes).ok_or_else(|| truncated(4 * lanes))?;
-    let mut states: Vec<u32> = head.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    let mut words = bytes[4 * lanes..].chunks_exact(2);
-    let mut out = Vec::with_capacity(count);
-    let mut lane = 0;
-    for _ in 0..count {
-        let x = states[lane];
-        let (index, f, offset) = table[(x & (SCALE - 1)) as usize];
-        let mut x = u32::from(f) * (x >> SCALE_BITS) + u32::from(offset);
-        if x < LOWER {
-            let word = words.next().ok_or_else(|| truncated(bytes.len() + 2))?;
-            x = x << 16 | u32::from(u16::from_le_bytes([word[0], word[1]]));
-        }
-        states[lane] = x;
-        out.push(index);
-        lane = if lane + 1 == lanes { 0 } else { lane + 1 };
+    let head = 4 * lanes(count);
+    let (states, words) = bytes.split_at_checked(head).ok_or_else(|| truncated(head))?;
+    let mut words = words.chunks_exact(2);
+    let (out, state) = match head {
+        4 => decode_lanes::<1>(states, &mut words, count, &table),
+        _ => decode_lanes::<8>(states, &mut words, count, &table),
     }
+    .ok_or_else(|| truncated(bytes.len() + 2))?;
     let left = words.len() * 2 + words.remainder().len();
     if left > 0 {
         return Err(Error::SectionLength {
@@ -140,7 +129,7 @@ pub(crate) fn decode(bytes: &[u8], count: usize, frequencies: &[u32]) -> Result<
             found: bytes.len() as u64,
         });
     }
-    if let Some(&state) = states.iter().find(|&&x| x != LOWER) {
+    if state != LOWER {
         return Err(Error::Malformed {
             what: "the last state of an entropy-coded section",
             value: u64::from(state),
@@ -148,6 +137,42 @@ pub(crate) fn decode(bytes: &[u8], count: usize, frequencies: &[u32]) -> Result<
         });
     }
     Ok(out)
+}
+
+/// What a state's lowest bits say: the index, its frequency, the place in its interval.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    index: u16,
+    frequency: u32,
+    offset: u32,
+}
+
+/// Reads `count` symbols from `L` lanes; `None` when words are missing. Gives the symbols and the last state that is not
+/// `LOWER`, if there is one, `LOWER` otherwise.
+fn decode_lanes<const L: usize>(
+    states: &[u8],
+    words: &mut std::slice::ChunksExact<'_, u8>,
+    count: usize,
+    table: &[Slot],
+) -> Option<(Vec<u16>, u32)> {
+    let table: &[Slot; SCALE as usize] = table.try_into().expect("frequencies sum to the table's size");
+    let mut lanes: [u32; L] = std::array::from_fn(|i| {
+        let b = &states[4 * i..];
+        u32::from_le_bytes([b[0], b[1], b[2], b[3]])
+    });
+    let mut out = vec![0; count];
+    for group in out.chunks_mut(L) {
+        for (index, x) in group.iter_mut().zip(&mut lanes) {
+            let slot = table[(*x & (SCALE - 1)) as usize];
+            *index = slot.index;
+            *x = slot.frequency * (*x >> SCALE_BITS) + slot.offset;
+            if *x < LOWER {
+                let word = words.next()?;
+                *x = *x << 16 | u32::from(u16::from_le_bytes([word[0], word[1]]));
+            }
+        }
+    }
+    Some((out, lanes.into_iter().find(|&x| x != LOWER).unwrap_or(LOWER)))
 }
 
 #[cfg(test)]
