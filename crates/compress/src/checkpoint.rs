@@ -62,14 +62,6 @@ impl<'a> Checkpoints<'a> {
         Ok(())
     }
 
-    /// The phase that a snapshot was taken of.
-    pub fn phase_of(&self, snapshot: &Snapshot) -> Result<PhaseName, Error> {
-        let key = snapshot.get_text("phase")?;
-        let unknown =
-            || TrainError::CheckpointEntry { name: "phase".into(), problem: format!("names no phase: {key}") };
-        Ok(PhaseName::ALL.into_iter().find(|phase| phase.key() == key).ok_or_else(unknown)?)
-    }
-
     fn save(&self, folder: Option<&Path>, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
         let Some(folder) = folder else { return Ok(()) };
         let mut snapshot = snapshot();
@@ -91,6 +83,13 @@ impl Keeper for Checkpoints<'_> {
     fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
         self.save(self.folder.or(self.folder_on_interrupt), snapshot)
     }
+}
+
+/// The phase that a snapshot was taken of.
+pub(crate) fn phase_of(snapshot: &Snapshot) -> Result<PhaseName, Error> {
+    let key = snapshot.get_text("phase")?;
+    let unknown = || TrainError::CheckpointEntry { name: "phase".into(), problem: format!("names no phase: {key}") };
+    Ok(PhaseName::ALL.into_iter().find(|phase| phase.key() == key).ok_or_else(unknown)?)
 }
 
 /// What a run is of, for telling its checkpoints from those of other runs.

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use mixpress_network::Definition;
+use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, write_whole};
 
@@ -29,6 +29,8 @@ pub struct Compressed {
     pub outcome: Outcome,
     /// The bytes of the `.mxp` file.
     pub bytes: Vec<u8>,
+    /// The float network, as it was at the end of plain training (phase A), before any pull of the mixture.
+    pub float: Network,
 }
 
 impl Compressed {
@@ -159,7 +161,7 @@ impl<'a> Compressor<'a> {
         let bytes = mixpress_codebook::encode(&product.container)?;
         let model = CompressedModel::from_bytes(&bytes)?;
         let outcome = self.measure(&product, &model, history, start)?;
-        Ok(Compressed { outcome, bytes })
+        Ok(Compressed { outcome, bytes, float: product.float })
     }
 
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.

@@ -9,6 +9,7 @@ impl Recipe {
     /// The settings that differ from the defaults, as TOML text behind a byte with the version of the defaults. A run by the
     /// defaults needs nothing: `None`. The seed is left out: a file has its own place for it.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "every recipe can be written as TOML")]
     pub fn to_differences(&self) -> Option<Vec<u8>> {
         let own = table(&Self { seed: 0, ..self.clone() });
         let differing = difference(&own, &table(&Self::default()));

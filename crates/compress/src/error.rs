@@ -48,6 +48,9 @@ pub enum Error {
     /// The mixture's settings are wrong.
     #[error(transparent)]
     Mixture(#[from] mixpress_mixture::Error),
+    /// A layer could not be quantised.
+    #[error(transparent)]
+    Quantize(#[from] mixpress_quantize::Error),
     /// An `.mxp` file is damaged or cannot be written.
     #[error(transparent)]
     Codebook(#[from] mixpress_codebook::Error),

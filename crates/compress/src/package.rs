@@ -1,7 +1,8 @@
 //! From the fine-tuned network to what its file holds (method, steps 6 and 7): codebooks, indices, structure.
 
-use mixpress_codebook::{AxisRef, Codebook, Container, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup};
-use mixpress_network::{Definition, Graph, ParameterKind, Parameters, sort_live_units_first};
+use mixpress_codebook::{AxisRef, Container, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup};
+use mixpress_network::{Definition, Graph, GroupRole, ParameterKind, Parameters};
+use mixpress_quantize::quantize_uniform;
 
 use crate::definition::write_definition;
 use crate::{Error, Recipe};
@@ -17,14 +18,13 @@ pub(crate) struct Facts<'a> {
 
 /// Packs a network at full shape whose covered weights are codebook values and whose biases lie on their grids.
 ///
-/// Live hidden units are sorted to the front first, which changes no output: a prefix needs no flags.
+/// Hidden units are brought into the order in which the file is smallest, which changes no output.
 pub(crate) fn package(
     definition: &Definition,
     graph: &Graph,
-    mut parameters: Parameters,
+    parameters: &Parameters,
     facts: &Facts<'_>,
 ) -> Result<Container, Error> {
-    sort_live_units_first(graph, &mut parameters);
     let units = graph.units();
     let groups = units.groups().iter().map(|group| UnitGroup { size: group.size, grid: group.grid }).collect();
     let mut entries = Vec::new();
@@ -34,7 +34,9 @@ pub(crate) fn package(
             units.axes(index).iter().map(|axis| axis.map(|axis| AxisRef::repeated(axis.group, axis.repeat))).collect();
         let entry: Entry = match spec.kind {
             ParameterKind::Weight { .. } => QuantizedTensor::from_values(name, shape, values)?.with_axes(axes)?.into(),
-            ParameterKind::Bias => on_grid(name, shape, values, facts.recipe.tied.bias_bits)?.with_axes(axes)?.into(),
+            ParameterKind::Bias => {
+                quantize_uniform(name, shape, values, facts.recipe.tied.bias_bits)?.with_axes(axes)?.into()
+            }
             _ => PlainTensor::rounded_to_f16(name, shape, values)?.into(),
         };
         entries.push(entry);
@@ -48,13 +50,13 @@ pub(crate) fn package(
         extra: Vec::new(),
     };
     let definition = Some(write_definition(definition, graph.input_shape()));
-    Ok(Container { entries, groups, definition, metadata })
-}
-
-/// A tensor whose values are whole multiples of one step, the largest of them `2^(bits-1) - 1` steps.
-fn on_grid(name: &str, shape: &[usize], values: &[f32], bits: u8) -> Result<QuantizedTensor, Error> {
-    let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    let codebook = Codebook::grid_for(largest, bits);
-    let indices = values.iter().map(|&value| codebook.nearest(value)).collect();
-    Ok(QuantizedTensor::new(name, shape, codebook, indices)?)
+    let mut container = Container { entries, groups, definition, metadata };
+    // Hidden units may stand in any order, unless a tensor of theirs is held in plain floats.
+    if container.entries.iter().all(|entry| matches!(entry, Entry::Quantized(_))) {
+        let roles = units.groups().iter().enumerate();
+        let hidden: Vec<usize> =
+            roles.filter(|(_, group)| group.role == GroupRole::Hidden).map(|(group, _)| group).collect();
+        container.sort_units(&hidden);
+    }
+    Ok(container)
 }

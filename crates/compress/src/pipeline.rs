@@ -1,14 +1,14 @@
 //! The run itself: draw, train, select target components, quantise, fine-tune, step after step of the method.
 
 use mixpress_codebook::Container;
-use mixpress_network::{Definition, Graph, Network, Parameters};
+use mixpress_network::{Definition, Graph, Network, ParameterSpec, Parameters};
 use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, DataSource, Dataset, HardSettings, JointOutcome, JointSettings, Levels,
     PhaseName, Session, Snapshot, Split, Start, Trainee, draw_weights, error_rate, he_scales, initial_mixtures,
 };
 
-use crate::checkpoint::Checkpoints;
+use crate::checkpoint::{Checkpoints, phase_of};
 use crate::history::Recorder;
 use crate::package::{Facts, package};
 use crate::select::select;
@@ -52,7 +52,8 @@ impl Run<'_> {
         let split = Split::new(self.data.train.len(), recipe.validation, recipe.seed)?;
         let training = self.data.train.subset(&split.train)?;
         let validation = self.data.train.subset(&split.validation)?;
-        let augmentation = if recipe.augment { Augmentation::Shift } else { Augmentation::None };
+        let augmentation =
+            if recipe.augment { Augmentation::suited_to(training.item_shape()) } else { Augmentation::None };
         let session = Session {
             train: &training,
             validation: &validation,
@@ -96,18 +97,18 @@ impl Phases<'_> {
         };
         let strength = joint.final_strength();
         let full_lens: Vec<usize> =
-            self.graph.parameters().iter().filter(|spec| spec.kind.is_weight()).map(|spec| spec.len()).collect();
+            self.graph.parameters().iter().filter(|spec| spec.kind.is_weight()).map(ParameterSpec::len).collect();
         let hard = HardSettings {
             config: recipe.hard.clone(),
-            strength: strength * recipe.hard.strength,
-            bias_strength: strength * recipe.joint.bias_strength,
+            strength: strength * recipe.hard.strength as f32,
+            bias_strength: strength * recipe.joint.bias_strength as f32,
             threshold: recipe.prior.threshold,
             full_lens: full_lens.clone(),
         };
 
         // The snapshot serves the phase that it was taken of, and none after it.
         let mut resumed = match resumed {
-            Some(snapshot) => Some((checkpoints.phase_of(snapshot)?, snapshot)),
+            Some(snapshot) => Some((phase_of(snapshot)?, snapshot)),
             None => None,
         };
         let mut stage = match resumed {
@@ -143,7 +144,7 @@ impl Phases<'_> {
                 }
                 Stage::Joint(trainee) => Stage::Hard(self.session.joint(from(trainee), &mixtures, joint.clone())?),
                 Stage::Hard(JointOutcome { trainee, means }) => {
-                    let levels = select(&trainee, &means, &recipe.prior.threshold, &full_lens);
+                    let levels = select(&trainee, &means, &recipe.prior, &full_lens);
                     let (trainee, levels) = self.session.hard(from(trainee), levels, hard.clone())?;
                     Stage::Tied(trainee, levels)
                 }
@@ -159,7 +160,7 @@ impl Phases<'_> {
         let float_validation_error = error(self.graph, float.parameters());
         let validation_error = error(trainee.graph(), trainee.parameters());
         let facts = Facts { recipe, float_validation_error, validation_error };
-        let container = package(self.run.definition, self.graph, trainee.full_parameters(), &facts)?;
+        let container = package(self.run.definition, self.graph, &trainee.full_parameters(), &facts)?;
         Ok(Product { container, float, float_validation_error, validation_error })
     }
 }

@@ -66,6 +66,7 @@ impl Recipe {
 
     /// The whole recipe as TOML, defaults included.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "every recipe can be written as TOML")]
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a recipe is a tree of tables and numbers")
     }
@@ -83,6 +84,7 @@ impl Recipe {
         Range::new(a, b)?.means(prior.components)?;
         within("prior.components", prior.components as f64, 2.0, 256.0, "from 2 to 256")?;
         within("prior.std_dev", prior.std_dev, 1e-3, 10.0, "from 0.001 to 10")?;
+        within("prior.spread", prior.spread, 0.01, 1e6, "from 0.01 to 1000000")?;
         prior.threshold.validate()?;
 
         for (setting, rounds) in [
@@ -100,7 +102,7 @@ impl Recipe {
             ("hard.learning_rate", hard.learning_rate),
             ("tied.learning_rate", tied.learning_rate),
         ] {
-            within(setting, rate.into(), 0.0, 10.0, "from 0 to 10")?;
+            within(setting, rate, 0.0, 10.0, "from 0 to 10")?;
         }
         for (setting, fraction) in [
             ("joint.ramp", joint.ramp),
@@ -111,21 +113,22 @@ impl Recipe {
             ("hard.floor", hard.floor),
             ("hard.level_floor", hard.level_floor),
         ] {
-            within(setting, fraction.into(), 0.0, 1.0, "from 0 to 1")?;
+            within(setting, fraction, 0.0, 1.0, "from 0 to 1")?;
         }
         for (setting, strength) in [
             ("joint.strength", joint.strength),
             ("joint.bias_strength", joint.bias_strength),
             ("hard.strength", hard.strength),
         ] {
-            within(setting, strength.into(), 0.0, 1e6, "from 0 to 1000000")?;
+            within(setting, strength, 0.0, 1e6, "from 0 to 1000000")?;
         }
         within("joint.refresh", joint.refresh as f64, 1.0, 1e9, "at least 1")?;
         within("hard.refresh", hard.refresh as f64, 1.0, 1e9, "at least 1")?;
         for std_dev in hard.std_dev {
             within("hard.std_dev", std_dev, 1e-3, 10.0, "two numbers from 0.001 to 10")?;
         }
-        within("tied.bias_bits", tied.bias_bits.into(), 2.0, 16.0, "from 2 to 16")
+        within("tied.level_bits", tied.level_bits.into(), 1.0, 10.0, "from 1 to 10")?;
+        within("tied.bias_bits", tied.bias_bits.into(), 2.0, 8.0, "from 2 to 8")
     }
 }
 

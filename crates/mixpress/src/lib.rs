@@ -1,8 +1,8 @@
 //! Compress neural networks with a Gaussian-mixture prior.
 //!
 //! Training pulls every weight towards the components of a mixture of Gaussians, one of which sits at zero; what is left
-//! is a network whose layers use a handful of values each, mostly zero, and a file some hundred times smaller. The
-//! strength of the pull, each layer's codebook and its bit width come out of the training itself.
+//! is a network whose layers use a handful of values each, mostly zero, and a file some hundred times smaller. Each layer's
+//! codebook and bit width come out of the training itself.
 //!
 //! This crate is a facade: it re-exports the crates that do the work, each under its own name, and a [`prelude`] with what
 //! most programs need. It has no logic of its own.

@@ -73,7 +73,7 @@ impl Ladder {
     /// A ladder of `rungs` rungs whose heights fall as `2^(-k kappa G)`, the lowest of standard deviation `epsilon`.
     ///
     /// # Errors
-    /// [`Error::Setting`] when there are not 1 to 32 rungs, or `kappa` or `epsilon` are not positive and finite.
+    /// [`Error::Setting`] when there are not 1 to 16 rungs, or `kappa` or `epsilon` are not positive and finite.
     pub fn with_shape(rungs: usize, kappa: f64, epsilon: f64) -> Result<Self, Error> {
         if !(1..=MOST_RUNGS).contains(&rungs) {
             let rule = "from 1 to 16";

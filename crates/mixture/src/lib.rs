@@ -21,6 +21,7 @@ mod assignment;
 mod component;
 mod context;
 mod density;
+mod divide;
 mod error;
 mod grid;
 mod heavy_tailed;
@@ -39,6 +40,7 @@ pub use assignment::{CountThreshold, counts, nearest, root_mean_square, target_c
 pub use component::Component;
 pub use context::{DEFAULT_CAP, PlaceContext, exponent};
 pub use density::LogDensity;
+pub use divide::divide_wide;
 pub use error::Error;
 pub use grid::Grid;
 pub use heavy_tailed::{DEFAULT_PULL, HeavyTailed, ReEstimate, typical_large};

@@ -9,6 +9,7 @@
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
 //! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal.
+#![forbid(unsafe_code)]
 
 mod json;
 mod table;

@@ -1,7 +1,8 @@
 //! The settings of the training phases, each with the defaults of the fixed recipe.
 //!
 //! Lengths count optimiser steps, not passes over the data, so that one set of defaults serves sets of 1,400 and of
-//! 60,000 items. Strengths are in nats of prior for a nat of task loss summed over the training set (`τ` of the method).
+//! 60,000 items. A strength of 1 weighs a nat of prior like a nat of task loss
+//! summed over the training set (`τ` of the method).
 
 use mixpress_mixture::{CountThreshold, Proportions};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// It is one pass over MNIST's 55,000 training images in batches of 128; small sets are passed over several times in one.
 pub const ROUND: u64 = 429;
 
+/// From this many training samples on, the strength of the prior is what the recipe says.
+const MANY_SAMPLES: f64 = 50_000.0;
+
 /// Phase A: plain training of the float network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,9 +22,9 @@ pub struct PlainConfig {
     /// Rounds of [`ROUND`] steps.
     pub rounds: u64,
     /// Learning rate of Adam at the start.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Learning rate at the end of the half-cosine.
-    pub final_learning_rate: f32,
+    pub final_learning_rate: f64,
 }
 
 /// Which prior the weights are given.
@@ -49,6 +53,9 @@ pub struct PriorConfig {
     pub std_dev: f64,
     /// One mixture shared by all layers (each with its own scale) instead of one a layer.
     pub shared: bool,
+    /// A component whose weights spread by more than this fraction of its mean is divided before target components are
+    /// selected.
+    pub spread: f64,
     /// The count that a component of a layer must exceed to be kept.
     pub threshold: CountThreshold,
 }
@@ -59,24 +66,24 @@ pub struct PriorConfig {
 pub struct JointConfig {
     /// Rounds of [`ROUND`] steps.
     pub rounds: u64,
-    /// Final strength `τ` of the prior.
-    pub strength: f32,
+    /// Final strength `τ` of the prior where there are many training samples; see [`JointConfig::strength_for`].
+    pub strength: f64,
     /// Fraction of the phase over which the strength rises linearly from zero.
-    pub ramp: f32,
+    pub ramp: f64,
     /// Learning rate of Adam at the start.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Learning rate at the end of the half-cosine, as a fraction of the first.
-    pub floor: f32,
+    pub floor: f64,
     /// Steps between two re-estimates of the mixture from the weights.
     pub refresh: u64,
     /// A weight counts as nonzero from this fraction of its layer's typical large weight `M` on.
-    pub threshold: f32,
+    pub threshold: f64,
     /// Fraction of the phase after which weights below a rising threshold are pruned for good at each round's end.
-    pub prune_from: f32,
+    pub prune_from: f64,
     /// Fraction of the phase after which units without inputs or outputs are removed at each round's end.
-    pub shrink_from: f32,
+    pub shrink_from: f64,
     /// Strength of the pull of biases to zero, relative to the prior's.
-    pub bias_strength: f32,
+    pub bias_strength: f64,
 }
 
 /// Phase C: hard assignment with a straight-through gradient, still under the joint objective.
@@ -86,17 +93,17 @@ pub struct HardConfig {
     /// Rounds of [`ROUND`] steps.
     pub rounds: u64,
     /// Strength of the prior, relative to the joint phase's.
-    pub strength: f32,
+    pub strength: f64,
     /// Learning rate of Adam at the start.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
     /// Learning rate at the end of the half-cosine, as a fraction of the first.
-    pub floor: f32,
+    pub floor: f64,
     /// Steps between two moves of the levels to the mean of their weights.
     pub refresh: u64,
     /// Common standard deviation of the components at the start and the end, as fractions of the smallest level's magnitude.
     pub std_dev: [f64; 2],
     /// A level's magnitude stays above this fraction of its layer's smallest at the start, so that the codebook cannot collapse.
-    pub level_floor: f32,
+    pub level_floor: f64,
 }
 
 /// Phase D: fine-tuning of the compressed network with tied weights.
@@ -106,14 +113,17 @@ pub struct TiedConfig {
     /// Rounds of [`ROUND`] steps.
     pub rounds: u64,
     /// Learning rate of Adam at the start; it falls to zero along a half-cosine.
-    pub learning_rate: f32,
+    pub learning_rate: f64,
+    /// Bits of the mantissa of a codebook value as it is stored: 10 is all of half precision. Fewer make a smaller codebook, and
+    /// the values are rounded in the end, when the other parameters have long been fixed.
+    pub level_bits: u8,
     /// Bits of a bias; biases are rounded halfway through the phase and stay fixed from then on.
     pub bias_bits: u8,
 }
 
 impl Default for PlainConfig {
     fn default() -> Self {
-        Self { rounds: 10, learning_rate: 1.5e-3, final_learning_rate: 1e-5 }
+        Self { rounds: 8, learning_rate: 1.5e-3, final_learning_rate: 1e-5 }
     }
 }
 
@@ -126,7 +136,8 @@ impl Default for PriorConfig {
             proportions: Proportions::StickBreaking { alpha: 1.0 },
             std_dev: 0.5,
             shared: false,
-            threshold: CountThreshold { absolute: 30, fraction: 3e-4 },
+            spread: 0.25,
+            threshold: CountThreshold { absolute: 4, fraction: 3e-4 },
         }
     }
 }
@@ -134,25 +145,36 @@ impl Default for PriorConfig {
 impl Default for JointConfig {
     fn default() -> Self {
         Self {
-            rounds: 24,
-            strength: 0.3,
+            rounds: 40,
+            strength: 0.35,
             ramp: 0.5,
             learning_rate: 1.5e-3,
             floor: 0.1,
             refresh: 100,
             threshold: 0.2,
             prune_from: 0.4,
-            shrink_from: 0.3,
+            shrink_from: 0.4,
             bias_strength: 1.0,
         }
+    }
+}
+
+impl JointConfig {
+    /// The final strength for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number.
+    ///
+    /// A small set is fitted to the last sample, so its task loss says little of what a weight is worth on other samples;
+    /// the prior must not outweigh what is left of it.
+    #[must_use]
+    pub fn strength_for(&self, samples: usize) -> f64 {
+        self.strength * (samples as f64 / MANY_SAMPLES).min(1.0).powf(2.25)
     }
 }
 
 impl Default for HardConfig {
     fn default() -> Self {
         Self {
-            rounds: 10,
-            strength: 1.0,
+            rounds: 16,
+            strength: 0.5,
             learning_rate: 1e-3,
             floor: 0.05,
             refresh: 100,
@@ -164,6 +186,6 @@ impl Default for HardConfig {
 
 impl Default for TiedConfig {
     fn default() -> Self {
-        Self { rounds: 6, learning_rate: 1e-3, bias_bits: 4 }
+        Self { rounds: 8, learning_rate: 1e-3, level_bits: 6, bias_bits: 4 }
     }
 }

@@ -125,7 +125,7 @@ impl Session<'_> {
             loss_sum += f64::from(loss);
             loss_steps += 1;
             self.observer.stepped(P::NAME, step + 1);
-            if (step + 1) % ROUND == 0 || step + 1 == steps {
+            if (step + 1).is_multiple_of(ROUND) || step + 1 == steps {
                 phase.end_round((step + 1).div_ceil(ROUND))?;
                 let (graph, parameters) = phase.network();
                 self.observer.measured(&Measurement {

@@ -13,13 +13,13 @@ use mixpress_mixture::{Component, CountThreshold, Mixture, ScoreTable, root_mean
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
 use super::covered::{CoveredLayer, covered_layers};
+use super::falling;
 use super::levels::Levels;
 use super::pull::pull_biases;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{HardConfig, ROUND};
 use crate::observer::PhaseName;
-use crate::schedule::Schedule;
 use crate::session::{Phase, StepGradients};
 use crate::trainee::Trainee;
 
@@ -68,6 +68,14 @@ impl Prior {
         let table = ScoreTable::of_mixture(&mixture, scale, reach)?;
         Ok(Self { mixture, scale, reach, table })
     }
+
+    /// Adds the pull on each latent to its gradient.
+    fn add_gradient(&self, latents: &[f32], strength: f32, gradient: &mut [f32]) {
+        let row = self.table.row_of_class(0);
+        for (gradient, &latent) in gradient.iter_mut().zip(latents) {
+            *gradient += strength * row[self.table.bin(latent)];
+        }
+    }
 }
 
 impl HardPhase {
@@ -75,7 +83,7 @@ impl HardPhase {
     pub fn new(mut trainee: Trainee, levels: Vec<Levels>, settings: HardSettings) -> Result<Self, Error> {
         trainee.forget_moments();
         let layers = covered_layers(trainee.graph()).into_iter().zip(levels).map(|(covered, levels)| {
-            let floor = settings.config.level_floor * levels.smallest_magnitude();
+            let floor = settings.config.level_floor as f32 * levels.smallest_magnitude();
             HardLayer { covered, levels, floor, prior: None }
         });
         let mut phase = Self { layers: layers.collect(), twin: trainee.parameters().clone(), trainee, settings };
@@ -123,15 +131,19 @@ impl HardPhase {
     fn requantize(&mut self) {
         for layer in &self.layers {
             let latents = self.trainee.parameters()[layer.covered.parameter].data();
-            let seen = self.twin[layer.covered.parameter].data_mut();
-            for (seen, &latent) in seen.iter_mut().zip(latents) {
-                *seen = layer.levels.quantize(latent);
-            }
+            layer.quantize(latents, self.twin[layer.covered.parameter].data_mut());
         }
     }
 }
 
 impl HardLayer {
+    /// Writes each latent's level to `seen`.
+    fn quantize(&self, latents: &[f32], seen: &mut [f32]) {
+        for (seen, &latent) in seen.iter_mut().zip(latents) {
+            *seen = self.levels.quantize(latent);
+        }
+    }
+
     fn refresh(
         &mut self,
         latents: &[f32],
@@ -187,35 +199,27 @@ impl Phase for HardPhase {
 
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let config = &self.settings.config;
-        let rate = Schedule::cosine(config.learning_rate, config.learning_rate * config.floor).at(step, self.steps());
+        let rate = falling(config.learning_rate, config.learning_rate * config.floor).at(step, self.steps());
         let mut covered = self.layers.iter().peekable();
         for index in 0..self.trainee.parameters().len() {
             let layer = covered.next_if(|layer| layer.covered.parameter == index);
             let Some(mut gradient) = gradients.take(index) else { continue };
             let latents = self.trainee.parameters()[index].data();
-            match layer {
-                Some(layer) => {
-                    if let Some(prior) = &layer.prior {
-                        for (gradient, &latent) in gradient.iter_mut().zip(latents) {
-                            *gradient += self.settings.strength * prior.table.row_of_class(0)[prior.table.bin(latent)];
-                        }
-                    }
-                    self.trainee.learn_unpruned(index, rate, &mut gradient);
-                    let (latents, seen) = (self.trainee.parameters()[index].data(), self.twin[index].data_mut());
-                    for (seen, &latent) in seen.iter_mut().zip(latents) {
-                        *seen = layer.levels.quantize(latent);
-                    }
+            if let Some(layer) = layer {
+                if let Some(prior) = &layer.prior {
+                    prior.add_gradient(latents, self.settings.strength, &mut gradient);
                 }
-                None => {
-                    if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
-                        pull_biases(latents, self.settings.bias_strength, &mut gradient);
-                    }
-                    self.trainee.learn(index, rate, &gradient);
-                    self.twin[index].data_mut().copy_from_slice(self.trainee.parameters()[index].data());
+                self.trainee.learn_unpruned(index, rate, &mut gradient);
+                layer.quantize(self.trainee.parameters()[index].data(), self.twin[index].data_mut());
+            } else {
+                if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
+                    pull_biases(latents, self.settings.bias_strength, &mut gradient);
                 }
+                self.trainee.learn(index, rate, &gradient);
+                self.twin[index].data_mut().copy_from_slice(self.trainee.parameters()[index].data());
             }
         }
-        if (step + 1) % self.settings.config.refresh == 0 {
+        if (step + 1).is_multiple_of(self.settings.config.refresh) {
             self.refresh(step + 1)?;
             self.requantize();
         }

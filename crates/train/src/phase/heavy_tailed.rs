@@ -44,9 +44,9 @@ impl HeavyTailedPrior {
             let mixture = &mixtures[position.min(mixtures.len() - 1)];
             let weights = trainee.parameters()[layer.parameter].data();
             let prior = HeavyTailed::fitted(mixture, scale, spacing, weights, &settings)?;
-            LayerPrior::new(prior, weights, layer, joint.threshold)
+            LayerPrior::new(prior, weights, layer, joint.threshold as f32)
         });
-        Ok(Self { threshold: joint.threshold, std_dev, layers: each.collect::<Result<_, Error>>()? })
+        Ok(Self { threshold: joint.threshold as f32, std_dev, layers: each.collect::<Result<_, Error>>()? })
     }
 
     /// Goes on from a snapshot.
@@ -60,7 +60,7 @@ impl HeavyTailedPrior {
             LayerPrior::tabulated(prior, context, reach)
         });
         let std_dev = [config.std_dev, STD_DEV_AT_END * config.std_dev];
-        Ok(Self { threshold: joint.threshold, std_dev, layers: each.collect::<Result<_, Error>>()? })
+        Ok(Self { threshold: joint.threshold as f32, std_dev, layers: each.collect::<Result<_, Error>>()? })
     }
 
     /// Writes what [`Self::restore`] reads.

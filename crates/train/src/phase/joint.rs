@@ -11,13 +11,13 @@ use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
 use super::classic::ClassicPrior;
 use super::covered::{CoveredLayer, covered_layers};
+use super::falling;
 use super::heavy_tailed::HeavyTailedPrior;
 use super::pull::pull_biases;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{JointConfig, PriorConfig, PriorKind, ROUND};
 use crate::observer::PhaseName;
-use crate::schedule::Schedule;
 use crate::session::{Phase, StepGradients};
 use crate::trainee::Trainee;
 
@@ -44,15 +44,15 @@ impl JointSettings {
     /// `τ / n` once the strength has risen.
     #[must_use]
     pub fn final_strength(&self) -> f32 {
-        (f64::from(self.config.strength) / self.samples as f64) as f32
+        (self.config.strength_for(self.samples) / self.samples as f64) as f32
     }
 
     /// `τ / n` at `step` of `steps`.
     #[must_use]
     pub fn strength(&self, step: u64, steps: u64) -> f32 {
-        let ramp = f64::from(self.config.ramp) * steps as f64;
+        let ramp = self.config.ramp * steps as f64;
         let risen = if ramp > 0.0 { (step as f64 / ramp).min(1.0) } else { 1.0 };
-        (f64::from(self.config.strength) * risen / self.samples as f64) as f32
+        (self.config.strength_for(self.samples) * risen / self.samples as f64) as f32
     }
 }
 
@@ -124,7 +124,7 @@ impl JointPhase {
     fn prune(&mut self, fraction: f64) {
         for layer in &self.layers {
             let large = typical_large(self.trainee.parameters()[layer.parameter].data());
-            let threshold = fraction * f64::from(self.settings.config.threshold) * large;
+            let threshold = fraction * self.settings.config.threshold * large;
             self.trainee.prune(layer.parameter, threshold as f32);
         }
     }
@@ -144,7 +144,7 @@ impl Phase for JointPhase {
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let config = &self.settings.config;
         let steps = self.steps();
-        let rate = Schedule::cosine(config.learning_rate, config.learning_rate * config.floor).at(step, steps);
+        let rate = falling(config.learning_rate, config.learning_rate * config.floor).at(step, steps);
         let strength = self.settings.strength(step, steps);
         let mut covered = self.layers.iter().enumerate().peekable();
         for index in 0..self.trainee.parameters().len() {
@@ -159,13 +159,13 @@ impl Phase for JointPhase {
                 self.trainee.learn_unpruned(index, rate, &mut gradient);
             } else {
                 if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
-                    pull_biases(values, strength * config.bias_strength, &mut gradient);
+                    pull_biases(values, strength * config.bias_strength as f32, &mut gradient);
                 }
                 self.trainee.learn(index, rate, &gradient);
             }
         }
         match &mut self.prior {
-            Prior::HeavyTailed(prior) if (step + 1) % config.refresh == 0 => {
+            Prior::HeavyTailed(prior) if (step + 1).is_multiple_of(config.refresh) => {
                 prior.refresh(&self.trainee, &self.layers, (step + 1) as f64 / steps as f64)?;
             }
             Prior::HeavyTailed(_) => {}
@@ -183,11 +183,11 @@ impl Phase for JointPhase {
         if matches!(self.prior, Prior::Classic(_)) {
             return Ok(());
         }
-        let from = f64::from(self.settings.config.prune_from);
+        let from = self.settings.config.prune_from;
         if done > from {
             self.prune(((done - from) / (PRUNED_BY - from)).min(1.0));
         }
-        if done > f64::from(self.settings.config.shrink_from) && self.trainee.shrink() {
+        if done > self.settings.config.shrink_from && self.trainee.shrink() {
             self.layers = covered_layers(self.trainee.graph());
             let Prior::HeavyTailed(prior) = &mut self.prior else { return Ok(()) };
             prior.refresh(&self.trainee, &self.layers, done)?;

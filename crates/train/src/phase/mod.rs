@@ -24,6 +24,7 @@ use plain::PlainPhase;
 use tied::TiedPhase;
 
 use crate::config::{PlainConfig, TiedConfig};
+use crate::schedule::Schedule;
 use crate::{Error, Session, Snapshot, Trainee};
 
 /// Where a phase begins.
@@ -106,6 +107,11 @@ impl Session<'_> {
         self.drive(&mut phase, step)?;
         Ok(phase.finish())
     }
+}
+
+/// A half-cosine between two learning rates.
+fn falling(from: f64, to: f64) -> Schedule {
+    Schedule::cosine(from as f32, to as f32)
 }
 
 fn step_of(snapshot: &Snapshot) -> Result<u64, Error> {

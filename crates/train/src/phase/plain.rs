@@ -3,11 +3,11 @@
 use mixpress_network::{Graph, Parameters, RunningStatistics};
 
 use super::covered::covered_layers;
+use super::falling;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{PlainConfig, ROUND};
 use crate::observer::PhaseName;
-use crate::schedule::Schedule;
 use crate::session::{Phase, StepGradients};
 use crate::trainee::Trainee;
 
@@ -40,7 +40,7 @@ impl Phase for PlainPhase {
     }
 
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
-        let rate = Schedule::cosine(self.config.learning_rate, self.config.final_learning_rate).at(step, self.steps());
+        let rate = falling(self.config.learning_rate, self.config.final_learning_rate).at(step, self.steps());
         for index in 0..self.trainee.parameters().len() {
             if let Some(gradient) = gradients.take(index) {
                 self.trainee.learn(index, rate, &gradient);

@@ -9,15 +9,18 @@ use half::f16;
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
 use super::covered::{CoveredLayer, covered_layers};
+use super::falling;
 use super::levels::Levels;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{ROUND, TiedConfig};
 use crate::observer::PhaseName;
 use crate::optim::{Adam, AdamConfig};
-use crate::schedule::Schedule;
 use crate::session::{Phase, StepGradients};
 use crate::trainee::Trainee;
+
+/// Bits of the mantissa of a bias grid's step, at least: a file holds steps of so few in a byte less.
+const STEP_BITS: u8 = 4;
 
 pub(crate) struct TiedPhase {
     config: TiedConfig,
@@ -82,10 +85,10 @@ impl TiedPhase {
         Ok(Self { config, trainee, layers })
     }
 
-    /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to half precision.
+    /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to their stored type.
     pub fn finish(mut self) -> (Trainee, Vec<Vec<f32>>) {
-        for layer in &mut self.layers {
-            layer.codebook.iter_mut().for_each(round_to_half);
+        for value in self.layers.iter_mut().flat_map(|layer| &mut layer.codebook) {
+            *value = round_mantissa(*value, self.config.level_bits);
         }
         self.expand();
         (self.trainee, self.layers.into_iter().map(|layer| layer.codebook).collect())
@@ -149,7 +152,7 @@ impl Phase for TiedPhase {
     }
 
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
-        let rate = Schedule::cosine(self.config.learning_rate, 0.0).at(step, self.steps());
+        let rate = falling(self.config.learning_rate, 0.0).at(step, self.steps());
         let mut covered = self.layers.iter_mut().peekable();
         let frozen = step >= (self.config.rounds * ROUND).div_ceil(2);
         for index in 0..self.trainee.parameters().len() {
@@ -203,15 +206,32 @@ fn round_to_half(value: &mut f32) {
     *value = f16::from_f32(*value).to_f32();
 }
 
-/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number that reaches
-/// the largest value.
+/// The half-precision number nearest to `value` whose mantissa has no more than `bits` bits.
+fn round_mantissa(value: f32, bits: u8) -> f32 {
+    let dropped = 10 - u32::from(bits.min(10));
+    let half = f16::from_f32(value).to_bits();
+    // Adding half a unit of the last kept place carries into the exponent where that is right.
+    let rounded = (half + ((1_u16 << dropped) >> 1)) >> dropped << dropped;
+    let rounded = f16::from_bits(rounded);
+    if rounded.is_finite() { rounded.to_f32() } else { f16::from_bits(half).to_f32() }
+}
+
+/// The smallest half-precision number of at most `bits` bits of mantissa that is not below `value`.
+fn ceil_mantissa(value: f32, bits: u8) -> f32 {
+    let rounded = round_mantissa(value, bits);
+    if rounded >= value {
+        return rounded;
+    }
+    f16::from_bits(f16::from_f32(rounded).to_bits() + (1 << (10 - bits))).to_f32()
+}
+
+/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number of few bits
+/// with which the grid reaches the largest value.
 fn round_to_grid(values: &mut [f32], bits: u8) {
     let most = f32::from((1_u16 << (bits - 1)) - 1);
     let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    let wanted = largest / most;
-    let nearest = f16::from_f32(wanted);
-    let step = if nearest.to_f32() < wanted { f16::from_bits(nearest.to_bits() + 1) } else { nearest };
-    let step = step.to_f32();
+    // With fewer bits than the grid's the step could exceed what makes the largest value the grid's last.
+    let step = ceil_mantissa(largest / most, bits.max(STEP_BITS));
     for value in values {
         *value = if step > 0.0 { (*value / step).round() * step } else { 0.0 };
     }
@@ -239,6 +259,18 @@ mod tests {
             let again = values.clone();
             round_to_grid(&mut values, bits);
             prop_assert_eq!(values, again);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn short_mantissas_are_near_and_stay(value in -100.0_f32..100.0, bits in 1_u8..=10) {
+            let rounded = round_mantissa(value, bits);
+            prop_assert!((rounded - value).abs() <= value.abs() * 0.5_f32.powi(i32::from(bits)) + 1e-6);
+            prop_assert_eq!(round_mantissa(rounded, bits), rounded);
+            let above = ceil_mantissa(value.abs(), bits);
+            prop_assert!(above >= value.abs() && above <= value.abs() * (1.0 + 0.5_f32.powi(i32::from(bits) - 1)) + 1e-6);
+            prop_assert_eq!(round_mantissa(above, bits), above);
         }
     }
 
