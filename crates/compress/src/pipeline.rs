@@ -5,7 +5,8 @@ use mixpress_network::{Definition, Graph, Network, ParameterSpec, Parameters};
 use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, DataSource, Dataset, HardSettings, JointOutcome, JointSettings, Levels,
-    PhaseName, Session, Snapshot, Split, Start, Trainee, draw_weights, error_rate, he_scales, initial_mixtures,
+    PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers, draw_weights, error_rate, he_scales,
+    initial_mixtures,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
@@ -94,6 +95,7 @@ impl Phases<'_> {
             prior: recipe.prior.clone(),
             samples: self.session.train.len(),
             scales: scales.clone(),
+            has_convolutions: covered_layers(self.graph).iter().any(|layer| layer.block > 1),
         };
         let strength = joint.final_strength();
         let full_lens: Vec<usize> =

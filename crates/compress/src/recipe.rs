@@ -117,6 +117,7 @@ impl Recipe {
         }
         for (setting, strength) in [
             ("joint.strength", joint.strength),
+            ("joint.convolutional", joint.convolutional),
             ("joint.bias_strength", joint.bias_strength),
             ("hard.strength", hard.strength),
         ] {

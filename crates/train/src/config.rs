@@ -68,6 +68,8 @@ pub struct JointConfig {
     pub rounds: u64,
     /// Final strength `τ` of the prior where there are many training samples; see [`JointConfig::strength_for`].
     pub strength: f64,
+    /// The strength is multiplied by this where the network has convolutions: each of their weights works at many places.
+    pub convolutional: f64,
     /// Fraction of the phase over which the strength rises linearly from zero.
     pub ramp: f64,
     /// Learning rate of Adam at the start.
@@ -137,7 +139,7 @@ impl Default for PriorConfig {
             std_dev: 0.5,
             shared: false,
             spread: 0.25,
-            threshold: CountThreshold { absolute: 4, fraction: 3e-4 },
+            threshold: CountThreshold { absolute: 4, fraction: 5e-5 },
         }
     }
 }
@@ -147,6 +149,7 @@ impl Default for JointConfig {
         Self {
             rounds: 40,
             strength: 0.35,
+            convolutional: 0.55,
             ramp: 0.5,
             learning_rate: 1.5e-3,
             floor: 0.1,
@@ -160,13 +163,15 @@ impl Default for JointConfig {
 }
 
 impl JointConfig {
-    /// The final strength for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number.
+    /// The final strength for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with
+    /// convolutions have a factor of their own.
     ///
     /// A small set is fitted to the last sample, so its task loss says little of what a weight is worth on other samples;
     /// the prior must not outweigh what is left of it.
     #[must_use]
-    pub fn strength_for(&self, samples: usize) -> f64 {
-        self.strength * (samples as f64 / MANY_SAMPLES).min(1.0).powf(2.25)
+    pub fn strength_for(&self, samples: usize, has_convolutions: bool) -> f64 {
+        let kind = if has_convolutions { self.convolutional } else { 1.0 };
+        self.strength * kind * (samples as f64 / MANY_SAMPLES).min(1.0).powf(2.25)
     }
 }
 

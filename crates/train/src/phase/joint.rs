@@ -38,13 +38,15 @@ pub struct JointSettings {
     pub samples: usize,
     /// Scale `s_l` of each layer.
     pub scales: Vec<f64>,
+    /// Whether some layer is a convolution.
+    pub has_convolutions: bool,
 }
 
 impl JointSettings {
     /// `τ / n` once the strength has risen.
     #[must_use]
     pub fn final_strength(&self) -> f32 {
-        (self.config.strength_for(self.samples) / self.samples as f64) as f32
+        (self.config.strength_for(self.samples, self.has_convolutions) / self.samples as f64) as f32
     }
 
     /// `τ / n` at `step` of `steps`.
@@ -52,7 +54,7 @@ impl JointSettings {
     pub fn strength(&self, step: u64, steps: u64) -> f32 {
         let ramp = self.config.ramp * steps as f64;
         let risen = if ramp > 0.0 { (step as f64 / ramp).min(1.0) } else { 1.0 };
-        (self.config.strength_for(self.samples) * risen / self.samples as f64) as f32
+        (self.config.strength_for(self.samples, self.has_convolutions) * risen / self.samples as f64) as f32
     }
 }
 
