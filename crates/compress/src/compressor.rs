@@ -120,8 +120,8 @@ impl<'a> CompressorBuilder<'a> {
     /// Checks everything that can be checked before a run.
     ///
     /// # Errors
-    /// [`Error::Missing`] without network or data; [`Error::Setting`] for a setting out of its range; [`Error::Network`]
-    /// or [`Error::Classes`] when the network does not fit the data.
+    /// [`Error::Missing`] without network or data; [`Error::Setting`] for a setting out of its range; [`Error::Network`],
+    /// [`Error::OutputShape`] or [`Error::Classes`] when the network does not fit the data.
     pub fn build(self) -> Result<Compressor<'a>, Error> {
         let definition = self.definition.ok_or(Error::Missing("network"))?;
         let data = self.data.ok_or(Error::Missing("data"))?;

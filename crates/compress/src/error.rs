@@ -31,6 +31,14 @@ pub enum Error {
         /// Classes of the data.
         classes: usize,
     },
+    /// The network ends in images instead of one number a class.
+    #[error(
+        "the network ends in images of shape {got:?}, not in one number a class; end it with a flatten or a dense layer"
+    )]
+    OutputShape {
+        /// Shape of an output.
+        got: Vec<usize>,
+    },
     /// A data set's items are not shaped like the network's input.
     #[error("the network takes inputs of shape {expected:?}, but the data's items have shape {got:?}")]
     InputShape {

@@ -71,6 +71,9 @@ impl Run<'_> {
 /// The graph of a definition for items of a data set.
 pub(crate) fn lower(definition: &Definition, data: &Dataset) -> Result<Graph, Error> {
     let graph = definition.lower(data.item_shape())?;
+    if graph.output_shape().len() != 1 {
+        return Err(Error::OutputShape { got: graph.output_shape().to_vec() });
+    }
     if graph.output_len() == data.classes() {
         Ok(graph)
     } else {
@@ -164,5 +167,20 @@ impl Phases<'_> {
         let facts = Facts { recipe, float_validation_error, validation_error };
         let container = package(self.run.definition, self.graph, &trainee.full_parameters(), &facts)?;
         Ok(Product { container, float, float_validation_error, validation_error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_ends_in_images_is_refused() {
+        let text = "name = \"open\"\n[[layer]]\nkind = \"conv\"\nchannels = 10\nkernel = 8\n";
+        let data = mixpress_train::digits().train;
+        let open = Definition::from_toml(text).unwrap();
+        assert!(matches!(lower(&open, &data), Err(Error::OutputShape { got }) if got == [10, 1, 1]));
+        let closed = Definition::from_toml(&format!("{text}[[layer]]\nkind = \"flatten\"\n")).unwrap();
+        assert_eq!(lower(&closed, &data).unwrap().output_shape(), [10]);
     }
 }

@@ -3,7 +3,7 @@
 //! A recipe is written in TOML, is printed back whole by `--print-recipe`, and is stored in the file as its
 //! *differences from versioned defaults*, which for a default run costs no byte at all.
 
-use mixpress_mixture::Range;
+use mixpress_mixture::{Proportions, Range};
 use mixpress_train::{HardConfig, JointConfig, PlainConfig, PriorConfig, TiedConfig};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,9 @@ impl Recipe {
         within("prior.std_dev", prior.std_dev, 1e-3, 10.0, "from 0.001 to 10")?;
         within("prior.spread", prior.spread, 0.01, 1e6, "from 0.01 to 1000000")?;
         prior.threshold.validate()?;
+        if let Proportions::StickBreaking { alpha } | Proportions::Dirichlet { alpha } = prior.proportions {
+            within("prior.proportions.alpha", alpha, f64::MIN_POSITIVE, f64::MAX, "positive and finite")?;
+        }
 
         for (setting, rounds) in [
             ("plain.rounds", plain.rounds),
@@ -160,6 +163,7 @@ mod tests {
             ("[prior]\nrange = [2.0, 1.0]", "range"),
             ("[prior]\nrange = [1.0, 2.0]", "range"),
             ("[prior]\nkind = \"gaussian\"", "gaussian"),
+            ("[prior.proportions]\ndirichlet = { alpha = 0.0 }", "prior.proportions.alpha"),
             ("[tied]\nbias_bits = 1", "bias_bits"),
         ] {
             let error = Recipe::from_toml(text).unwrap_err().to_string();

@@ -52,12 +52,19 @@ pub fn counts(means: &[f64], weights: &[f32], scale: f64) -> Vec<usize> {
 
 /// The count that a layer's component must exceed to be a target component.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct CountThreshold {
     /// A number of weights.
     pub absolute: usize,
     /// A fraction of the layer's weights; the larger of the two counts.
     pub fraction: f64,
+}
+
+impl Default for CountThreshold {
+    /// More than 4 weights, and more than one in 20,000: what a codebook entry costs in a file.
+    fn default() -> Self {
+        Self { absolute: 4, fraction: 5e-5 }
+    }
 }
 
 impl CountThreshold {

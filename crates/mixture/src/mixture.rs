@@ -55,6 +55,9 @@ impl Term {
 #[serde(deny_unknown_fields)]
 struct Stored {
     components: Vec<Component>,
+    /// Position of the zero component: others may have come to lie at zero, too. Without it, the first at zero.
+    #[serde(default)]
+    zero: Option<usize>,
     #[serde(default)]
     zero_added: bool,
 }
@@ -63,13 +66,18 @@ impl TryFrom<Stored> for Mixture {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self, Error> {
-        Ok(Self { zero_added: stored.zero_added, ..Self::new(stored.components)? })
+        let mixture = Self::new(stored.components)?;
+        let zero = stored.zero.unwrap_or(mixture.zero);
+        match mixture.components.get(zero) {
+            Some(component) if component.mean == 0.0 => Ok(Self { zero, zero_added: stored.zero_added, ..mixture }),
+            _ => Err(Error::NoZeroComponent { components: mixture.components.len() }),
+        }
     }
 }
 
 impl From<Mixture> for Stored {
     fn from(mixture: Mixture) -> Self {
-        Self { components: mixture.components, zero_added: mixture.zero_added }
+        Self { components: mixture.components, zero: Some(mixture.zero), zero_added: mixture.zero_added }
     }
 }
 
@@ -217,6 +225,17 @@ mod tests {
         assert!((mixture.components()[0].std_dev - 1.0 / 3.0).abs() < 1e-15);
         let written = serde_json::to_string(&mixture).unwrap();
         assert_eq!(serde_json::from_str::<Mixture>(&written).unwrap(), mixture);
+    }
+
+    #[test]
+    fn the_zero_component_is_remembered_where_others_lie_at_zero() {
+        let components = [component(0.0, 2.0, 0.25), component(0.0, 0.1, 0.5), component(1.0, 1.0, 0.25)];
+        let mixture = Mixture::new(components.to_vec()).unwrap().with_components(components.to_vec(), 1);
+        let written = serde_json::to_string(&mixture).unwrap();
+        assert_eq!(serde_json::from_str::<Mixture>(&written).unwrap(), mixture);
+        for other in ["\"zero\":2", "\"zero\":3"] {
+            assert!(serde_json::from_str::<Mixture>(&written.replace("\"zero\":1", other)).is_err());
+        }
     }
 
     #[test]

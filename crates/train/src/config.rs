@@ -139,7 +139,7 @@ impl Default for PriorConfig {
             std_dev: 0.5,
             shared: false,
             spread: 0.25,
-            threshold: CountThreshold { absolute: 4, fraction: 5e-5 },
+            threshold: CountThreshold::default(),
         }
     }
 }

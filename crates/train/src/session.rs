@@ -186,11 +186,11 @@ fn item_shape(batch: usize, data: &Dataset) -> Vec<usize> {
 /// Error rate of a network on a data set, percent.
 ///
 /// # Panics
-/// When the network's input is not shaped like an item.
+/// When the network's input is not shaped like an item, or the data have a class that no output stands for.
 #[must_use]
 pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> f64 {
     let samples: Vec<usize> = (0..data.len()).collect();
-    let mut evaluation = Evaluation::new(data.classes());
+    let mut evaluation = Evaluation::new(graph.output_len());
     for chunk in samples.chunks(EVALUATION_BATCH) {
         let mut inputs = Tensor::zeros(&item_shape(chunk.len(), data));
         data.fill(chunk, None, inputs.data_mut());

@@ -83,7 +83,9 @@ impl HardPhase {
     pub fn new(mut trainee: Trainee, levels: Vec<Levels>, settings: HardSettings) -> Result<Self, Error> {
         trainee.forget_moments();
         let layers = covered_layers(trainee.graph()).into_iter().zip(levels).map(|(covered, levels)| {
-            let floor = settings.config.level_floor as f32 * levels.smallest_magnitude();
+            // A layer of the zero level alone has no smallest magnitude to keep.
+            let smallest = Some(levels.smallest_magnitude()).filter(|magnitude| magnitude.is_finite());
+            let floor = settings.config.level_floor as f32 * smallest.unwrap_or(0.0);
             HardLayer { covered, levels, floor, prior: None }
         });
         let mut phase = Self { layers: layers.collect(), twin: trainee.parameters().clone(), trainee, settings };

@@ -187,7 +187,8 @@ impl Phase for JointPhase {
         }
         let from = self.settings.config.prune_from;
         if done > from {
-            self.prune(((done - from) / (PRUNED_BY - from)).min(1.0));
+            // Where pruning begins later than that, it begins with the final threshold.
+            self.prune(((done - from) / (PRUNED_BY - from).max(0.0)).min(1.0));
         }
         if done > self.settings.config.shrink_from && self.trainee.shrink() {
             self.layers = covered_layers(self.trainee.graph());

@@ -1,0 +1,175 @@
+//! Whole runs on the digits: stopped and resumed, on any number of threads, under both priors, with all kinds of layers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mixpress_compress::{CompressedModel, Compressor, Error, Overwrite, Recipe};
+use mixpress_network::{Definition, zoo};
+use mixpress_train::{CancelToken, Observer, PhaseName, ROUND, digits};
+
+/// One round a phase, all of the machinery in each: about half a second.
+const SHORT: &str = "
+    [plain]
+    rounds = 1
+    [joint]
+    rounds = 2
+    ramp = 0.2
+    strength = 100.0
+    prune_from = 0.1
+    shrink_from = 0.1
+    [hard]
+    rounds = 1
+    [tied]
+    rounds = 1
+";
+
+fn short() -> Recipe {
+    Recipe::from_toml(SHORT).unwrap()
+}
+
+fn bytes_of(recipe: Recipe, definition: Definition) -> Vec<u8> {
+    let compressor = Compressor::builder().network(definition).data(digits()).recipe(recipe).build().unwrap();
+    compressor.run().unwrap().bytes
+}
+
+/// Cancels a run after some steps of a phase.
+struct StopAt {
+    phase: PhaseName,
+    step: u64,
+    token: CancelToken,
+    seen: AtomicU64,
+}
+
+impl Observer for StopAt {
+    fn stepped(&self, phase: PhaseName, step: u64) {
+        self.seen.fetch_add(1, Ordering::Relaxed);
+        if (phase, step) == (self.phase, self.step) {
+            self.token.cancel();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
+    let whole = bytes_of(short(), zoo::digits_mlp());
+    for (phase, step) in [
+        (PhaseName::Plain, 1),
+        (PhaseName::Joint, 150),
+        (PhaseName::Joint, ROUND + 77),
+        (PhaseName::Hard, 200),
+        (PhaseName::Tied, 10),
+        (PhaseName::Tied, 300),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let token = CancelToken::new();
+        let observer = StopAt { phase, step, token: token.clone(), seen: AtomicU64::new(0) };
+        let builder = || Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(short());
+        let stopped = builder().observer(&observer).cancel(token).checkpoint(folder.path()).build().unwrap().run();
+        assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })), "{phase:?} {step}");
+
+        let resumed = builder().checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap();
+        assert_eq!(resumed.bytes, whole, "{phase:?} {step}");
+        assert_eq!(resumed.outcome.history.len(), 5, "each round is read once");
+
+        // The checkpoint is of this run and no other.
+        let other = builder().recipe(Recipe { seed: 1, ..short() }).checkpoint(folder.path()).resume(true);
+        let refused = other.build().unwrap().run().unwrap_err();
+        assert!(matches!(refused, Error::OtherRun { .. }), "{refused}");
+        assert!(refused.to_string().contains("seed"), "{refused}");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte_and_the_seed_does() {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| bytes_of(short(), zoo::digits_mlp()))
+    };
+    let one = on(1);
+    assert_eq!(one, on(2));
+    assert_eq!(one, on(3));
+    assert_ne!(one, bytes_of(Recipe { seed: 1, ..short() }, zoo::digits_mlp()));
+}
+
+#[test]
+fn the_file_holds_the_network_that_was_trained() {
+    let compressor = Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(short()).build().unwrap();
+    let compressed = compressor.run().unwrap();
+    let outcome = &compressed.outcome;
+    let model = compressed.model().unwrap();
+    assert_eq!(outcome.file_bytes, compressed.bytes.len() as u64);
+    assert_eq!(outcome.original_bytes, 4 * 17_226);
+    assert_eq!(model.error_rate(&digits().test).unwrap(), outcome.compressed_error);
+    assert!(outcome.compressed_error < 15.0 && outcome.float_error < 8.0, "{outcome:?}");
+    assert!(outcome.sparsity > 0.5 && outcome.ratio > 8.0, "{} {}", outcome.sparsity, outcome.ratio);
+    assert_eq!(model.recipe().unwrap(), short());
+    for layer in &outcome.layers {
+        let (shape, values) = model.tensor(&layer.name).unwrap();
+        assert_eq!(shape, layer.shape);
+        let mut distinct: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), layer.components, "{}", layer.name);
+    }
+    let bytes: f64 = outcome.layers.iter().map(|layer| layer.bytes).sum();
+    assert!((bytes + outcome.overhead_bytes - outcome.file_bytes as f64).abs() < 1e-6);
+}
+
+#[test]
+fn the_classic_prior_runs_end_to_end() {
+    let mut recipe = short();
+    recipe.prior = toml::from_str("kind = \"classic\"\ncomponents = 9\nshared = true\nrange = [-4.0, 4.0]").unwrap();
+    let compressor = Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(recipe).build().unwrap();
+    let outcome = compressor.run().unwrap().outcome;
+    assert!(outcome.compressed_error < 15.0, "{outcome:?}");
+    assert!(outcome.ratio > 4.0, "{outcome:?}");
+}
+
+#[test]
+fn convolutions_norms_and_residual_blocks_run_end_to_end() {
+    let definition = Definition::from_toml(
+        r#"
+        name = "small-residual"
+        [[layer]]
+        kind = "conv"
+        channels = 8
+        kernel = 3
+        padding = 1
+        bias = false
+        [[layer]]
+        kind = "batch-norm"
+        [[layer]]
+        kind = "relu"
+        [[layer]]
+        kind = "residual"
+        [[layer.layer]]
+        kind = "conv"
+        channels = 8
+        kernel = 3
+        padding = 1
+        [[layer.layer]]
+        kind = "relu"
+        [[layer]]
+        kind = "max-pool"
+        kernel = 2
+        [[layer]]
+        kind = "flatten"
+        [[layer]]
+        kind = "dense"
+        units = 10
+        "#,
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.mxp");
+    let build = || Compressor::builder().network(definition.clone()).data(digits()).recipe(short()).build().unwrap();
+    let outcome = build().run_to(&path, Overwrite::Refuse).unwrap();
+    assert!(outcome.compressed_error < 20.0, "{outcome:?}");
+    let model = CompressedModel::open(&path).unwrap();
+    assert_eq!(model.definition(), Some(&definition));
+
+    // What is there is not replaced unless that is asked for.
+    let before = std::fs::read(&path).unwrap();
+    let refused = build().run_to(&path, Overwrite::Refuse).unwrap_err();
+    assert!(matches!(refused, Error::Exists { .. }));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
