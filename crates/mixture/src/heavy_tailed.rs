@@ -313,8 +313,9 @@ impl HeavyTailed {
     ///
     /// With `M` the [typical large weight](typical_large): the ladder starts at `epsilon · M`; each nonzero component gets the
     /// mean and the variance of the weights nearest to it, with pseudo-counts for the old mean and the expected standard
-    /// deviation, floors under `|mean|` (its sign stays) and the standard deviation; proportions are counts plus one. A
-    /// layer without any nonzero weight keeps its prior.
+    /// deviation, floors under `|mean|` (its sign stays) and the standard deviation; proportions are counts plus one. The
+    /// innermost component of a side that no weight is near comes in to `M`. A layer without any nonzero weight keeps its
+    /// prior.
     ///
     /// # Errors
     /// [`Error::Setting`] when a setting is not positive and finite, or the weights are not finite.
@@ -346,7 +347,21 @@ impl HeavyTailed {
             component.proportion = (count + 1.0) / all;
         }
         self.zero_proportion = 1.0 - self.nonzero.iter().map(|component| component.proportion).sum::<f64>();
+        self.fetch_idle(&nearby, large);
         Ok(())
+    }
+
+    /// Moves the innermost component of a side in to the typical large weight where it is farther out and no weight is nearest
+    /// to it: else a layer whose weights are small for its scale (as before a batch-norm) would lose all of them to zero.
+    fn fetch_idle(&mut self, nearby: &[Moments], large: f64) {
+        let innermost = [self.zero.checked_sub(1), Some(self.zero)];
+        for position in innermost.into_iter().flatten() {
+            if let Some(component) = self.nonzero.get_mut(position)
+                && nearby[position].count == 0.0
+            {
+                component.mean = component.mean.abs().min(large).copysign(component.mean);
+            }
+        }
     }
 
     /// Moments of the weights nearest to each nonzero component, about its present mean.

@@ -148,3 +148,18 @@ fn infinite_weights_are_refused_without_harm() {
     assert!(one.re_estimate(&[f32::NAN, 1.0], &ReEstimate::default()).is_err());
     assert_eq!(one, before);
 }
+
+#[test]
+fn a_layer_of_small_weights_gets_components_within_its_reach() {
+    let (mixture, spacing) = preset(9, 3);
+    let scale = 0.5;
+    // Nothing comes near the innermost preset means, ±4 scales.
+    let weights: Vec<f32> = (0..200).map(|i| if i % 2 == 0 { 0.4 } else { -0.3 }).collect();
+    let large = typical_large(&weights) / scale;
+    let mut prior = HeavyTailed::fitted(&mixture, scale, spacing, &weights, &ReEstimate::default()).unwrap();
+    prior.re_estimate(&weights, &ReEstimate::default()).unwrap();
+    let means = prior.means();
+    let zero = prior.zero_index();
+    assert!(means[zero - 1] >= -1.01 * large && means[zero + 1] <= 1.2 * large, "{means:?} with M = {large}");
+    assert_eq!(prior.counts(&weights)[zero], 0, "every weight has a nonzero component to go to");
+}
