@@ -15,10 +15,9 @@ pub fn run(command: &Command) -> ExitCode {
 
 fn defaults() -> Defaults {
     let root = repository::root();
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let folder = root.join("target/mixpress");
     // A path below the folder that the user stands in reads better in messages.
     let here = env::current_dir().unwrap_or_default();
-    let folder = target.join("mixpress");
     let folder = folder.strip_prefix(&here).map_or(folder.clone(), PathBuf::from);
     Defaults { network: "lenet-300-100", images: Some(root.join("xtask/data/mnist")), folder, replace: true }
 }

@@ -82,7 +82,7 @@ pub struct CompressArgs {
     /// Threads to compute with; the file does not depend on it [default: all cores].
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
-    /// The file to write [default: <network>.mxp here; under cargo xtask: in target/mixpress].
+    /// The file to write [default: the network's name and .mxp, here; under cargo xtask: in target/mixpress].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// Replaces the output when it is there already.
