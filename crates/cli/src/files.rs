@@ -27,6 +27,9 @@ pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
     if out.is_dir() {
         return Err(Failure::failed(format!("{} is a folder; name a file with -o", out.display())));
     }
+    if out.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Failure::failed(format!("{} is a device or a pipe; name a file with -o", out.display())));
+    }
     if !replace && out.symlink_metadata().is_ok() {
         let out = out.display();
         return Err(Failure::failed(format!("{out} exists; --force replaces it, -o FILE writes elsewhere")));

@@ -76,7 +76,7 @@ fn failure(error: Error, what: String) -> Failure {
         Error::OtherRun { .. } => {
             Failure::failed(format!("{error}; give the same options as before, or name another --checkpoint"))
         }
-        Error::Network(_) | Error::Classes { .. } | Error::InputShape { .. } => {
+        Error::Network(_) | Error::Classes { .. } | Error::InputShape { .. } | Error::OutputShape { .. } => {
             Failure::Failed(anyhow::Error::from(error).context(what))
         }
         error => Failure::Failed(error.into()),
