@@ -106,6 +106,16 @@ pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Reci
     )
 }
 
+/// Makes sure before a long run that a folder takes checkpoints and holds none that would be lost.
+pub(crate) fn claim(folder: &Path) -> Result<(), Error> {
+    if folder.join(FILE).exists() {
+        return Err(Error::CheckpointExists { path: folder.into() });
+    }
+    let refused = |source| Error::Write { path: folder.into(), source };
+    fs::create_dir_all(folder).map_err(refused)?;
+    tempfile::tempfile_in(folder).map(drop).map_err(refused)
+}
+
 /// Reads the checkpoint in a folder, with the readings up to it.
 pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>), Error> {
     let path = folder.join(FILE);

@@ -8,7 +8,7 @@ use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, write_whole};
 
-use crate::checkpoint::{Checkpoints, identity, load};
+use crate::checkpoint::{Checkpoints, claim, identity, load};
 use crate::history::Recorder;
 use crate::pipeline::{Product, Run, lower};
 use crate::{CompressedModel, Error, Outcome, Recipe};
@@ -154,7 +154,8 @@ impl<'a> Compressor<'a> {
     ///
     /// # Errors
     /// [`Error::Interrupted`] when the run was cancelled; [`Error::Train`] when it diverged or a checkpoint could not be
-    /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume.
+    /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume; [`Error::CheckpointExists`] when a
+    /// new run would overwrite an earlier one's state.
     pub fn run(self) -> Result<Compressed, Error> {
         let start = Instant::now();
         let (product, history) = self.train()?;
@@ -186,7 +187,11 @@ impl<'a> Compressor<'a> {
         let identity = identity(&self.definition, &self.data, &self.recipe);
         let resumed = match &self.checkpoint {
             Some(folder) if self.resume => Some(load(folder, &identity)?),
-            _ => None,
+            Some(folder) => {
+                claim(folder)?;
+                None
+            }
+            None => None,
         };
         let (snapshot, history) = resumed.map_or((None, Vec::new()), |(snapshot, history)| (Some(snapshot), history));
         let recorder = Recorder::new(self.observer, history);

@@ -98,6 +98,12 @@ pub enum Error {
         /// What differs.
         difference: String,
     },
+    /// There is a checkpoint that a new run would overwrite.
+    #[error("{path} holds the checkpoint of an earlier run: resume it, delete it, or name another folder")]
+    CheckpointExists {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is nothing to resume.
     #[error("there is no checkpoint in {path}")]
     NoCheckpoint {

@@ -66,6 +66,10 @@ fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
         let stopped = builder().observer(&observer).cancel(token).checkpoint(folder.path()).build().unwrap().run();
         assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })), "{phase:?} {step}");
 
+        // A new run does not overwrite the state of this one.
+        let refused = builder().checkpoint(folder.path()).build().unwrap().run().unwrap_err();
+        assert!(matches!(refused, Error::CheckpointExists { .. }), "{refused}");
+
         let resumed = builder().checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap();
         assert_eq!(resumed.bytes, whole, "{phase:?} {step}");
         assert_eq!(resumed.outcome.history.len(), 5, "each round is read once");

@@ -194,7 +194,7 @@ pub enum Error {
     Mixture(#[from] mixpress_mixture::Error),
     /// The loss is no longer a number.
     #[error(
-        "training diverged: the loss was {loss} in round {round} of phase `{}`; use a lower learning_rate there{}",
+        "training diverged in round {round} of phase `{}` (last loss {loss}); use a lower learning_rate there{}",
         .phase.key(), if *.phase == crate::PhaseName::Plain { "" } else { " or a lower strength" }
     )]
     Diverged {

@@ -71,6 +71,11 @@ pub(crate) trait Phase {
     /// The network that a step runs through: for the later phases, the quantised twin of what is learned.
     fn network(&self) -> (&Graph, &Parameters);
 
+    /// The parameters that learn: those of [`Phase::network`] or, where that is a quantised twin, what lies behind it.
+    fn learned(&self) -> &Parameters {
+        self.network().1
+    }
+
     /// Learns from the gradients of step `step`.
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error>;
 
@@ -117,6 +122,7 @@ impl Session<'_> {
         let (mut loss_sum, mut loss_steps) = (0.0, 0);
         for step in start..steps {
             if self.cancel.is_cancelled() {
+                check_finite(phase, step, f32::NAN)?;
                 self.keeper.interrupted(&|| snapshot(phase, step))?;
                 return Err(Error::Interrupted);
             }
@@ -126,6 +132,7 @@ impl Session<'_> {
             loss_steps += 1;
             self.observer.stepped(P::NAME, step + 1);
             if (step + 1).is_multiple_of(ROUND) || step + 1 == steps {
+                check_finite(phase, step, loss)?;
                 phase.end_round((step + 1).div_ceil(ROUND))?;
                 let (graph, parameters) = phase.network();
                 self.observer.measured(&Measurement {
@@ -169,6 +176,15 @@ impl Session<'_> {
         phase.update(step, &mut StepGradients { gradients: &mut gradients, variables: &forward.parameters })?;
         Ok(loss)
     }
+}
+
+/// Refuses parameters that are not finite before a checkpoint of them can replace a good one. `loss` is the last one read.
+fn check_finite<P: Phase>(phase: &P, step: u64, loss: f32) -> Result<(), Error> {
+    let mut values = phase.learned().tensors().iter().flat_map(mixpress_tensor::Tensor::data);
+    if values.all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::Diverged { phase: P::NAME, round: step / ROUND + 1, loss })
 }
 
 fn snapshot<P: Phase>(phase: &P, step: u64) -> Snapshot {

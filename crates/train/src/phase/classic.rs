@@ -106,7 +106,10 @@ impl ClassicPrior {
             let mut mixture = self.mixtures[self.mixture_of(layer)].mixture.clone();
             let merged = mixture.merge(MERGE);
             tracing::debug!(layer, ?merged, "components that have become one");
-            mixture.means().iter().map(|mean| mean * scale).collect()
+            // A mean that was held back at its neighbour's place is the same value.
+            let mut means: Vec<f64> = mixture.means().iter().map(|mean| mean * scale).collect();
+            means.dedup();
+            means
         };
         self.scales.iter().enumerate().map(of).collect()
     }

@@ -199,6 +199,10 @@ impl Phase for HardPhase {
         (self.trainee.graph(), &self.twin)
     }
 
+    fn learned(&self) -> &Parameters {
+        self.trainee.parameters()
+    }
+
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let config = &self.settings.config;
         let rate = falling(config.learning_rate, config.learning_rate * config.floor).at(step, self.steps());

@@ -192,8 +192,9 @@ impl Phase for JointPhase {
         }
         if done > self.settings.config.shrink_from && self.trainee.shrink() {
             self.layers = covered_layers(self.trainee.graph());
-            let Prior::HeavyTailed(prior) = &mut self.prior else { return Ok(()) };
-            prior.refresh(&self.trainee, &self.layers, done)?;
+            if let Prior::HeavyTailed(prior) = &mut self.prior {
+                prior.refresh(&self.trainee, &self.layers, done)?;
+            }
         }
         Ok(())
     }

@@ -153,8 +153,8 @@ impl Phase for TiedPhase {
 
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let rate = falling(self.config.learning_rate, 0.0).at(step, self.steps());
+        let frozen = self.is_frozen(step);
         let mut covered = self.layers.iter_mut().peekable();
-        let frozen = step >= (self.config.rounds * ROUND).div_ceil(2);
         for index in 0..self.trainee.parameters().len() {
             let layer = covered.next_if(|layer| layer.covered.parameter == index);
             let Some(gradient) = gradients.take(index) else { continue };

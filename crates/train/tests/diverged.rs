@@ -1,0 +1,48 @@
+//! A run whose numbers leave the range of floats stops, says where, and keeps no checkpoint of what is broken.
+
+use std::cell::Cell;
+
+use mixpress_network::{Network, Parameters, zoo};
+use mixpress_tensor::Pool;
+use mixpress_train::{
+    Augmentation, BatchConfig, CancelToken, Error, Keeper, PhaseName, PlainConfig, Purpose, Session, Silent, Snapshot,
+    Start, Trainee, digits, stream,
+};
+
+/// Counts the checkpoints that a run asks for.
+#[derive(Default)]
+struct Count(Cell<usize>);
+
+impl Keeper for Count {
+    fn round_ended(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        self.0.set(self.0.get() + 1);
+        Ok(())
+    }
+
+    fn interrupted(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        panic!("nobody interrupts this run");
+    }
+}
+
+#[test]
+fn a_run_that_diverges_says_where_and_what_to_change() {
+    let data = digits();
+    let graph = zoo::digits_mlp().lower(data.train.item_shape()).unwrap();
+    let parameters = Parameters::he_normal(&graph, &mut stream(0, Purpose::Init, 0, 0));
+    let trainee = Trainee::new(Network::new(graph, parameters).unwrap());
+    let keeper = Count::default();
+    let session = Session {
+        train: &data.train,
+        validation: &data.test,
+        batch: BatchConfig { size: 128, augmentation: Augmentation::None, seed: 0 },
+        observer: &Silent,
+        cancel: CancelToken::new(),
+        keeper: &keeper,
+        pool: Pool::new(),
+    };
+    let config = PlainConfig { rounds: 2, learning_rate: 1e25, final_learning_rate: 1e25 };
+    let error = session.plain(Start::With(trainee), &config).unwrap_err();
+    assert!(matches!(error, Error::Diverged { phase: PhaseName::Plain, round: 1, .. }), "{error}");
+    assert!(error.to_string().contains("lower learning_rate"), "{error}");
+    assert_eq!(keeper.0.get(), 0);
+}
