@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod picture;
 mod product;
 mod repository;
 mod test_format;
@@ -21,6 +22,7 @@ Examples:
   cargo xtask compress --network digits-mlp --json
   cargo xtask evaluate target/mixpress/lenet-300-100.mxp
   cargo xtask tidy
+  cargo xtask picture --network lenet-300-100 --layer fc1 -o weights.svg
 
 Without -o, compress writes under target/mixpress and replaces what an earlier run wrote there.
 Without --data, compress and evaluate take MNIST from xtask/data/mnist where the network takes
@@ -44,6 +46,11 @@ enum Job {
     /// Decodes the golden .mxp files with docs/format/decode.py, which was written from docs/format.md alone (needs
     /// Python 3 and its package numpy).
     TestFormat,
+    /// Draws the weights of a layer before and after compression, the README's picture, as an SVG file.
+    ///
+    /// Trains and compresses a network in memory: above, a histogram of the float network's weights; below, the compressed
+    /// network's, a spike for each value of the layer's codebook.
+    Picture(picture::PictureArgs),
     /// Runs the benches of mixpress-benches; what follows is given to them.
     Bench {
         /// Arguments of criterion, such as a filter.
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
         Job::Product(command) => return product::run(&command),
         Job::Tidy => tidy::run(),
         Job::TestFormat => test_format::run(),
+        Job::Picture(args) => picture::run(&args),
         Job::Bench { args } => bench::run(&args),
     };
     match result {

@@ -29,6 +29,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// The facade that the commands are made of, for a program that adds commands of its own.
+pub use mixpress;
+
 pub use args::{Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, EvaluateArgs, InspectArgs, Talk};
 pub use defaults::Defaults;
 
