@@ -180,7 +180,7 @@ impl Session<'_> {
 
 /// Refuses parameters that are not finite before a checkpoint of them can replace a good one. `loss` is the last one read.
 fn check_finite<P: Phase>(phase: &P, step: u64, loss: f32) -> Result<(), Error> {
-    let mut values = phase.learned().tensors().iter().flat_map(mixpress_tensor::Tensor::data);
+    let mut values = phase.learned().tensors().iter().flat_map(Tensor::data);
     if values.all(|value| value.is_finite()) {
         return Ok(());
     }
