@@ -226,14 +226,18 @@ fn ceil_mantissa(value: f32, bits: u8) -> f32 {
 }
 
 /// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number of few bits
-/// with which the grid reaches the largest value.
+/// with which the grid reaches the largest value. Values so small that `s` would not be a normal number become zero.
 fn round_to_grid(values: &mut [f32], bits: u8) {
     let most = f32::from((1_u16 << (bits - 1)) - 1);
     let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    if largest / most < f16::MIN_POSITIVE.to_f32() {
+        values.fill(0.0);
+        return;
+    }
     // With fewer bits than the grid's the step could exceed what makes the largest value the grid's last.
-    let step = ceil_mantissa(largest / most, bits.max(STEP_BITS));
+    let step = ceil_mantissa(largest / most, bits.max(STEP_BITS)).min(f16::MAX.to_f32());
     for value in values {
-        *value = if step > 0.0 { (*value / step).round() * step } else { 0.0 };
+        *value = (*value / step).round().clamp(-most, most) * step;
     }
 }
 
@@ -253,8 +257,9 @@ mod tests {
             let step = largest / most;
             prop_assert_eq!(f16::from_f32(step).to_f32(), step);
             for (value, before) in values.iter().zip(before) {
-                prop_assert_eq!((value / step).round() * step, *value);
-                prop_assert!((value - before).abs() <= 0.5 * step * 1.001);
+                let steps = if step > 0.0 { (value / step).round() * step } else { 0.0 };
+                prop_assert_eq!(steps, *value);
+                prop_assert!((value - before).abs() <= (0.5 * step).max(most * f16::MIN_POSITIVE.to_f32()) * 1.001);
             }
             let again = values.clone();
             round_to_grid(&mut values, bits);
