@@ -115,7 +115,7 @@ fn spikes(weights: &[f32]) -> Vec<Spike> {
 
 /// Number of different values.
 fn distinct(weights: &[f32]) -> usize {
-    let zeros = weights.iter().any(|&weight| weight == 0.0);
+    let zeros = weights.contains(&0.0);
     spikes(weights).len() + usize::from(zeros)
 }
 
