@@ -64,14 +64,10 @@ mod tests {
     #[test]
     fn every_element_is_visited_once_and_in_order() {
         let len = 5 * BLOCK + 7;
-        let visited = map_reduce(
-            len,
-            |range| range.collect::<Vec<_>>(),
-            |mut a, b| {
-                a.extend(b);
-                a
-            },
-        );
+        let visited = map_reduce(len, Iterator::collect::<Vec<_>>, |mut a, b| {
+            a.extend(b);
+            a
+        });
         assert_eq!(visited, Some((0..len).collect()));
     }
 
