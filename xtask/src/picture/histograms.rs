@@ -5,15 +5,17 @@ use std::fmt::Write;
 use mixpress_cli::mixpress::report::grouped;
 
 /// Width and height of the picture, in the units of its `viewBox`.
-const SIZE: (f64, f64) = (720.0, 500.0);
+const SIZE: (f64, f64) = (720.0, 504.0);
 /// Left and right end of both plots.
 const ACROSS: (f64, f64) = (70.0, 696.0);
 /// Top and bottom of the plot of the weights before, and of the one of the weights after.
-const DOWN: [(f64, f64); 2] = [(66.0, 206.0), (304.0, 444.0)];
+const DOWN: [(f64, f64); 2] = [(70.0, 206.0), (314.0, 448.0)];
 /// Room that the count above a spike takes: half its width a character, and its height.
 const COUNT: (f64, f64) = (3.7, 15.0);
 /// Bins of the histogram a step of the horizontal axis.
-const BINS_A_TICK: f64 = 10.0;
+const BINS_A_TICK: f64 = 20.0;
+/// Height of either plot above its highest point; the zeros' count stands in the second one's.
+const HEADROOM: [f64; 2] = [1.08, 1.2];
 
 /// Neutral greys and one colour, on a ground of its own: the page around may be darker or lighter than the reader's
 /// system says.
@@ -69,7 +71,7 @@ impl Histograms<'_> {
         let zeros = after.iter().filter(|&&weight| weight == 0.0).count();
         let (kept, left) = (after.len() - zeros, spikes.len());
         let values = if left == 1 { "value" } else { "values" };
-        let zeros = format!("{} of {} are zero", count(zeros), count(after.len()));
+        let share = format!("{} of {} are zero", count(zeros), count(after.len()));
         let (width, height) = SIZE;
 
         let mut out = format!(
@@ -77,7 +79,7 @@ impl Histograms<'_> {
              height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\">\n\
              <title id=\"title\">The weights of layer {layer} of {network} before and after compression</title>\n\
              <desc id=\"desc\">Above, a histogram of the {weights} weights after plain training: {distinct} different \
-             values around zero. Below, the same layer read back from the compressed file: {zeros}, and the other {} have \
+             values around zero. Below, the same layer read back from the compressed file: {share}, and the other {} have \
              {left} different {values}.</desc>\n<style>{STYLE}</style>\n",
             count(kept)
         );
@@ -88,16 +90,18 @@ impl Histograms<'_> {
         );
 
         let counts = smooth(&horizontal.bins(before));
-        let vertical = Vertical::new(counts.iter().copied().fold(0.0, f64::max), DOWN[0]);
+        let vertical = Vertical::new(counts.iter().copied().fold(0.0, f64::max), HEADROOM[0], DOWN[0]);
         let note = format!("{weights} weights, {distinct} different values");
         heading(&mut out, DOWN[0], &format!("Before: layer {layer} of {network}, trained"), &note);
         axes(&mut out, &horizontal, &vertical, &format!("weights per {}", plain(horizontal.bin)));
         line(&mut out, &area(&horizontal, &vertical, &counts));
 
-        let vertical = Vertical::new(spikes.iter().map(|spike| spike.count).max().unwrap_or(0) as f64, DOWN[1]);
-        let note = format!("{zeros}; the other {} have {left} different {values}", count(kept));
+        let most = spikes.iter().map(|spike| spike.count).max().unwrap_or(0);
+        let vertical = Vertical::new(most as f64, HEADROOM[1], DOWN[1]);
+        let note = format!("{share}; the other {} have {left} different {values}", count(kept));
         heading(&mut out, DOWN[1], "After: the same layer, read back from the file", &note);
         axes(&mut out, &horizontal, &vertical, "weights per value");
+        draw_zeros(&mut out, &horizontal, &vertical, zeros);
         draw_spikes(&mut out, &horizontal, &vertical, &spikes);
         let middle = f64::midpoint(ACROSS.0, ACROSS.1);
         text(&mut out, (middle, DOWN[1].1 + 40.0), "note", "middle", "value of a weight");
@@ -176,10 +180,10 @@ struct Vertical {
 }
 
 impl Vertical {
-    /// The axis that counts up to `largest` fit on, with some room above.
-    fn new(largest: f64, (top, bottom): (f64, f64)) -> Self {
-        let largest = largest.max(1.0);
-        Self { end: 1.08 * largest, tick: nice_step(largest, 4.0).max(1.0), top, bottom }
+    /// The axis whose end is `headroom` times the `largest` count.
+    fn new(largest: f64, headroom: f64, (top, bottom): (f64, f64)) -> Self {
+        let end = headroom * largest.max(1.0);
+        Self { end, tick: nice_step(end, 5.0).max(1.0), top, bottom }
     }
 
     fn y(&self, count: f64) -> f64 {
@@ -218,10 +222,17 @@ fn area(horizontal: &Horizontal, vertical: &Vertical, counts: &[f64]) -> String 
     format!("<path class=\"float\" d=\"{path}L{:.1} {:.1}Z\"/>", ACROSS.1, vertical.bottom)
 }
 
-/// A line up from the axis for each value, its count above; a dashed line where the zeros are, which no scale could show.
+/// A dashed line where the zeros are, their count above it: there are too many for the scale of the others.
+fn draw_zeros(out: &mut String, horizontal: &Horizontal, vertical: &Vertical, zeros: usize) {
+    if zeros > 0 {
+        let (x, top) = (horizontal.x(0.0), vertical.top);
+        line(out, &format!("<path class=\"zero\" d=\"M{x:.1} {:.1}V{:.1}\"/>", vertical.bottom, top + 4.0));
+        text(out, (x, top - 2.0), "", "middle", &format!("{} zeros", count(zeros)));
+    }
+}
+
+/// A line up from the axis for each value, its count above.
 fn draw_spikes(out: &mut String, horizontal: &Horizontal, vertical: &Vertical, spikes: &[Spike]) {
-    let zero = horizontal.x(0.0);
-    line(out, &format!("<path class=\"zero\" d=\"M{zero:.1} {:.1}V{:.1}\"/>", vertical.bottom, vertical.top));
     let mut taken: Vec<(f64, f64, f64)> = Vec::new();
     for spike in spikes {
         let (x, y) = (horizontal.x(f64::from(spike.value)), vertical.y(spike.count as f64));
@@ -248,8 +259,8 @@ fn draw_spikes(out: &mut String, horizontal: &Horizontal, vertical: &Vertical, s
 
 /// The two lines above a plot.
 fn heading(out: &mut String, (top, _): (f64, f64), head: &str, note: &str) {
-    text(out, (22.0, top - 34.0), "head", "start", head);
-    text(out, (22.0, top - 15.0), "note", "start", note);
+    text(out, (22.0, top - 40.0), "head", "start", head);
+    text(out, (22.0, top - 21.0), "note", "start", note);
 }
 
 /// Both axes of a plot with their ticks, and the name of the vertical one.

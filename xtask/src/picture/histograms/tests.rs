@@ -46,10 +46,14 @@ fn spikes_stand_at_the_codebook_values_as_high_as_their_counts() {
     for (((value, count), x), y) in AFTER.into_iter().zip(xs).zip(ys) {
         // Coordinates have one decimal.
         assert!((x - zero - scale * f64::from(value)).abs() < 0.3, "{value} at {x}");
-        assert!(((bottom - y) / (bottom - DOWN[1].0) * 1.08 * 120.0 - count as f64).abs() < 0.1, "{count} at {y}");
+        assert!(
+            ((bottom - y) / (bottom - DOWN[1].0) * HEADROOM[1] * 120.0 - count as f64).abs() < 0.1,
+            "{count} at {y}"
+        );
         assert!(svg.contains(&format!(">{count}</text>")), "{count} is written");
     }
     assert!(svg.contains("1,700 of 2,000 are zero; the other 300 have 4 different values"));
+    assert!(svg.contains(">1,700 zeros</text>"));
     assert!(svg.contains("2,000 weights, 2,000 different values"));
 }
 
