@@ -7,7 +7,7 @@ use mixpress_cli::mixpress::report::grouped;
 /// Width and height of the picture, in the units of its `viewBox`.
 const SIZE: (f64, f64) = (720.0, 504.0);
 /// Left and right end of both plots.
-const ACROSS: (f64, f64) = (70.0, 696.0);
+const ACROSS: (f64, f64) = (92.0, 696.0);
 /// Top and bottom of the plot of the weights before, and of the one of the weights after.
 const DOWN: [(f64, f64); 2] = [(70.0, 206.0), (314.0, 448.0)];
 /// Room that the count above a spike takes: half its width a character, and its height.
@@ -245,7 +245,7 @@ fn draw_spikes(out: &mut String, horizontal: &Horizontal, vertical: &Vertical, s
             ),
         );
         let shown = count(spike.count);
-        let half = COUNT.0 * (shown.len() + 1) as f64;
+        let half = COUNT.0 * shown.len() as f64 + 2.0;
         let mut label = y - 9.0;
         // A count that would lie on another one moves up.
         while taken.iter().any(|&(left, right, at)| x - half < right && left < x + half && (label - at).abs() < COUNT.1)
