@@ -1,10 +1,6 @@
 //! Outputs: where they go, whether they may, and writing them whole or not at all.
 
-use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-
-use anyhow::Context;
 
 use crate::failure::Failure;
 
@@ -37,23 +33,12 @@ pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a file whole or not at all: beside its place first, then renamed.
-pub(crate) fn write_whole(out: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let mut name = out.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = out.with_file_name(name);
-    let written = fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, out));
-    if written.is_err() {
-        // The first error is the one that tells what is wrong; there may be nothing to remove.
-        let _ = fs::remove_file(&part);
-    }
-    written.with_context(|| format!("cannot write {}", out.display()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use mixpress::train::write_whole;
+
     use super::*;
 
     #[test]

@@ -75,7 +75,7 @@ pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
 pub use limits::Limits;
 pub use plain::{Dtype, PlainTensor};
-pub use reader::{breakdown, decode, decode_with_limits};
+pub use reader::{breakdown, decode, decode_with_breakdown, decode_with_limits};
 pub use tensor::QuantizedTensor;
 pub use writer::encode;
 

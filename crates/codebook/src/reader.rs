@@ -45,17 +45,25 @@ pub fn decode_with_limits(bytes: &[u8], limits: Limits) -> Result<Container, Err
 /// # Errors
 /// If the file does not decode.
 pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
+    decode_with_breakdown(bytes).map(|(_, breakdown)| breakdown)
+}
+
+/// What a file holds and where its bytes go, in one reading, under the default [`Limits`].
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with_breakdown(bytes: &[u8]) -> Result<(Container, Breakdown), Error> {
     let limits = Limits::default();
     let sections = Sections::open(bytes, &limits)?;
     let coder = Weighed { inner: Decoder::new(sections.stream), bits: 0.0 };
     let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
-    reader.container()?;
+    let container = reader.container()?;
     end(&reader.coder.inner)?;
     let mut ledger = reader.ledger;
     ledger.total = bytes.len() as f64;
     ledger.header = reader.sections.header_bytes as f64;
     ledger.checksum = reader.sections.checksum_bytes as f64;
-    Ok(ledger)
+    Ok((container, ledger))
 }
 
 /// Checks that the stream does not go on after its contents. (It may end before them: zeros at its end are not written.)

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mixpress_network::{Definition, Graph, Parameters};
-use mixpress_tensor::Tensor;
-use mixpress_train::{DataSource, Error as TrainError, Keeper, Measurement, PhaseName, Snapshot};
+use mixpress_train::{
+    DataSource, Error as TrainError, Keeper, Measurement, PhaseName, Snapshot, restore_parameters, save_parameters,
+};
 
 use crate::history::Recorder;
 use crate::{Error, Recipe};
@@ -51,14 +52,7 @@ impl<'a> Checkpoints<'a> {
 
     /// Takes the float network out of a snapshot.
     pub fn restore_float(&self, snapshot: &Snapshot, graph: &Graph) -> Result<(), Error> {
-        let named = graph.parameters().iter().map(|spec| {
-            let name = format!("float.{}", spec.name);
-            let misfit =
-                || TrainError::CheckpointEntry { name: name.clone(), problem: "does not fit the network".into() };
-            let values = snapshot.get_f32(&name)?.to_vec();
-            Tensor::new(&spec.shape, values).map_err(|_| misfit())
-        });
-        self.keep_float(Parameters::new(graph, named.collect::<Result<_, _>>()?)?);
+        self.keep_float(restore_parameters(snapshot, "float", graph)?);
         Ok(())
     }
 
@@ -67,8 +61,8 @@ impl<'a> Checkpoints<'a> {
         let mut snapshot = snapshot();
         snapshot.put_text("identity", &self.identity);
         snapshot.put_json("history", &self.recorder.readings());
-        for (name, tensor) in self.float.borrow().iter().flat_map(Parameters::iter) {
-            snapshot.put_f32(format!("float.{name}"), tensor.shape(), tensor.data());
+        if let Some(float) = &*self.float.borrow() {
+            save_parameters(&mut snapshot, "float", float);
         }
         fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.into(), source })?;
         snapshot.save(&folder.join(FILE))

@@ -233,9 +233,9 @@ impl<'a> Compressor<'a> {
             float_validation_error: product.float_validation_error,
             validation_error: product.validation_error,
             history,
+            seconds: start.elapsed().as_secs_f64(),
             ..Outcome::of_model(model)
         })
-        .map(|outcome| Outcome { seconds: start.elapsed().as_secs_f64(), ..outcome })
     }
 }
 

@@ -45,8 +45,7 @@ impl CompressedModel {
     /// # Errors
     /// As [`CompressedModel::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let container = mixpress_codebook::decode(bytes)?;
-        let breakdown = mixpress_codebook::breakdown(bytes)?;
+        let (container, breakdown) = mixpress_codebook::decode_with_breakdown(bytes)?;
         let network = container.definition.as_deref().map(|definition| network(definition, &container)).transpose()?;
         Ok(Self { container, breakdown, network })
     }

@@ -1,12 +1,12 @@
 //! The run itself: draw, train, select target components, quantise, fine-tune, step after step of the method.
 
 use mixpress_codebook::Container;
-use mixpress_network::{Definition, Graph, Network, ParameterSpec, Parameters};
+use mixpress_network::{Definition, Graph, Network, Parameters};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    Augmentation, BatchConfig, CancelToken, DataSource, Dataset, HardSettings, JointOutcome, JointSettings, Levels,
-    PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers, draw_weights, error_rate, he_scales,
-    initial_mixtures,
+    Augmentation, BatchConfig, CancelToken, CoveredLayer, DataSource, Dataset, HardSettings, JointOutcome,
+    JointSettings, Levels, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers, draw_weights,
+    error_rate, he_scales, initial_mixtures,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
@@ -101,8 +101,7 @@ impl Phases<'_> {
             has_convolutions: covered_layers(self.graph).iter().any(|layer| layer.block > 1),
         };
         let strength = joint.final_strength();
-        let full_lens: Vec<usize> =
-            self.graph.parameters().iter().filter(|spec| spec.kind.is_weight()).map(ParameterSpec::len).collect();
+        let full_lens: Vec<usize> = covered_layers(self.graph).iter().map(CoveredLayer::len).collect();
         let hard = HardSettings {
             config: recipe.hard.clone(),
             strength: strength * recipe.hard.strength as f32,
@@ -119,7 +118,7 @@ impl Phases<'_> {
         let mut stage = match resumed {
             None => {
                 let mut parameters = Parameters::neutral(self.graph);
-                draw_weights(self.graph, &mut parameters, &mixtures, &scales, recipe.seed);
+                draw_weights(self.graph, &mut parameters, &mixtures, &scales, recipe.seed)?;
                 Stage::Plain(Trainee::new(Network::new(self.graph.clone(), parameters)?))
             }
             Some((phase, snapshot)) => {

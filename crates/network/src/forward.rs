@@ -1,7 +1,7 @@
 //! Running a graph on a tape.
 
 use mixpress_tensor::{BatchNorm, BatchStatistics, Tape, Tensor, Var};
-use ndarray_rand::rand::Rng;
+use ndarray_rand::rand::{Rng, RngCore};
 
 use crate::{Graph, Node, Operator, Parameters};
 
@@ -74,17 +74,16 @@ impl Graph {
         self.run(parameters, variables, tape, input, rng)
     }
 
-    /// As [`Graph::forward`], but nothing is differentiated.
+    /// As [`Graph::forward`], but nothing is differentiated and the output alone is returned. For a tape in inference mode,
+    /// where no operator draws at random.
+    ///
+    /// # Panics
+    ///
+    /// As [`Graph::forward`].
     #[track_caller]
-    pub(crate) fn infer<'p, R: Rng + ?Sized>(
-        &self,
-        parameters: &'p Parameters,
-        tape: &mut Tape<'p>,
-        input: Var,
-        rng: &mut R,
-    ) -> Var {
+    pub fn infer<'p>(&self, parameters: &'p Parameters, tape: &mut Tape<'p>, input: Var) -> Var {
         let variables = parameters.tensors().iter().map(|tensor| tape.constant(tensor)).collect();
-        self.run(parameters, variables, tape, input, rng).output
+        self.run(parameters, variables, tape, input, &mut NoRng).output
     }
 
     #[track_caller]
@@ -163,4 +162,21 @@ fn select(tape: &mut Tape<'_>, x: Var, features: &[usize]) -> Var {
         }
     }
     tape.input(Tensor::new(&selected, data).expect("as many planes as selected"))
+}
+
+/// Stands where inference asks for a generator that it never draws from: dropout is the identity then.
+struct NoRng;
+
+impl RngCore for NoRng {
+    fn next_u32(&mut self) -> u32 {
+        0
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        0
+    }
+
+    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
 }

@@ -11,7 +11,7 @@
 //!    the two and predicts.
 //! 5. [`Graph::units`] says which axes of which parameters share units. [`shrink`] removes units without inputs or outputs
 //!    while no output changes; the [`UnitMap`] carries everything else along, and back to full shapes. [`permute_units`]
-//!    and [`sort_live_units_first`] change their order.
+//!    changes their order.
 #![forbid(unsafe_code)]
 
 mod definition;
@@ -33,7 +33,7 @@ pub use graph::{Graph, GraphBuilder, Node, Operator, ParameterKind, ParameterSpe
 pub use network::Network;
 pub use parameters::Parameters;
 pub use shrink::{KeptAxes, KeptUnits, Shrunk, UnitMap, shrink};
-pub use units::{GroupInfo, GroupRole, UnitAxis, Units, permute_units, sort_live_units_first};
+pub use units::{GroupInfo, GroupRole, UnitAxis, Units, permute_units};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

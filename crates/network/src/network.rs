@@ -85,27 +85,10 @@ impl Network {
             let chunk = Tensor::new(&shape, chunk.to_vec()).expect("whole samples");
             let mut tape = Tape::new(pool, Mode::Inference);
             let x = tape.input(chunk);
-            let y = self.graph.infer(&self.parameters, &mut tape, x, &mut NoRng);
+            let y = self.graph.infer(&self.parameters, &mut tape, x);
             outputs.extend_from_slice(tape.value(y));
         }
         Ok(Tensor::new(&[samples, self.output_len()], outputs).expect("one output a sample and class"))
-    }
-}
-
-/// Stands where inference asks for a generator that it never draws from: dropout is the identity then.
-struct NoRng;
-
-impl ndarray_rand::rand::RngCore for NoRng {
-    fn next_u32(&mut self) -> u32 {
-        0
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        0
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        bytes.fill(0);
     }
 }
 

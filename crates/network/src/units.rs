@@ -148,24 +148,6 @@ pub fn permute_units(graph: &Graph, parameters: &mut Parameters, group: usize, o
     Ok(())
 }
 
-/// Sorts the units of every hidden group so that live units come first ([`Units::live`]), otherwise keeping their order.
-/// The network's outputs stay the same up to the order of summation.
-///
-/// # Panics
-///
-/// When `parameters` are those of another graph.
-#[track_caller]
-pub fn sort_live_units_first(graph: &Graph, parameters: &mut Parameters) {
-    let units = graph.units();
-    for (group, live) in units.live(parameters).into_iter().enumerate() {
-        if units.groups[group].role == GroupRole::Hidden {
-            let mut order: Vec<usize> = (0..live.len()).collect();
-            order.sort_by_key(|&unit| !live[unit]);
-            permute_units(graph, parameters, group, &order).expect("a sorted range is a permutation");
-        }
-    }
-}
-
 impl UnitAxis {
     /// The positions along the axis that belong to the given units, in their order.
     pub(crate) fn positions(self, units: &[usize]) -> Vec<usize> {

@@ -27,16 +27,27 @@ pub fn initial_mixtures(graph: &Graph, config: &PriorConfig, seed: u64) -> Resul
 }
 
 /// Draws the weights of every covered layer from its mixture; all other parameters keep their initial values.
-pub fn draw_weights(graph: &Graph, parameters: &mut Parameters, mixtures: &[Mixture], scales: &[f64], seed: u64) {
-    for (position, (layer, scale)) in covered_layers(graph).iter().zip(scales).enumerate() {
-        // One mixture for all layers or one for each.
-        let mixture = &mixtures[position.min(mixtures.len() - 1)];
-        let factor = scale / mixture.std_dev();
+///
+/// # Errors
+/// When a scale is not positive and finite.
+pub fn draw_weights(
+    graph: &Graph,
+    parameters: &mut Parameters,
+    mixtures: &[Mixture],
+    scales: &[f64],
+    seed: u64,
+) -> Result<(), Error> {
+    for (position, (layer, &scale)) in covered_layers(graph).iter().zip(scales).enumerate() {
         let mut rng = stream(seed, Purpose::Init, position as u64, 0);
-        for weight in parameters[layer.parameter].data_mut() {
-            *weight = (mixture.sample(&mut rng) * factor) as f32;
-        }
+        let weights = parameters[layer.parameter].data_mut();
+        mixtures[mixture_of(position, mixtures.len())].draw_weights(scale, &mut rng, weights)?;
     }
+    Ok(())
+}
+
+/// Which of `mixtures` mixtures belongs to a layer: there is one a layer, or one that all share.
+pub(crate) fn mixture_of(layer: usize, mixtures: usize) -> usize {
+    layer.min(mixtures - 1)
 }
 
 /// The scale `s_l` of each covered layer: He's standard deviation `sqrt(2 / fan-in)` (He et al. 2015, arXiv 1502.01852,

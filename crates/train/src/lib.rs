@@ -30,7 +30,7 @@ pub use phase::{CoveredLayer, HardSettings, JointOutcome, JointSettings, Levels,
 pub use random::{Purpose, below, permutation, stream};
 pub use schedule::{Decay, Schedule};
 pub use session::{KeepNothing, Keeper, Session, error_rate};
-pub use trainee::Trainee;
+pub use trainee::{Trainee, restore_parameters, save_parameters};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

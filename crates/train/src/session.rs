@@ -213,9 +213,8 @@ pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: 
         let labels: Vec<u32> = chunk.iter().map(|&sample| data.labels()[sample]).collect();
         let mut tape = Tape::new(pool, Mode::Inference);
         let input = tape.constant(&inputs);
-        let mut rng = stream(0, Purpose::Dropout, 0, 0);
-        let forward = graph.forward(parameters, &mut tape, input, &mut rng);
-        evaluation.add(tape.value(forward.output), &labels);
+        let output = graph.infer(parameters, &mut tape, input);
+        evaluation.add(tape.value(output), &labels);
     }
     evaluation.error_percent()
 }

@@ -110,8 +110,8 @@ impl Trainee {
             let kept: Vec<u64> = units.kept.iter().map(|&unit| unit as u64).collect();
             snapshot.put_u64(format!("units.{group}"), &[kept.len()], &kept);
         }
-        for ((name, tensor), adam) in self.parameters.iter().zip(&self.optimizers) {
-            snapshot.put_f32(format!("parameter.{name}"), tensor.shape(), tensor.data());
+        save_parameters(snapshot, "parameter", &self.parameters);
+        for ((name, _), adam) in self.parameters.iter().zip(&self.optimizers) {
             save_adam(snapshot, &format!("optimizer.{name}"), adam);
         }
     }
@@ -127,21 +127,36 @@ impl Trainee {
         });
         let kept = kept.collect::<Result<Vec<Vec<usize>>, Error>>()?;
         let map = UnitMap::new(full, &kept).map_err(|_| misfit("units"))?;
-        let mut tensors = Vec::new();
-        let mut optimizers = Vec::new();
-        for spec in map.graph().parameters() {
-            let name = format!("parameter.{}", spec.name);
-            let values = snapshot.get_f32(&name)?.to_vec();
-            tensors.push(Tensor::new(&spec.shape, values).map_err(|_| misfit(&name))?);
-            optimizers.push(restore_adam(snapshot, &format!("optimizer.{}", spec.name), spec.len())?);
-        }
-        let parameters = Parameters::new(map.graph(), tensors).map_err(|_| misfit("parameters"))?;
+        let parameters = restore_parameters(snapshot, "parameter", map.graph())?;
+        let optimizers = map.graph().parameters().iter();
+        let optimizers = optimizers.map(|spec| restore_adam(snapshot, &format!("optimizer.{}", spec.name), spec.len()));
+        let optimizers = optimizers.collect::<Result<_, _>>()?;
         Ok(Self { map, parameters, optimizers })
     }
 }
 
 fn fresh_optimizers(parameters: &Parameters) -> Vec<Adam> {
     parameters.tensors().iter().map(|tensor| Adam::new(AdamConfig::default(), tensor.len())).collect()
+}
+
+/// Writes each of a network's parameters under `prefix.name`.
+pub fn save_parameters(snapshot: &mut Snapshot, prefix: &str, parameters: &Parameters) {
+    for (name, tensor) in parameters.iter() {
+        snapshot.put_f32(format!("{prefix}.{name}"), tensor.shape(), tensor.data());
+    }
+}
+
+/// Reads what [`save_parameters`] wrote of a network with this graph.
+///
+/// # Errors
+/// [`Error::CheckpointEntry`] when a parameter is missing or of another size.
+pub fn restore_parameters(snapshot: &Snapshot, prefix: &str, graph: &Graph) -> Result<Parameters, Error> {
+    let tensors = graph.parameters().iter().map(|spec| {
+        let name = format!("{prefix}.{}", spec.name);
+        let values = snapshot.get_f32(&name)?.to_vec();
+        Tensor::new(&spec.shape, values).map_err(|_| misfit(&name))
+    });
+    Parameters::new(graph, tensors.collect::<Result<_, _>>()?).map_err(|_| misfit(prefix))
 }
 
 /// Writes an optimiser's state.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use mixpress::prelude::CompressedModel;
+use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
 use crate::args::DecompressArgs;
@@ -53,6 +54,6 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         .collect();
     let count = tensors.len();
     let bytes = safetensors::serialize(tensors, None).with_context(|| format!("cannot decompress {file}"))?;
-    files::write_whole(&out, &bytes)?;
+    write_whole(&out, &bytes).map_err(|error| Failure::Failed(error.into()))?;
     Ok(output::write(&format!("{count} tensors, {} bytes, written to {}\n", bytes.len(), out.display()))?)
 }

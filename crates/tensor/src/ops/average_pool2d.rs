@@ -68,6 +68,7 @@ impl<T: Element> Operator<T> for AveragePool2d {
 mod tests {
     use super::*;
     use crate::Tensor;
+    use crate::ops::window::testing::{pooled, pools};
     use crate::problem::{Problem, check, check_twin, tensor};
     use mixpress_testing::strategies::cases;
     use proptest::prelude::*;
@@ -80,31 +81,9 @@ mod tests {
         }
 
         fn reference(&self, inputs: &[Tensor<f64>]) -> Tensor<f64> {
-            let Pool2d { kernel, stride, padding } = self.0;
-            let &[n, c, h, w] = inputs[0].shape() else { panic!("rank 4") };
-            let [oh, ow] = self.0.output([h, w]).unwrap();
-            let pixel = |plane: usize, y: usize, x: usize| {
-                let inside = (padding[0]..h + padding[0]).contains(&y) && (padding[1]..w + padding[1]).contains(&x);
-                inside.then(|| inputs[0].data()[(plane * h + y - padding[0]) * w + x - padding[1]])
-            };
-            let mut y = Vec::new();
-            for i in 0..n * c * oh * ow {
-                let (plane, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
-                let window = (0..kernel[0] * kernel[1])
-                    .filter_map(|k| pixel(plane, oy * stride[0] + k / kernel[1], ox * stride[1] + k % kernel[1]));
-                y.push(window.sum::<f64>() / (kernel[0] * kernel[1]) as f64);
-            }
-            Tensor::new(&[n, c, oh, ow], y).unwrap()
+            let area = self.0.kernel.iter().product::<usize>() as f64;
+            pooled(self.0, &inputs[0], |window| window.iter().sum::<f64>() / area)
         }
-    }
-
-    fn pools() -> impl Strategy<Value = Pool2d> {
-        ([1_usize..4, 1_usize..4], [1_usize..4, 1_usize..4], [0_usize..2, 0_usize..2]).prop_map(
-            |(kernel, stride, padding)| {
-                let padding = [padding[0].min(kernel[0] / 2), padding[1].min(kernel[1] / 2)];
-                Pool2d { kernel, stride, padding }
-            },
-        )
     }
 
     proptest! {

@@ -69,6 +69,45 @@ pub(super) fn for_each_window(
     }
 }
 
+/// What the tests of all pooling operators share.
+#[cfg(test)]
+pub(super) mod testing {
+    use proptest::prelude::*;
+
+    use super::Pool2d;
+    use crate::Tensor;
+
+    /// Windows of all small kinds.
+    pub fn pools() -> impl Strategy<Value = Pool2d> {
+        ([1_usize..4, 1_usize..4], [1_usize..4, 1_usize..4], [0_usize..2, 0_usize..2]).prop_map(
+            |(kernel, stride, padding)| {
+                let padding = [padding[0].min(kernel[0] / 2), padding[1].min(kernel[1] / 2)];
+                Pool2d { kernel, stride, padding }
+            },
+        )
+    }
+
+    /// Reduces the pixels that each window covers, padding left out, in the plainest way.
+    pub fn pooled(pool: Pool2d, image: &Tensor<f64>, reduce: impl Fn(&[f64]) -> f64) -> Tensor<f64> {
+        let Pool2d { kernel, stride, padding } = pool;
+        let &[n, c, h, w] = image.shape() else { panic!("rank 4") };
+        let [oh, ow] = pool.output([h, w]).unwrap();
+        let pixel = |plane: usize, y: usize, x: usize| {
+            let inside = (padding[0]..h + padding[0]).contains(&y) && (padding[1]..w + padding[1]).contains(&x);
+            inside.then(|| image.data()[(plane * h + y - padding[0]) * w + x - padding[1]])
+        };
+        let mut y = Vec::new();
+        for i in 0..n * c * oh * ow {
+            let (plane, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
+            let window: Vec<f64> = (0..kernel[0] * kernel[1])
+                .filter_map(|k| pixel(plane, oy * stride[0] + k / kernel[1], ox * stride[1] + k % kernel[1]))
+                .collect();
+            y.push(reduce(&window));
+        }
+        Tensor::new(&[n, c, oh, ow], y).unwrap()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

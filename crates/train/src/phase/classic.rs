@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::checkpoint::Snapshot;
+use crate::draw::mixture_of;
 use crate::optim::{AdamConfig, AdamStep, adam_update};
 
 /// Standard deviations stay above this fraction of their preset value: a density is unbounded as `σ` goes to 0.
@@ -84,7 +85,7 @@ impl ClassicPrior {
 
     /// Adds the pull of the prior on each weight of a layer to its gradient, and remembers the layer's statistics.
     pub fn add_gradient(&mut self, layer: usize, weights: &[f32], strength: f32, gradient: &mut [f32]) {
-        let of = self.mixture_of(layer);
+        let of = mixture_of(layer, self.mixtures.len());
         let learned = &mut self.mixtures[of];
         let grid = learned.mixture.grid(weights, self.scales[layer]);
         let statistics = grid.add_gradient(weights, strength, gradient);
@@ -103,7 +104,7 @@ impl ClassicPrior {
     /// Means of each layer's components in units of the weights, ascending; components that have become one are merged.
     pub fn means(&self) -> Vec<Vec<f64>> {
         let of = |(layer, scale): (usize, &f64)| {
-            let mut mixture = self.mixtures[self.mixture_of(layer)].mixture.clone();
+            let mut mixture = self.mixtures[mixture_of(layer, self.mixtures.len())].mixture.clone();
             let merged = mixture.merge(MERGE);
             tracing::debug!(layer, ?merged, "components that have become one");
             // A mean that was held back at its neighbour's place is the same value.
@@ -112,10 +113,6 @@ impl ClassicPrior {
             means
         };
         self.scales.iter().enumerate().map(of).collect()
-    }
-
-    fn mixture_of(&self, layer: usize) -> usize {
-        layer.min(self.mixtures.len() - 1)
     }
 }
 

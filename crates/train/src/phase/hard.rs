@@ -114,13 +114,9 @@ impl HardPhase {
         (self.trainee, self.layers.into_iter().map(|layer| layer.levels).collect())
     }
 
-    fn progress(&self, step: u64) -> f64 {
-        step as f64 / self.steps() as f64
-    }
-
     /// Moves each level to the mean of its latents, drops those that have become rare, and narrows the prior.
     fn refresh(&mut self, step: u64) -> Result<(), Error> {
-        let progress = self.progress(step);
+        let progress = step as f64 / self.steps() as f64;
         let [wide, narrow] = self.settings.config.std_dev;
         let fraction = wide + (narrow - wide) * progress;
         for (layer, &full_len) in self.layers.iter_mut().zip(&self.settings.full_lens) {

@@ -6,6 +6,7 @@ use super::covered::CoveredLayer;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{JointConfig, PriorConfig};
+use crate::draw::mixture_of;
 use crate::trainee::Trainee;
 
 /// Standard deviation of a component at the end of the phase, relative to its start.
@@ -40,8 +41,7 @@ impl HeavyTailedPrior {
         let std_dev = [config.std_dev, STD_DEV_AT_END * config.std_dev];
         let settings = ReEstimate { std_dev: config.std_dev, ..ReEstimate::default() };
         let each = layers.iter().zip(scales).enumerate().map(|(position, (layer, &scale))| {
-            // One mixture for all layers or one for each.
-            let mixture = &mixtures[position.min(mixtures.len() - 1)];
+            let mixture = &mixtures[mixture_of(position, mixtures.len())];
             let weights = trainee.parameters()[layer.parameter].data();
             let prior = HeavyTailed::fitted(mixture, scale, spacing, weights, &settings)?;
             LayerPrior::new(prior, weights, layer, joint.threshold as f32)

@@ -64,6 +64,22 @@ pub(crate) enum Prior {
     Classic(ClassicPrior),
 }
 
+impl Prior {
+    fn add_gradient(&mut self, layer: usize, weights: &[f32], strength: f32, gradient: &mut [f32]) {
+        match self {
+            Self::HeavyTailed(prior) => prior.add_gradient(layer, weights, strength, gradient),
+            Self::Classic(prior) => prior.add_gradient(layer, weights, strength, gradient),
+        }
+    }
+
+    fn means(&self) -> Vec<Vec<f64>> {
+        match self {
+            Self::HeavyTailed(prior) => prior.means(),
+            Self::Classic(prior) => prior.means(),
+        }
+    }
+}
+
 pub(crate) struct JointPhase {
     settings: JointSettings,
     trainee: Trainee,
@@ -111,11 +127,8 @@ impl JointPhase {
 
     /// The trained network and the means of its components. Weights below the threshold are pruned.
     pub fn finish(mut self) -> JointOutcome {
-        let means = match &self.prior {
-            Prior::HeavyTailed(prior) => prior.means(),
-            Prior::Classic(prior) => prior.means(),
-        };
-        if self.settings.prior.kind == PriorKind::HeavyTailed {
+        let means = self.prior.means();
+        if matches!(self.prior, Prior::HeavyTailed(_)) {
             self.prune(1.0);
             self.trainee.shrink();
         }
@@ -154,10 +167,7 @@ impl Phase for JointPhase {
             let Some(mut gradient) = gradients.take(index) else { continue };
             let values = self.trainee.parameters()[index].data();
             if let Some((position, _)) = layer {
-                match &mut self.prior {
-                    Prior::HeavyTailed(prior) => prior.add_gradient(position, values, strength, &mut gradient),
-                    Prior::Classic(prior) => prior.add_gradient(position, values, strength, &mut gradient),
-                }
+                self.prior.add_gradient(position, values, strength, &mut gradient);
                 self.trainee.learn_unpruned(index, rate, &mut gradient);
             } else {
                 if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
@@ -204,10 +214,7 @@ impl Phase for JointPhase {
     }
 
     fn components(&self) -> Vec<usize> {
-        match &self.prior {
-            Prior::HeavyTailed(prior) => prior.means().iter().map(Vec::len).collect(),
-            Prior::Classic(prior) => prior.means().iter().map(Vec::len).collect(),
-        }
+        self.prior.means().iter().map(Vec::len).collect()
     }
 
     fn save(&self, snapshot: &mut Snapshot) {
