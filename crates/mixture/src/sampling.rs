@@ -20,15 +20,17 @@ impl Mixture {
         }
     }
 
-    /// Fills a layer's weights with draws, times `scale / sd(p)`, where `sd(p)` is [`Mixture::std_dev`]: whatever the
-    /// mixture, the weights have standard deviation `scale`, which is He's for a network that is to be trained.
+    /// Fills a layer's weights with `scale · (u - E[u]) / sd(u)` for draws `u`, with the mixture's own [`Mixture::mean`] and
+    /// [`Mixture::std_dev`]: whatever the mixture, the weights have mean 0 and standard deviation `scale`, which is He's for a
+    /// network that is to be trained. Proportions that are drawn are lopsided, and a layer whose weights lean to one side
+    /// drives every unit of the next to the same value: such a network does not train.
     ///
     /// # Errors
     /// [`Error::Setting`] when the scale is not positive and finite.
     pub fn draw_weights(&self, scale: f64, rng: &mut impl Rng, weights: &mut [f32]) -> Result<(), Error> {
-        let factor = positive("the scale of a layer", scale)? / self.std_dev();
+        let (mean, factor) = (self.mean(), positive("the scale of a layer", scale)? / self.std_dev());
         for weight in weights {
-            *weight = (factor * self.sample(rng)) as f32;
+            *weight = (factor * (self.sample(rng) - mean)) as f32;
         }
         Ok(())
     }

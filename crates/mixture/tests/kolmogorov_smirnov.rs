@@ -70,9 +70,10 @@ fn a_drawn_layer_has_its_scale() {
     let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / 5e4;
     let variance = weights.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum::<f64>() / 5e4;
     assert!((variance.sqrt() / 0.05 - 1.0).abs() < 0.03, "{}", variance.sqrt());
-    assert!((mean - 0.05 * mixture.mean() / mixture.std_dev()).abs() < 0.001, "{mean}");
-    let standardised = weights.iter().map(|&w| f64::from(w) * mixture.std_dev() / 0.05).collect();
-    assert!(distance(standardised, |u| mixture.cdf(u)) < 1.95);
+    assert!(mixture.mean().abs() > 0.1 * mixture.std_dev(), "a lopsided mixture");
+    assert!(mean.abs() < 0.001, "{mean}");
+    let draws = weights.iter().map(|&w| f64::from(w) * mixture.std_dev() / 0.05 + mixture.mean()).collect();
+    assert!(distance(draws, |u| mixture.cdf(u)) < 1.95);
     for scale in [0.0, -1.0, f64::NAN] {
         assert!(mixture.draw_weights(scale, &mut ChaCha8Rng::seed_from_u64(8), &mut weights).is_err());
     }
