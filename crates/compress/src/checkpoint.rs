@@ -90,12 +90,13 @@ pub(crate) fn phase_of(snapshot: &Snapshot) -> Result<PhaseName, Error> {
 pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Recipe) -> String {
     let (train, test) = (&data.train, &data.test);
     format!(
-        "network:\n{}data: {}, {} items to train on and {} to test of shape {:?}\nrecipe:\n{}",
+        "network:\n{}data: {}, {} items to train on and {} to test of shape {:?}, checksum {:08x}\nrecipe:\n{}",
         definition.to_toml(),
         train.name(),
         train.len(),
         test.len(),
         train.item_shape(),
+        train.checksum(),
         recipe.to_toml(),
     )
 }

@@ -1,6 +1,8 @@
 //! The whole method behind one builder.
 
+use std::env;
 use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -168,17 +170,14 @@ impl<'a> Compressor<'a> {
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
     ///
     /// # Errors
-    /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen; else as
-    /// [`Compressor::run`].
+    /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen, [`Error::Saved`] where
+    /// they came up during the run; else as [`Compressor::run`].
     pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
         let start = Instant::now();
         check_output(path, overwrite)?;
         let (product, history) = self.train()?;
         let bytes = mixpress_codebook::encode(&product.container)?;
-        if overwrite == Overwrite::Refuse && path.exists() {
-            return Err(Error::Exists { path: path.into() });
-        }
-        write_whole(path, &bytes)?;
+        write_result(path, &bytes, overwrite)?;
         let model = CompressedModel::open(path)?;
         self.measure(&product, &model, history, start)
     }
@@ -239,6 +238,39 @@ impl<'a> Compressor<'a> {
     }
 }
 
+/// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
+fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), Error> {
+    let problem = if overwrite == Overwrite::Refuse && path.exists() {
+        Error::Exists { path: path.into() }
+    } else {
+        match write_whole(path, bytes) {
+            Ok(()) => return Ok(()),
+            Err(error) => error.into(),
+        }
+    };
+    Err(match save_elsewhere(path, bytes) {
+        Ok(saved) => Error::Saved { problem: Box::new(problem), saved },
+        Err(_) => problem,
+    })
+}
+
+/// Writes bytes into a new file named after `path`, in its folder or else in that of the system's temporary files.
+fn save_elsewhere(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let mut prefix = path.file_stem().unwrap_or_default().to_owned();
+    prefix.push("-");
+    let save = |folder: &Path| {
+        let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".mxp").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(file.keep()?.1)
+    };
+    save(folder_of(path)).or_else(|_: io::Error| save(&env::temp_dir()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// Finds out before a long run whether its result can be written.
 fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
     if path.exists() {
@@ -248,9 +280,5 @@ fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
         let opened = OpenOptions::new().append(true).open(path);
         return opened.map(drop).map_err(|source| Error::Write { path: path.into(), source });
     }
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    tempfile::tempfile_in(folder).map(drop).map_err(|source| Error::Write { path: path.into(), source })
+    tempfile::tempfile_in(folder_of(path)).map(drop).map_err(|source| Error::Write { path: path.into(), source })
 }

@@ -74,6 +74,14 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// The output could not be written at the end of a run, which was saved elsewhere.
+    #[error("{problem}; the result was saved as {saved}")]
+    Saved {
+        /// What kept the output from being written.
+        problem: Box<Self>,
+        /// Where the result is.
+        saved: PathBuf,
+    },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {

@@ -6,7 +6,7 @@ use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, CoveredLayer, DataSource, Dataset, HardSettings, JointOutcome,
     JointSettings, Levels, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers, draw_weights,
-    error_rate, he_scales, initial_mixtures,
+    error_rate, initial_mixtures, initial_scales,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
@@ -92,16 +92,17 @@ impl Phases<'_> {
     fn run(&self, resumed: Option<&Snapshot>) -> Result<Product, Error> {
         let Run { recipe, checkpoints, .. } = *self.run;
         let mixtures = initial_mixtures(self.graph, &recipe.prior, recipe.seed)?;
-        let scales = he_scales(self.graph);
+        let scales = initial_scales(self.graph, recipe.prior.covers);
+        let covered = covered_layers(self.graph, recipe.prior.covers);
         let joint = JointSettings {
             config: recipe.joint.clone(),
             prior: recipe.prior.clone(),
             samples: self.session.train.len(),
-            scales: scales.clone(),
-            has_convolutions: covered_layers(self.graph).iter().any(|layer| layer.block > 1),
+            scales,
+            has_convolutions: covered.iter().any(|layer| layer.block > 1),
         };
         let strength = joint.final_strength();
-        let full_lens: Vec<usize> = covered_layers(self.graph).iter().map(CoveredLayer::len).collect();
+        let full_lens: Vec<usize> = covered.iter().map(CoveredLayer::len).collect();
         let hard = HardSettings {
             config: recipe.hard.clone(),
             strength: strength * recipe.hard.strength as f32,
@@ -118,11 +119,11 @@ impl Phases<'_> {
         let mut stage = match resumed {
             None => {
                 let mut parameters = Parameters::neutral(self.graph);
-                draw_weights(self.graph, &mut parameters, &mixtures, &scales, recipe.seed)?;
-                Stage::Plain(Trainee::new(Network::new(self.graph.clone(), parameters)?))
+                draw_weights(self.graph, &mut parameters, &mixtures, &recipe.prior, recipe.seed)?;
+                Stage::Plain(Trainee::new(Network::new(self.graph.clone(), parameters)?, recipe.prior.covers))
             }
             Some((phase, snapshot)) => {
-                let trainee = Trainee::restore(self.graph, snapshot)?;
+                let trainee = Trainee::restore(self.graph, recipe.prior.covers, snapshot)?;
                 if phase > PhaseName::Plain {
                     checkpoints.restore_float(snapshot, self.graph)?;
                 }

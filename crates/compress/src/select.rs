@@ -1,7 +1,7 @@
 //! Target components, layer by layer (method, step 5; claims 4 and 5): those that enough weights are nearest to.
 
 use mixpress_mixture::{counts, divide_wide, target_components};
-use mixpress_train::{Levels, PriorConfig, Trainee, covered_layers};
+use mixpress_train::{Levels, PriorConfig, Trainee};
 
 /// The levels of each layer: the means of its target components, after components that are too wide were divided. `means` has each layer's component means in units of the
 /// weights, ascending; `full_lens` its number of weights at full shape.
@@ -13,7 +13,7 @@ pub(crate) fn select(
     PriorConfig { threshold, spread, .. }: &PriorConfig,
     full_lens: &[usize],
 ) -> Vec<Levels> {
-    let layers = covered_layers(trainee.graph());
+    let layers = trainee.covered();
     let each = layers.iter().zip(means).zip(full_lens).map(|((layer, means), &full_len)| {
         let weights = trainee.parameters()[layer.parameter].data();
         let means = divide_wide(means, weights, *spread, threshold.count(full_len));

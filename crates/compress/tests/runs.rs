@@ -129,6 +129,49 @@ fn the_classic_prior_runs_end_to_end() {
 }
 
 #[test]
+fn a_prior_over_every_parameter_gives_biases_codebooks_too() {
+    for kind in ["heavy-tailed", "classic"] {
+        let mut recipe = short();
+        recipe.prior = toml::from_str(&format!("kind = \"{kind}\"\ncovers = \"all\"")).unwrap();
+        let compressor =
+            Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(recipe).build().unwrap();
+        let compressed = compressor.run().unwrap();
+        assert!(compressed.outcome.compressed_error < 15.0, "{:?}", compressed.outcome);
+        let model = compressed.model().unwrap();
+        for (name, _, values) in model.tensors() {
+            let mut values: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+            values.sort_unstable();
+            values.dedup();
+            let most = if name.ends_with("bias") { 10 } else { 16 };
+            assert!(values.len() <= most, "{kind}: {name} has {} values", values.len());
+        }
+    }
+}
+
+/// Takes the place of an output while the run that is to write it goes on.
+struct TakePlace(std::path::PathBuf);
+
+impl Observer for TakePlace {
+    fn stepped(&self, _: PhaseName, _: u64) {
+        std::fs::write(&self.0, b"not yours").unwrap();
+    }
+}
+
+#[test]
+fn a_result_whose_place_was_taken_meanwhile_is_saved_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.mxp");
+    let observer = TakePlace(path.clone());
+    let builder = Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(short()).observer(&observer);
+    let error = builder.build().unwrap().run_to(&path, Overwrite::Refuse).unwrap_err();
+    assert_eq!(std::fs::read(&path).unwrap(), b"not yours");
+    let Error::Saved { problem, saved } = error else { panic!("{error}") };
+    assert!(matches!(*problem, Error::Exists { .. }));
+    assert_eq!(saved.parent(), Some(folder.path()));
+    CompressedModel::open(&saved).unwrap();
+}
+
+#[test]
 fn convolutions_norms_and_residual_blocks_run_end_to_end() {
     let definition = Definition::from_toml(
         r#"

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
@@ -281,28 +281,25 @@ impl View for &Array {
     }
 }
 
-/// Writes a file whole or not at all: into a neighbour that ends in `.part`, down to the disk, then under its name.
+/// Writes a file whole or not at all: into a new file beside it, down to the disk, then under its name.
 ///
 /// # Errors
 /// [`Error::Write`]; then nothing is left behind, and a file that stood at `path` still does.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let failed = |source| Error::Write { path: path.into(), source };
-    let mut name = path.file_name().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?.to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let write = || {
-        let mut file = File::create(&part)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().map_err(|source| {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&part);
-        failed(source)
-    })?;
-    // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let write = || {
+        let mut builder = tempfile::Builder::new();
+        // What is made for the moment only is private; this file is to stay, with the permissions of any other.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.prefix(".mixpress-").suffix(".part").tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|source| Error::Write { path: path.into(), source })?;
+    // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
     }

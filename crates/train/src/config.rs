@@ -37,12 +37,25 @@ pub enum PriorKind {
     Classic,
 }
 
+/// Which parameters the prior covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Coverage {
+    /// Weight matrices and kernels (the default).
+    #[default]
+    Weights,
+    /// Each parameter that is learned, biases and norms included, as the claims have it.
+    All,
+}
+
 /// The mixture over the scaled weights `u = w / s_l`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PriorConfig {
     /// The family of the prior.
     pub kind: PriorKind,
+    /// The parameters that it covers.
+    pub covers: Coverage,
     /// Preset number of components `K`, the zero component included.
     pub components: usize,
     /// Preset range `[a, b]` of the means, in units of a layer's scale.
@@ -133,6 +146,7 @@ impl Default for PriorConfig {
     fn default() -> Self {
         Self {
             kind: PriorKind::HeavyTailed,
+            covers: Coverage::Weights,
             components: 9,
             range: [-16.0, 16.0],
             proportions: Proportions::StickBreaking { alpha: 1.0 },

@@ -19,9 +19,9 @@ mod vectorized;
 
 pub use cancel::CancelToken;
 pub use checkpoint::{Snapshot, write_whole};
-pub use config::{HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, TiedConfig};
+pub use config::{Coverage, HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, TiedConfig};
 pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
-pub use draw::{draw_weights, he_scales, initial_mixtures};
+pub use draw::{draw_weights, initial_mixtures, initial_scales};
 pub use error::Error;
 pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
 pub use observer::{Measurement, Observer, PhaseName, Silent};

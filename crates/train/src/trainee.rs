@@ -5,29 +5,38 @@ use mixpress_tensor::Tensor;
 
 use crate::Error;
 use crate::checkpoint::Snapshot;
+use crate::config::Coverage;
 use crate::optim::{Adam, AdamConfig};
+use crate::phase::{CoveredLayer, covered_layers};
 
 /// A network that learns. Dead units can be removed from it, and are put back as zeros when full shapes are wanted.
 #[derive(Clone, Debug)]
 pub struct Trainee {
     map: UnitMap,
     parameters: Parameters,
+    covers: Coverage,
     optimizers: Vec<Adam>,
 }
 
 impl Trainee {
-    /// A network before its first step.
+    /// A network before its first step, and what of it the prior covers.
     #[must_use]
-    pub fn new(network: Network) -> Self {
+    pub fn new(network: Network, covers: Coverage) -> Self {
         let (graph, parameters) = network.into_parts();
         let optimizers = fresh_optimizers(&parameters);
-        Self { map: UnitMap::whole(&graph), parameters, optimizers }
+        Self { map: UnitMap::whole(&graph), parameters, covers, optimizers }
     }
 
     /// The graph of the live part.
     #[must_use]
     pub fn graph(&self) -> &Graph {
         self.map.graph()
+    }
+
+    /// The layers of the live part that the prior covers.
+    #[must_use]
+    pub fn covered(&self) -> Vec<CoveredLayer> {
+        covered_layers(self.map.graph(), self.covers)
     }
 
     /// The parameters of the live part.
@@ -120,7 +129,7 @@ impl Trainee {
     ///
     /// # Errors
     /// [`Error::CheckpointEntry`] when the snapshot is of another network.
-    pub fn restore(full: &Graph, snapshot: &Snapshot) -> Result<Self, Error> {
+    pub fn restore(full: &Graph, covers: Coverage, snapshot: &Snapshot) -> Result<Self, Error> {
         let kept = (0..full.units().groups().len()).map(|group| {
             let kept = snapshot.get_u64(&format!("units.{group}"))?;
             Ok(kept.iter().map(|&unit| usize::try_from(unit).unwrap_or(usize::MAX)).collect())
@@ -131,7 +140,7 @@ impl Trainee {
         let optimizers = map.graph().parameters().iter();
         let optimizers = optimizers.map(|spec| restore_adam(snapshot, &format!("optimizer.{}", spec.name), spec.len()));
         let optimizers = optimizers.collect::<Result<_, _>>()?;
-        Ok(Self { map, parameters, optimizers })
+        Ok(Self { map, parameters, covers, optimizers })
     }
 }
 

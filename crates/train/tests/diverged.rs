@@ -5,8 +5,8 @@ use std::cell::Cell;
 use mixpress_network::{Network, Parameters, zoo};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    Augmentation, BatchConfig, CancelToken, Error, Keeper, PhaseName, PlainConfig, Purpose, Session, Silent, Snapshot,
-    Start, Trainee, digits, stream,
+    Augmentation, BatchConfig, CancelToken, Coverage, Error, Keeper, PhaseName, PlainConfig, Purpose, Session, Silent,
+    Snapshot, Start, Trainee, digits, stream,
 };
 
 /// Counts the checkpoints that a run asks for.
@@ -29,7 +29,7 @@ fn a_run_that_diverges_says_where_and_what_to_change() {
     let data = digits();
     let graph = zoo::digits_mlp().lower(data.train.item_shape()).unwrap();
     let parameters = Parameters::he_normal(&graph, &mut stream(0, Purpose::Init, 0, 0));
-    let trainee = Trainee::new(Network::new(graph, parameters).unwrap());
+    let trainee = Trainee::new(Network::new(graph, parameters).unwrap(), Coverage::Weights);
     let keeper = Count::default();
     let session = Session {
         train: &data.train,

@@ -157,6 +157,18 @@ impl Dataset {
         &self.pixels
     }
 
+    /// CRC-32 of all stored values and labels, little-endian, by which a data set is told from others of its shape.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        match &self.pixels {
+            Pixels::Bytes { values, .. } => hasher.update(values),
+            Pixels::Floats(values) => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),
+        }
+        self.labels.iter().for_each(|label| hasher.update(&label.to_le_bytes()));
+        hasher.finalize()
+    }
+
     /// The data set of the given items, in the given order.
     ///
     /// # Errors

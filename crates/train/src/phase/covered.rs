@@ -1,8 +1,11 @@
 //! The layers under the prior: weight matrices and kernels, seen as rows × columns × block.
 
-use mixpress_network::Graph;
+use mixpress_network::{Graph, ParameterKind};
 
-/// A weight matrix `[out, in]` or kernel `[out, in, height, width]` that the prior covers.
+use crate::config::Coverage;
+
+/// What the prior covers: a weight matrix `[out, in]` or kernel `[out, in, height, width]`, or, where it covers everything,
+/// the biases or a norm parameter of a layer, as a single column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoveredLayer {
     /// Position of the weights among the parameters of the graph.
@@ -33,9 +36,13 @@ impl CoveredLayer {
 
 /// The covered layers of a graph, in the order of its parameters.
 #[must_use]
-pub fn covered_layers(graph: &Graph) -> Vec<CoveredLayer> {
-    let weights = graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight());
-    weights
+pub fn covered_layers(graph: &Graph, covers: Coverage) -> Vec<CoveredLayer> {
+    let covered = |kind: ParameterKind| match covers {
+        Coverage::Weights => kind.is_weight(),
+        Coverage::All => kind.is_learned(),
+    };
+    let parameters = graph.parameters().iter().enumerate().filter(|(_, spec)| covered(spec.kind));
+    parameters
         .map(|(parameter, spec)| CoveredLayer {
             parameter,
             name: spec.name.clone(),

@@ -12,7 +12,7 @@
 use mixpress_mixture::{Component, CountThreshold, Mixture, ScoreTable, root_mean_square, target_components};
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
-use super::covered::{CoveredLayer, covered_layers};
+use super::covered::CoveredLayer;
 use super::falling;
 use super::levels::Levels;
 use super::pull::pull_biases;
@@ -82,7 +82,7 @@ impl HardPhase {
     /// Begins with the weights of the joint phase and the levels that were selected for each layer.
     pub fn new(mut trainee: Trainee, levels: Vec<Levels>, settings: HardSettings) -> Result<Self, Error> {
         trainee.forget_moments();
-        let layers = covered_layers(trainee.graph()).into_iter().zip(levels).map(|(covered, levels)| {
+        let layers = trainee.covered().into_iter().zip(levels).map(|(covered, levels)| {
             // A layer of the zero level alone has no smallest magnitude to keep.
             let smallest = Some(levels.smallest_magnitude()).filter(|magnitude| magnitude.is_finite());
             let floor = settings.config.level_floor as f32 * smallest.unwrap_or(0.0);
@@ -97,7 +97,7 @@ impl HardPhase {
     /// Goes on from a snapshot.
     pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: HardSettings) -> Result<Self, Error> {
         let mut layers = Vec::new();
-        for (index, covered) in covered_layers(trainee.graph()).into_iter().enumerate() {
+        for (index, covered) in trainee.covered().into_iter().enumerate() {
             let levels = Levels::new(snapshot.get_f32(&format!("hard.{index}.levels"))?.to_vec());
             let (floor, prior): (f32, Option<(Mixture, f64, f32)>) =
                 snapshot.get_json(&format!("hard.{index}.prior"))?;

@@ -10,7 +10,7 @@ use mixpress_mixture::{Mixture, typical_large};
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
 use super::classic::ClassicPrior;
-use super::covered::{CoveredLayer, covered_layers};
+use super::covered::CoveredLayer;
 use super::falling;
 use super::heavy_tailed::HeavyTailedPrior;
 use super::pull::pull_biases;
@@ -100,7 +100,7 @@ impl JointPhase {
     /// Begins with the float network and the mixtures that its weights were drawn from: one a layer, or one for all.
     pub fn new(mut trainee: Trainee, mixtures: &[Mixture], settings: JointSettings) -> Result<Self, Error> {
         trainee.forget_moments();
-        let layers = covered_layers(trainee.graph());
+        let layers = trainee.covered();
         let prior = match settings.prior.kind {
             PriorKind::HeavyTailed => {
                 let config = (&settings.config, &settings.prior);
@@ -113,7 +113,7 @@ impl JointPhase {
 
     /// Goes on from a snapshot.
     pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: JointSettings) -> Result<Self, Error> {
-        let layers = covered_layers(trainee.graph());
+        let layers = trainee.covered();
         let prior = match settings.prior.kind {
             PriorKind::HeavyTailed => Prior::HeavyTailed(HeavyTailedPrior::restore(
                 snapshot,
@@ -201,7 +201,7 @@ impl Phase for JointPhase {
             self.prune(((done - from) / (PRUNED_BY - from).max(0.0)).min(1.0));
         }
         if done > self.settings.config.shrink_from && self.trainee.shrink() {
-            self.layers = covered_layers(self.trainee.graph());
+            self.layers = self.trainee.covered();
             if let Prior::HeavyTailed(prior) = &mut self.prior {
                 prior.refresh(&self.trainee, &self.layers, done)?;
             }

@@ -2,7 +2,6 @@
 
 use mixpress_network::{Graph, Parameters, RunningStatistics};
 
-use super::covered::covered_layers;
 use super::falling;
 use crate::Error;
 use crate::checkpoint::Snapshot;
@@ -58,7 +57,7 @@ impl Phase for PlainPhase {
     }
 
     fn nonzero(&self) -> usize {
-        covered_layers(self.trainee.graph()).iter().map(|layer| self.trainee.nonzero(layer.parameter)).sum()
+        self.trainee.covered().iter().map(|layer| self.trainee.nonzero(layer.parameter)).sum()
     }
 
     fn components(&self) -> Vec<usize> {

@@ -8,7 +8,7 @@
 use half::f16;
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
 
-use super::covered::{CoveredLayer, covered_layers};
+use super::covered::CoveredLayer;
 use super::falling;
 use super::levels::Levels;
 use crate::Error;
@@ -44,14 +44,14 @@ impl TiedPhase {
     /// # Errors
     /// [`Error::Setting`] for a layer of more than 256 levels.
     pub fn new(mut trainee: Trainee, levels: &[Levels], config: TiedConfig) -> Result<Self, Error> {
-        for (layer, levels) in covered_layers(trainee.graph()).iter().zip(levels) {
+        for (layer, levels) in trainee.covered().iter().zip(levels) {
             for weight in trainee.parameters_mut()[layer.parameter].data_mut() {
                 *weight = levels.quantize(*weight);
             }
         }
         trainee.shrink();
         trainee.forget_moments();
-        let layers = covered_layers(trainee.graph()).into_iter().zip(levels).map(|(covered, levels)| {
+        let layers = trainee.covered().into_iter().zip(levels).map(|(covered, levels)| {
             let codebook = levels.values().to_vec();
             let too_many =
                 Error::Setting { setting: "levels of a layer", value: codebook.len() as f64, range: "at most 256" };
@@ -68,7 +68,7 @@ impl TiedPhase {
     /// Goes on from a snapshot.
     pub fn restore(trainee: Trainee, snapshot: &Snapshot, config: TiedConfig) -> Result<Self, Error> {
         let mut layers = Vec::new();
-        for (index, covered) in covered_layers(trainee.graph()).into_iter().enumerate() {
+        for (index, covered) in trainee.covered().into_iter().enumerate() {
             let codebook = snapshot.get_f32(&format!("tied.{index}.codebook"))?.to_vec();
             let indices = snapshot.get_u8(&format!("tied.{index}.indices"))?.to_vec();
             let fits = indices.len() == covered.len() && indices.iter().all(|&at| usize::from(at) < codebook.len());
@@ -105,10 +105,13 @@ impl TiedPhase {
     fn round_free_parameters(&mut self) {
         let kinds: Vec<_> = self.trainee.graph().parameters().iter().map(|spec| spec.kind).collect();
         for (index, kind) in kinds.into_iter().enumerate() {
+            if self.layers.iter().any(|layer| layer.covered.parameter == index) {
+                continue;
+            }
             let values = self.trainee.parameters_mut()[index].data_mut();
             if kind == ParameterKind::Bias {
                 round_to_grid(values, self.config.bias_bits);
-            } else if !kind.is_weight() {
+            } else {
                 values.iter_mut().for_each(round_to_half);
             }
         }
