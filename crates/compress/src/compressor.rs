@@ -2,13 +2,14 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
-use mixpress_train::{CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, write_whole};
+use mixpress_train::{
+    CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new, write_whole,
+};
 
 use crate::checkpoint::{Checkpoints, claim, identity, load};
 use crate::history::Recorder;
@@ -240,43 +241,30 @@ impl<'a> Compressor<'a> {
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
 fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), Error> {
-    let problem = if overwrite == Overwrite::Refuse && path.exists() {
-        Error::Exists { path: path.into() }
-    } else {
-        match write_whole(path, bytes) {
-            Ok(()) => return Ok(()),
-            Err(error) => error.into(),
+    let written = refuse_taken(path, overwrite).and_then(|()| Ok(write_whole(path, bytes)?));
+    written.map_err(|problem| {
+        let mut prefix = path.file_stem().unwrap_or_default().to_owned();
+        prefix.push("-");
+        let save = |folder: &Path| write_new(folder, &prefix, ".mxp", bytes);
+        match save(folder_of(path)).or_else(|_| save(&env::temp_dir())) {
+            Ok(saved) => Error::Saved { problem: Box::new(problem), saved },
+            Err(_) => problem,
         }
-    };
-    Err(match save_elsewhere(path, bytes) {
-        Ok(saved) => Error::Saved { problem: Box::new(problem), saved },
-        Err(_) => problem,
     })
 }
 
-/// Writes bytes into a new file named after `path`, in its folder or else in that of the system's temporary files.
-fn save_elsewhere(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-    let mut prefix = path.file_stem().unwrap_or_default().to_owned();
-    prefix.push("-");
-    let save = |folder: &Path| {
-        let mut file = tempfile::Builder::new().prefix(&prefix).suffix(".mxp").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        Ok(file.keep()?.1)
-    };
-    save(folder_of(path)).or_else(|_: io::Error| save(&env::temp_dir()))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+/// Refuses an output that is there already, unless it may be replaced.
+fn refuse_taken(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
+    match overwrite {
+        Overwrite::Refuse if path.exists() => Err(Error::Exists { path: path.into() }),
+        _ => Ok(()),
+    }
 }
 
 /// Finds out before a long run whether its result can be written.
 fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
+    refuse_taken(path, overwrite)?;
     if path.exists() {
-        if overwrite == Overwrite::Refuse {
-            return Err(Error::Exists { path: path.into() });
-        }
         let opened = OpenOptions::new().append(true).open(path);
         return opened.map(drop).map_err(|source| Error::Write { path: path.into(), source });
     }

@@ -3,7 +3,6 @@
 use mixpress_codebook::{AxisRef, Container, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup};
 use mixpress_network::{Definition, Graph, GroupRole, ParameterKind, Parameters};
 use mixpress_quantize::quantize_uniform;
-use mixpress_train::covered_layers;
 
 use crate::definition::write_definition;
 use crate::{Error, Recipe};
@@ -28,15 +27,15 @@ pub(crate) fn package(
 ) -> Result<Container, Error> {
     let units = graph.units();
     let groups = units.groups().iter().map(|group| UnitGroup { size: group.size, grid: group.grid }).collect();
-    let covered = covered_layers(graph, facts.recipe.prior.covers);
     let mut entries = Vec::new();
     for (index, spec) in graph.parameters().iter().enumerate() {
         let (name, shape, values) = (spec.name.as_str(), spec.shape.as_slice(), parameters[index].data());
         let axes: Vec<Option<AxisRef>> =
             units.axes(index).iter().map(|axis| axis.map(|axis| AxisRef::repeated(axis.group, axis.repeat))).collect();
-        let covered = covered.iter().any(|layer| layer.parameter == index);
         let entry: Entry = match spec.kind {
-            _ if covered => QuantizedTensor::from_values(name, shape, values)?.with_axes(axes)?.into(),
+            kind if facts.recipe.prior.covers.includes(kind) => {
+                QuantizedTensor::from_values(name, shape, values)?.with_axes(axes)?.into()
+            }
             ParameterKind::Bias => {
                 quantize_uniform(name, shape, values, facts.recipe.tied.bias_bits)?.with_axes(axes)?.into()
             }

@@ -119,7 +119,7 @@ impl Phases<'_> {
         let mut stage = match resumed {
             None => {
                 let mut parameters = Parameters::neutral(self.graph);
-                draw_weights(self.graph, &mut parameters, &mixtures, &recipe.prior, recipe.seed)?;
+                draw_weights(self.graph, &mut parameters, &mixtures, recipe.prior.covers, recipe.seed)?;
                 Stage::Plain(Trainee::new(Network::new(self.graph.clone(), parameters)?, recipe.prior.covers))
             }
             Some((phase, snapshot)) => {

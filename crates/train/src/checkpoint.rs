@@ -6,8 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
@@ -15,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::files::write_whole;
 
 /// The version of the layout of texts and checksum.
 const VERSION: u32 = 1;
@@ -279,31 +279,6 @@ impl View for &Array {
     fn data_len(&self) -> usize {
         self.values.len() * self.values.dtype().bitsize() / 8
     }
-}
-
-/// Writes a file whole or not at all: into a new file beside it, down to the disk, then under its name.
-///
-/// # Errors
-/// [`Error::Write`]; then nothing is left behind, and a file that stood at `path` still does.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let write = || {
-        let mut builder = tempfile::Builder::new();
-        // What is made for the moment only is private; this file is to stay, with the permissions of any other.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.prefix(".mixpress-").suffix(".part").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| Error::Write { path: path.into(), source })?;
-    // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! summed over the training set (`τ` of the method).
 
 use mixpress_mixture::{CountThreshold, Proportions};
+use mixpress_network::ParameterKind;
 use serde::{Deserialize, Serialize};
 
 /// Steps between two readings of the validation error, two prunings and two removals of dead units.
@@ -46,6 +47,17 @@ pub enum Coverage {
     Weights,
     /// Each parameter that is learned, biases and norms included, as the claims have it.
     All,
+}
+
+impl Coverage {
+    /// Whether the prior covers parameters of a kind.
+    #[must_use]
+    pub fn includes(self, kind: ParameterKind) -> bool {
+        match self {
+            Self::Weights => kind.is_weight(),
+            Self::All => kind.is_learned(),
+        }
+    }
 }
 
 /// The mixture over the scaled weights `u = w / s_l`.

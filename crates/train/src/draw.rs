@@ -34,11 +34,11 @@ pub fn draw_weights(
     graph: &Graph,
     parameters: &mut Parameters,
     mixtures: &[Mixture],
-    config: &PriorConfig,
+    covers: Coverage,
     seed: u64,
 ) -> Result<(), Error> {
-    let scales = initial_scales(graph, config.covers);
-    for (position, (layer, scale)) in covered_layers(graph, config.covers).iter().zip(scales).enumerate() {
+    let scales = initial_scales(graph, covers);
+    for (position, (layer, scale)) in covered_layers(graph, covers).iter().zip(scales).enumerate() {
         if !graph.parameters()[layer.parameter].kind.is_weight() {
             continue;
         }

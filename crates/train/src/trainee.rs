@@ -33,6 +33,12 @@ impl Trainee {
         self.map.graph()
     }
 
+    /// What of the network the prior covers.
+    #[must_use]
+    pub fn covers(&self) -> Coverage {
+        self.covers
+    }
+
     /// The layers of the live part that the prior covers.
     #[must_use]
     pub fn covered(&self) -> Vec<CoveredLayer> {

@@ -1,6 +1,6 @@
 //! The layers under the prior: weight matrices and kernels, seen as rows × columns × block.
 
-use mixpress_network::{Graph, ParameterKind};
+use mixpress_network::Graph;
 
 use crate::config::Coverage;
 
@@ -37,11 +37,7 @@ impl CoveredLayer {
 /// The covered layers of a graph, in the order of its parameters.
 #[must_use]
 pub fn covered_layers(graph: &Graph, covers: Coverage) -> Vec<CoveredLayer> {
-    let covered = |kind: ParameterKind| match covers {
-        Coverage::Weights => kind.is_weight(),
-        Coverage::All => kind.is_learned(),
-    };
-    let parameters = graph.parameters().iter().enumerate().filter(|(_, spec)| covered(spec.kind));
+    let parameters = graph.parameters().iter().enumerate().filter(|(_, spec)| covers.includes(spec.kind));
     parameters
         .map(|(parameter, spec)| CoveredLayer {
             parameter,

@@ -105,14 +105,12 @@ impl TiedPhase {
     fn round_free_parameters(&mut self) {
         let kinds: Vec<_> = self.trainee.graph().parameters().iter().map(|spec| spec.kind).collect();
         for (index, kind) in kinds.into_iter().enumerate() {
-            if self.layers.iter().any(|layer| layer.covered.parameter == index) {
-                continue;
-            }
+            let covered = self.trainee.covers().includes(kind);
             let values = self.trainee.parameters_mut()[index].data_mut();
-            if kind == ParameterKind::Bias {
-                round_to_grid(values, self.config.bias_bits);
-            } else {
-                values.iter_mut().for_each(round_to_half);
+            match kind {
+                _ if covered => {}
+                ParameterKind::Bias => round_to_grid(values, self.config.bias_bits),
+                _ => values.iter_mut().for_each(round_to_half),
             }
         }
     }
