@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mixpress_compress::{CompressedModel, Compressor, Error, Overwrite, Recipe};
 use mixpress_network::{Definition, zoo};
-use mixpress_train::{CancelToken, Observer, PhaseName, ROUND, digits};
+use mixpress_train::{CancelToken, DataSource, Observer, PhaseName, ROUND, digits};
 
 /// One round a phase, all of the machinery in each: about half a second.
 const SHORT: &str = "
@@ -80,6 +80,27 @@ fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
         assert!(matches!(refused, Error::OtherRun { .. }), "{refused}");
         assert!(refused.to_string().contains("seed"), "{refused}");
     }
+}
+
+#[test]
+fn a_run_goes_on_with_the_data_it_began_with_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = CancelToken::new();
+    token.cancel();
+    let builder = |data| Compressor::builder().network(zoo::digits_mlp()).data(data).recipe(short());
+    let stopped = builder(digits()).cancel(token).checkpoint(folder.path()).build().unwrap().run();
+    assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })));
+
+    // As many items of the same shape, of which the first two have changed places.
+    let DataSource { train, test } = digits();
+    let mut items: Vec<usize> = (0..train.len()).collect();
+    items.swap(0, 1);
+    let swapped = DataSource::new(train.subset(&items).unwrap(), test).unwrap();
+    let refused = builder(swapped).checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap_err();
+    assert!(matches!(refused, Error::OtherRun { .. }), "{refused}");
+    assert!(refused.to_string().contains("checksum"), "{refused}");
+
+    builder(digits()).checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap();
 }
 
 #[test]
