@@ -16,7 +16,6 @@ mod random;
 mod schedule;
 mod session;
 mod trainee;
-mod vectorized;
 
 pub use cancel::CancelToken;
 pub use checkpoint::Snapshot;

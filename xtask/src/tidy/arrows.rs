@@ -5,15 +5,16 @@ use std::path::Path;
 use super::{Finding, crates};
 
 /// Who may import whom, by the names of packages without `mixpress-`; the table of `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("parallel", &[]),
+    ("simd", &[]),
     ("testing", &[]),
-    ("tensor", &["parallel"]),
-    ("mixture", &["parallel"]),
-    ("codebook", &[]),
+    ("tensor", &["parallel", "simd"]),
+    ("mixture", &["parallel", "simd"]),
+    ("codebook", &["parallel", "simd"]),
     ("network", &["tensor"]),
-    ("quantize", &["mixture", "codebook", "parallel"]),
-    ("train", &["tensor", "mixture", "network", "parallel"]),
+    ("quantize", &["mixture", "codebook", "parallel", "simd"]),
+    ("train", &["tensor", "mixture", "network", "parallel", "simd"]),
     ("interchange", &["codebook"]),
     ("compress", &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "parallel"]),
     ("report", &["compress"]),
@@ -27,7 +28,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         "benches",
         &[
             "tensor", "mixture", "codebook", "network", "quantize", "train", "compress", "report", "mixpress",
-            "parallel",
+            "parallel", "simd",
         ],
     ),
 ];

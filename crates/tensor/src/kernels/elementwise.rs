@@ -1,6 +1,8 @@
 //! Elementwise loops over slices of equal length.
 
-use super::{PARALLEL_ELEMENTS, for_each_chunk, vectorized};
+use mixpress_simd::vectorized;
+
+use super::{PARALLEL_ELEMENTS, for_each_chunk};
 use crate::Element;
 
 const CHUNK: usize = 1 << 14;

@@ -14,14 +14,6 @@ pub(crate) const PARALLEL_ELEMENTS: usize = 1 << 15;
 /// From this many multiplications on, a product or convolution is worth a second thread.
 pub(crate) const PARALLEL_PRODUCTS: usize = 1 << 20;
 
-/// Runs a loop compiled for the vector units of the machine it runs on. No operation is fused or reordered by that, so the
-/// result has the same bytes on every machine.
-#[inline(always)]
-#[allow(clippy::inline_always)] // The body must be compiled inside the function that has the vector units enabled.
-pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(body)
-}
-
 /// Calls `body` with each chunk of `chunk` elements and its index, on several threads if `parallel` says so.
 pub(crate) fn for_each_chunk<T: Send>(
     data: &mut [T],

@@ -1,7 +1,7 @@
 //! Sums in a fixed order.
 
-use super::vectorized;
 use crate::Element;
+use mixpress_simd::vectorized;
 
 const LANES: usize = 16;
 

@@ -1,6 +1,8 @@
 //! Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) with `PyTorch`'s conventions.
 
-use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, reduce, vectorized};
+use mixpress_simd::vectorized;
+
+use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, reduce};
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Element, Mode, Tape, Var};
 

@@ -7,7 +7,7 @@ use ndarray_rand::rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::random::{Purpose, stream};
-use crate::vectorized::vectorized;
+use mixpress_simd::vectorized;
 
 /// What is done to the training items of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check, check_lengths, for_each_block, gather};
 use crate::Error;
-use crate::vectorized::vectorized;
+use mixpress_simd::vectorized;
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

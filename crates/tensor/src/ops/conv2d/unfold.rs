@@ -5,7 +5,7 @@
 
 use super::Geometry;
 use crate::Element;
-use crate::kernels::vectorized;
+use mixpress_simd::vectorized;
 
 /// Copies channels into the middle of zeros.
 pub(super) fn pad<T: Element>(g: &Geometry, x: &[T], padded: &mut [T]) {
