@@ -5,7 +5,10 @@
 //! - `prior`: does the prior's cost grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
 //! - `file`: how fast is an `.mxp` file written and read?
+//! - `codebook`: how long does it take to fit codebooks to a whole model?
 #![forbid(unsafe_code)]
+
+pub mod codebooks;
 
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

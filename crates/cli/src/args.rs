@@ -7,6 +7,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use mixpress::prelude::Recipe;
 
+/// More threads than this are a slip of the finger.
+const MOST_THREADS: usize = 1024;
+
 const EXAMPLES: &str = "\
 Examples:
   mixpress compress                                       the digits network on the embedded digits, a few seconds
@@ -77,10 +80,10 @@ pub struct CompressArgs {
     #[arg(long)]
     pub print_recipe: bool,
     /// The seed of all randomness: the same seed gives the same file [default: the recipe's, 0].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Threads to compute with; the file does not depend on it [default: all cores].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
     /// The file to write [default: the network's name and .mxp, here; under cargo xtask: in target/mixpress].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -113,7 +116,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
     /// Threads to compute with [default: all cores].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<NonZeroUsize>,
     /// Prints one JSON object on one line instead.
     #[arg(long)]
@@ -156,12 +159,20 @@ pub struct CompletionArgs {
 /// How much a long command says on standard error.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Talk {
-    /// Says nothing but errors.
+    /// Shows no progress and no notes: only the result, and what goes wrong.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// A line with loss, validation error and weights left at the end of each round; twice: everything.
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// A number of threads that a machine could have.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(threads) if threads.get() <= MOST_THREADS => Ok(threads),
+        _ => Err(format!("a number from 1 to {MOST_THREADS} is expected")),
+    }
 }
 
 /// What stands below the options of `compress -h`.
@@ -216,7 +227,10 @@ mod tests {
 
     #[test]
     fn no_threads_is_wrong_usage() {
-        assert!(Cli::try_parse_from(["mixpress", "compress", "--threads", "0"]).is_err());
+        for threads in ["0", "99999999", "-1"] {
+            assert!(Cli::try_parse_from(["mixpress", "compress", "--threads", threads]).is_err(), "{threads}");
+        }
+        assert!(Cli::try_parse_from(["mixpress", "compress", "--threads", "2"]).is_ok());
     }
 
     #[test]

@@ -4,6 +4,18 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
+/// Folders in which the system keeps what only looks like files.
+const DEVICES: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+/// Refuses an output that is the input: not even `--force` means that.
+pub(crate) fn refuse_input(out: &Path, input: &Path) -> Result<(), Failure> {
+    let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    if same(out, input) {
+        return Err(Failure::usage(format!("{} is the file that is read; name another with -o", out.display())));
+    }
+    Ok(())
+}
+
 /// A file name made of a network's name: what a path could take for more than a name becomes a hyphen.
 pub(crate) fn file_stem(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
@@ -20,6 +32,10 @@ pub(crate) fn state_folder(out: &Path) -> PathBuf {
 
 /// Refuses an output that is there already, unless it may be replaced.
 pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
+    let absolute = std::path::absolute(out).unwrap_or_else(|_| out.into());
+    if DEVICES.iter().any(|folder| absolute.starts_with(folder)) {
+        return Err(Failure::failed(format!("{} is no place for a file; name another with -o", out.display())));
+    }
     if out.is_dir() {
         return Err(Failure::failed(format!("{} is a folder; name a file with -o", out.display())));
     }
@@ -62,6 +78,25 @@ mod tests {
         fs::create_dir_all(out.join("inner")).expect("a folder");
         assert!(write_whole(&out, b"bytes").is_err());
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn devices_and_the_input_are_refused_and_links_lead_to_their_files() {
+        assert!(refuse_taken(Path::new("/dev/stdout"), true).is_err());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, b"first").expect("writable");
+        assert!(refuse_input(&file, &folder.path().join(".").join("file")).is_err());
+        assert!(refuse_input(&link, &file).is_ok());
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&file, &link).expect("a link");
+            assert!(refuse_input(&link, &file).is_err());
+            assert!(refuse_taken(&link, false).is_err());
+            write_whole(&link, b"second").expect("writable");
+            assert_eq!(fs::read(&file).expect("readable"), b"second");
+            assert!(link.is_symlink());
+        }
     }
 
     #[test]

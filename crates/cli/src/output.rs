@@ -2,11 +2,13 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use anyhow::Context;
+
 /// Writes `text` to standard output.
 ///
 /// A closed pipe is not an error: `mixpress inspect FILE | head -3` has what it wanted.
-pub(crate) fn write(text: &str) -> io::Result<()> {
-    forgiving(&mut io::stdout().lock(), text)
+pub(crate) fn write(text: &str) -> anyhow::Result<()> {
+    forgiving(&mut io::stdout().lock(), text).context("cannot write to standard output")
 }
 
 fn forgiving(out: &mut impl Write, text: &str) -> io::Result<()> {

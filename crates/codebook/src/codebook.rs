@@ -112,8 +112,9 @@ impl Codebook {
             }
             Self::Grid { step, bits } => {
                 let half = half_range(*bits) as f32;
-                // A float-to-integer cast saturates and sends NaN to 0: the result is always on the grid.
-                ((x / step).clamp(-half, half) + half).round() as u16
+                // The nearest to what is not a number is zero, as for a list of values.
+                let steps = if x.is_nan() { 0.0 } else { (x / step).clamp(-half, half) };
+                (steps + half).round() as u16
             }
         }
     }
@@ -162,22 +163,6 @@ impl Codebook {
     }
 }
 
-/// The value nearest to `value` whose mantissa has at most `bits` bits after the point (10 is f16's own precision, of
-/// an f16 in normal range; ties go away from zero).
-///
-/// A file stores only the mantissa bits that a codebook uses, so levels rounded to four bits, an error of at most 3 %,
-/// cost six bits less each than full f16 ones.
-#[must_use]
-pub fn round_mantissa(value: f32, bits: u32) -> f32 {
-    if !value.is_finite() || bits >= 23 {
-        return value;
-    }
-    let spare = 23 - bits;
-    let half = 1u32 << (spare - 1);
-    // A carry out of the mantissa moves to the next power of two, as it should.
-    f32::from_bits((value.to_bits() + half) & !((1 << spare) - 1))
-}
-
 /// Largest `q` of a grid of `bits` bits.
 pub(crate) fn half_range(bits: u8) -> usize {
     (1usize << (bits - 1)) - 1
@@ -212,20 +197,6 @@ mod tests {
                 let best = book.to_values().iter().map(|v| (v - x).abs()).fold(f32::INFINITY, f32::min);
                 prop_assert!(got <= best + 1e-6, "{} instead of {}", got, best);
             }
-        }
-    }
-
-    #[test]
-    fn a_rounded_mantissa_is_near_and_short() {
-        for (value, bits, expected) in
-            [(1.0f32, 3, 1.0), (1.07, 3, 1.125), (-0.49, 2, -0.5), (1.99, 1, 2.0), (0.0, 4, 0.0)]
-        {
-            assert_eq!(round_mantissa(value, bits), expected, "{value} to {bits} bits");
-        }
-        for i in 1..1000 {
-            let value = i as f32 * 0.0137;
-            let rounded = round_mantissa(value, 4);
-            assert!((rounded - value).abs() <= value / 32.0 && rounded.to_bits().trailing_zeros() >= 19);
         }
     }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// The first bytes are not those of an `.mxp` file.
-    #[error("not an .mxp file: it starts with {found:02x?} instead of the bytes of \"MXP\"")]
+    #[error("not an .mxp file: it {}", beginning(.found))]
     NotMxp {
         /// The first bytes of what was given, at most three.
         found: Vec<u8>,
@@ -235,4 +235,13 @@ pub enum Error {
         /// The most that fits.
         limit: u64,
     },
+}
+
+/// What a file that is none begins with.
+fn beginning(found: &[u8]) -> String {
+    if found.is_empty() {
+        "is empty".into()
+    } else {
+        format!("starts with {found:02x?} instead of the bytes of \"MXP\"")
+    }
 }

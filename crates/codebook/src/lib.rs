@@ -69,13 +69,14 @@ mod wire;
 mod writer;
 
 pub use breakdown::{Breakdown, TensorBytes};
-pub use codebook::{Codebook, round_mantissa};
+pub use codebook::Codebook;
 pub use container::{Container, Entry, Metadata};
 pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
 pub use limits::Limits;
 pub use plain::{Dtype, PlainTensor};
 pub use reader::{breakdown, decode, decode_with_breakdown, decode_with_limits};
+pub use section::MAGIC;
 pub use tensor::QuantizedTensor;
 pub use writer::encode;
 

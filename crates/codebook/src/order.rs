@@ -77,10 +77,10 @@ impl Container {
                 let rows = t.len() / columns.max(1);
                 let key = |row: usize, unit: usize| sort_key(i32::from(t.indices()[row * columns + unit]) - pivot);
                 order.sort_by(|&a, &b| {
-                    let values = (0..rows).map(|row| key(row, a).cmp(&key(row, b)));
+                    let mut values = (0..rows).map(|row| key(row, a).cmp(&key(row, b)));
                     live[group][b]
                         .cmp(&live[group][a])
-                        .then_with(|| values.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then))
+                        .then_with(|| values.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal))
                 });
             }
             _ => order.sort_by_key(|&unit| !live[group][unit]),

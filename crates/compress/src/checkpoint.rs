@@ -1,7 +1,7 @@
 //! Checkpoints of a run: the running phase's snapshot, together with what the phases before it left.
 
 use std::cell::RefCell;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use mixpress_network::{Definition, Graph, Parameters};
@@ -9,11 +9,14 @@ use mixpress_train::{
     DataSource, Error as TrainError, Keeper, Measurement, PhaseName, Snapshot, restore_parameters, save_parameters,
 };
 
-use crate::history::Recorder;
+use crate::history::{Clock, Recorder};
 use crate::{Error, Recipe};
 
 /// Name of the file in a checkpoint's folder.
 const FILE: &str = "checkpoint.safetensors";
+
+/// Name of the file that is locked while a run uses the folder.
+const LOCK: &str = "lock";
 
 /// Keeps checkpoints in a folder: at the end of each round, or only when the run is interrupted.
 pub(crate) struct Checkpoints<'a> {
@@ -22,6 +25,7 @@ pub(crate) struct Checkpoints<'a> {
     recorder: &'a Recorder<'a>,
     /// What the run is of; a checkpoint of another run is refused.
     identity: String,
+    clock: Clock,
     float: RefCell<Option<Parameters>>,
 }
 
@@ -31,8 +35,9 @@ impl<'a> Checkpoints<'a> {
         folder_on_interrupt: Option<&'a Path>,
         recorder: &'a Recorder<'a>,
         identity: String,
+        clock: Clock,
     ) -> Self {
-        Self { folder, folder_on_interrupt, recorder, identity, float: RefCell::new(None) }
+        Self { folder, folder_on_interrupt, recorder, identity, clock, float: RefCell::new(None) }
     }
 
     /// The folder in which an interrupted run leaves its state.
@@ -61,6 +66,7 @@ impl<'a> Checkpoints<'a> {
         let mut snapshot = snapshot();
         snapshot.put_text("identity", &self.identity);
         snapshot.put_json("history", &self.recorder.readings());
+        snapshot.put_json("seconds", &self.clock.seconds());
         if let Some(float) = &*self.float.borrow() {
             save_parameters(&mut snapshot, "float", float);
         }
@@ -90,29 +96,54 @@ pub(crate) fn phase_of(snapshot: &Snapshot) -> Result<PhaseName, Error> {
 pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Recipe) -> String {
     let (train, test) = (&data.train, &data.test);
     format!(
-        "network:\n{}data: {}, {} items to train on and {} to test of shape {:?}, checksum {:08x}\nrecipe:\n{}",
+        "network:\n{}data = {}\ntraining items = {}\ntest items = {}\nshape = {:?}\nchecksums of the data = {:08x} {:08x}\nrecipe:\n{}",
         definition.to_toml(),
         train.name(),
         train.len(),
         test.len(),
         train.item_shape(),
         train.checksum(),
+        test.checksum(),
         recipe.to_toml(),
     )
 }
 
 /// Makes sure before a long run that a folder takes checkpoints and holds none that would be lost.
-pub(crate) fn claim(folder: &Path) -> Result<(), Error> {
+pub(crate) fn claim(folder: &Path) -> Result<Lock, Error> {
     if folder.join(FILE).exists() {
         return Err(Error::CheckpointExists { path: folder.into() });
     }
     let refused = |source| Error::Write { path: folder.into(), source };
     fs::create_dir_all(folder).map_err(refused)?;
-    tempfile::tempfile_in(folder).map(drop).map_err(refused)
+    tempfile::tempfile_in(folder).map_err(refused)?;
+    Lock::take(folder)
 }
 
-/// Reads the checkpoint in a folder, with the readings up to it.
-pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>), Error> {
+/// A folder of checkpoints that no other run may use; the system frees it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the folder.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointInUse`] when another run has it.
+    pub fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(LOCK);
+        let refused = |source| Error::Write { path: path.clone(), source };
+        let file = File::options().create(true).append(true).open(&path).map_err(refused)?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Error::CheckpointInUse { path: folder.into() }),
+            // Some file systems have no locks: there, it is up to the user.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { _file: file }),
+        }
+    }
+}
+
+/// Reads the checkpoint in a folder, with the readings and the seconds up to it.
+pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>, f64), Error> {
     let path = folder.join(FILE);
     if !path.exists() {
         return Err(Error::NoCheckpoint { path: folder.into() });
@@ -127,6 +158,6 @@ pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measu
         };
         return Err(Error::OtherRun { path: folder.into(), difference });
     }
-    let history = snapshot.get_json("history")?;
-    Ok((snapshot, history))
+    let (history, seconds) = (snapshot.get_json("history")?, snapshot.get_json("seconds")?);
+    Ok((snapshot, history, seconds))
 }

@@ -2,17 +2,18 @@
 
 use std::env;
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{
     CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new, write_whole,
+    write_whole_new,
 };
 
-use crate::checkpoint::{Checkpoints, claim, identity, load};
-use crate::history::Recorder;
+use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
+use crate::history::{Clock, Recorder};
 use crate::pipeline::{Product, Run, lower};
 use crate::{CompressedModel, Error, Outcome, Recipe};
 
@@ -123,11 +124,13 @@ impl<'a> CompressorBuilder<'a> {
     /// Checks everything that can be checked before a run.
     ///
     /// # Errors
-    /// [`Error::Missing`] without network or data; [`Error::Setting`] for a setting out of its range; [`Error::Network`],
-    /// [`Error::OutputShape`] or [`Error::Classes`] when the network does not fit the data.
+    /// [`Error::Missing`] without network or data; [`Error::Train`] when the two parts of the data do not fit each other;
+    /// [`Error::Setting`] for a setting out of its range; [`Error::Network`], [`Error::OutputShape`] or [`Error::Classes`] when
+    /// the network does not fit the data.
     pub fn build(self) -> Result<Compressor<'a>, Error> {
         let definition = self.definition.ok_or(Error::Missing("network"))?;
-        let data = self.data.ok_or(Error::Missing("data"))?;
+        let DataSource { train, test } = self.data.ok_or(Error::Missing("data"))?;
+        let data = DataSource::new(train, test)?;
         self.recipe.validate()?;
         lower(&definition, &data.train)?;
         if self.resume && self.checkpoint.is_none() {
@@ -158,13 +161,12 @@ impl<'a> Compressor<'a> {
     /// # Errors
     /// [`Error::Interrupted`] when the run was cancelled; [`Error::Train`] when it diverged or a checkpoint could not be
     /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume; [`Error::CheckpointExists`] when a
-    /// new run would overwrite an earlier one's state.
+    /// new run would overwrite an earlier one's state; [`Error::CheckpointInUse`] when another run is writing its state there.
     pub fn run(self) -> Result<Compressed, Error> {
-        let start = Instant::now();
-        let (product, history) = self.train()?;
+        let (product, history, clock) = self.train()?;
         let bytes = mixpress_codebook::encode(&product.container)?;
         let model = CompressedModel::from_bytes(&bytes)?;
-        let outcome = self.measure(&product, &model, history, start)?;
+        let outcome = self.measure(&product, &model, history, clock)?;
         Ok(Compressed { outcome, bytes, float: product.float })
     }
 
@@ -174,29 +176,28 @@ impl<'a> Compressor<'a> {
     /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen, [`Error::Saved`] where
     /// they came up during the run; else as [`Compressor::run`].
     pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
-        let start = Instant::now();
         check_output(path, overwrite)?;
-        let (product, history) = self.train()?;
+        let (product, history, clock) = self.train()?;
         let bytes = mixpress_codebook::encode(&product.container)?;
         write_result(path, &bytes, overwrite)?;
         let model = CompressedModel::open(path)?;
-        self.measure(&product, &model, history, start)
+        self.measure(&product, &model, history, clock)
     }
 
-    fn train(&self) -> Result<(Product, Vec<mixpress_train::Measurement>), Error> {
+    fn train(&self) -> Result<(Product, Vec<mixpress_train::Measurement>, Clock), Error> {
         let identity = identity(&self.definition, &self.data, &self.recipe);
-        let resumed = match &self.checkpoint {
-            Some(folder) if self.resume => Some(load(folder, &identity)?),
-            Some(folder) => {
-                claim(folder)?;
-                None
-            }
-            None => None,
+        let (resumed, _lock) = match &self.checkpoint {
+            Some(folder) if self.resume => (Some(load(folder, &identity)?), Some(Lock::take(folder)?)),
+            Some(folder) => (None, Some(claim(folder)?)),
+            None => (None, None),
         };
-        let (snapshot, history) = resumed.map_or((None, Vec::new()), |(snapshot, history)| (Some(snapshot), history));
+        let (snapshot, history, clock) = match resumed {
+            Some((snapshot, history, seconds)) => (Some(snapshot), history, Clock::start(seconds)),
+            None => (None, Vec::new(), Clock::start(0.0)),
+        };
         let recorder = Recorder::new(self.observer, history);
         let folders = (self.checkpoint.as_deref(), self.checkpoint_on_interrupt.as_deref());
-        let checkpoints = Checkpoints::new(folders.0, folders.1, &recorder, identity);
+        let checkpoints = Checkpoints::new(folders.0, folders.1, &recorder, identity, clock);
         let run = Run {
             definition: &self.definition,
             data: &self.data,
@@ -206,7 +207,7 @@ impl<'a> Compressor<'a> {
             checkpoints: &checkpoints,
         };
         match run.run(snapshot.as_ref()) {
-            Ok(product) => Ok((product, recorder.readings())),
+            Ok(product) => Ok((product, recorder.readings(), clock)),
             Err(Error::Train(TrainError::Interrupted)) => {
                 Err(Error::Interrupted { checkpoint: checkpoints.folder_after_interrupt() })
             }
@@ -220,7 +221,7 @@ impl<'a> Compressor<'a> {
         product: &Product,
         model: &CompressedModel,
         history: Vec<mixpress_train::Measurement>,
-        start: Instant,
+        clock: Clock,
     ) -> Result<Outcome, Error> {
         let test = &self.data.test;
         let float = &product.float;
@@ -233,7 +234,7 @@ impl<'a> Compressor<'a> {
             float_validation_error: product.float_validation_error,
             validation_error: product.validation_error,
             history,
-            seconds: start.elapsed().as_secs_f64(),
+            seconds: clock.seconds(),
             ..Outcome::of_model(model)
         })
     }
@@ -241,8 +242,17 @@ impl<'a> Compressor<'a> {
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
 fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), Error> {
-    let written = refuse_taken(path, overwrite).and_then(|()| Ok(write_whole(path, bytes)?));
-    written.map_err(|problem| {
+    let written = match overwrite {
+        Overwrite::Replace => write_whole(path, bytes),
+        Overwrite::Refuse => write_whole_new(path, bytes),
+    };
+    written.map_err(|error| {
+        let problem = match error {
+            TrainError::Write { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+                Error::Exists { path: path.into() }
+            }
+            error => Error::Train(error),
+        };
         let mut prefix = path.file_stem().unwrap_or_default().to_owned();
         prefix.push("-");
         let save = |folder: &Path| write_new(folder, &prefix, ".mxp", bytes);
@@ -256,7 +266,7 @@ fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), E
 /// Refuses an output that is there already, unless it may be replaced.
 fn refuse_taken(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
     match overwrite {
-        Overwrite::Refuse if path.exists() => Err(Error::Exists { path: path.into() }),
+        Overwrite::Refuse if path.symlink_metadata().is_ok() => Err(Error::Exists { path: path.into() }),
         _ => Ok(()),
     }
 }

@@ -98,6 +98,12 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Another run is using the folder of checkpoints at this moment.
+    #[error("another run is using the checkpoints in {path}; wait for its end or name another folder")]
+    CheckpointInUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A checkpoint belongs to another run.
     #[error("the checkpoint in {path} belongs to another run: {difference}")]
     OtherRun {

@@ -1,8 +1,28 @@
-//! The readings of a run, remembered for its outcome and passed on to whoever watches.
+//! The readings of a run and its time, remembered for its outcome; readings are passed on to whoever watches.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use mixpress_train::{Measurement, Observer, PhaseName};
+
+/// The time of a run, of which a part may have passed before it was interrupted.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    before: f64,
+    started: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now, `before` seconds into the run.
+    pub fn start(before: f64) -> Self {
+        Self { before, started: Instant::now() }
+    }
+
+    /// Seconds of the run so far.
+    pub fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+}
 
 /// Remembers every reading and passes everything on.
 pub(crate) struct Recorder<'a> {

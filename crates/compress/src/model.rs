@@ -1,9 +1,10 @@
 //! A compressed model: the tensors of an `.mxp` file by name, and the network that they make.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use mixpress_codebook::{Breakdown, Container, Entry, Metadata};
+use mixpress_codebook::{Breakdown, Container, Entry, MAGIC, Metadata};
 use mixpress_network::{Definition, Network, Parameters};
 use mixpress_tensor::{Pool, Tensor};
 use mixpress_train::{Dataset, error_rate};
@@ -36,7 +37,14 @@ impl CompressedModel {
     /// [`Error::Network`] or [`Error::Tensors`] when its tensors do not fit the network that it says they make.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let read = |source| Error::Read { path: path.into(), source };
+        let mut file = File::open(path).map_err(read)?;
+        // What does not begin as such a file is not read to its end, which it may not have.
+        let mut bytes = Vec::new();
+        file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes).map_err(read)?;
+        if bytes == MAGIC {
+            file.read_to_end(&mut bytes).map_err(read)?;
+        }
         Self::from_bytes(&bytes)
     }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::CompressedModel;
 
-/// The result of a compression, every figure of it measured on the reopened file.
+/// The result of a compression. Sizes, layers and the test error of the compressed network are measured on the reopened file;
+/// validation errors are those that the run chose by, and stand in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The network's name.
@@ -29,9 +30,9 @@ pub struct Outcome {
     pub file_bytes: u64,
     /// `original_bytes / file_bytes`.
     pub ratio: f64,
-    /// Share of the weights under the prior that are zero, 0 to 1.
+    /// Share of zeros among the weights, which are the tensors of two axes or more; 0 to 1.
     pub sparsity: f64,
-    /// Wall time of the run.
+    /// Wall time of the run, the part before an interruption included.
     pub seconds: f64,
     /// One entry for each tensor of the file, in the network's order.
     pub layers: Vec<LayerOutcome>,
@@ -64,7 +65,7 @@ pub struct LayerOutcome {
 
 impl Outcome {
     /// What a file alone tells: sizes, layers, and the validation errors that it remembers. Test errors, the history and the
-    /// time are those of a run: they are NaN, empty and 0 here.
+    /// time are those of a run: they are NaN or empty here.
     #[must_use]
     pub fn of_model(model: &CompressedModel) -> Self {
         let breakdown = model.breakdown();
@@ -96,7 +97,7 @@ impl Outcome {
             file_bytes,
             ratio: original_bytes as f64 / file_bytes as f64,
             sparsity: if weights == 0 { 0.0 } else { 1.0 - nonzero as f64 / weights as f64 },
-            seconds: 0.0,
+            seconds: f64::NAN,
             overhead_bytes: breakdown.total - layers.iter().map(|layer| layer.bytes).sum::<f64>(),
             layers,
             history: Vec::new(),

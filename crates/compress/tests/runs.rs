@@ -1,7 +1,5 @@
 //! Whole runs on the digits: stopped and resumed, on any number of threads, under both priors, with all kinds of layers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use mixpress_compress::{CompressedModel, Compressor, Error, Overwrite, Recipe};
 use mixpress_network::{Definition, zoo};
 use mixpress_train::{CancelToken, DataSource, Observer, PhaseName, ROUND, digits};
@@ -36,12 +34,10 @@ struct StopAt {
     phase: PhaseName,
     step: u64,
     token: CancelToken,
-    seen: AtomicU64,
 }
 
 impl Observer for StopAt {
     fn stepped(&self, phase: PhaseName, step: u64) {
-        self.seen.fetch_add(1, Ordering::Relaxed);
         if (phase, step) == (self.phase, self.step) {
             self.token.cancel();
         }
@@ -61,12 +57,17 @@ fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let token = CancelToken::new();
-        let observer = StopAt { phase, step, token: token.clone(), seen: AtomicU64::new(0) };
+        let observer = StopAt { phase, step, token: token.clone() };
         let builder = || Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(short());
         let stopped = builder().observer(&observer).cancel(token).checkpoint(folder.path()).build().unwrap().run();
         assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })), "{phase:?} {step}");
 
-        // A new run does not overwrite the state of this one.
+        // Nobody else uses the folder meanwhile, and a new run does not overwrite the state of this one.
+        let lock = std::fs::File::open(folder.path().join("lock")).unwrap();
+        lock.lock().unwrap();
+        let refused = builder().checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap_err();
+        assert!(matches!(refused, Error::CheckpointInUse { .. }), "{refused}");
+        lock.unlock().unwrap();
         let refused = builder().checkpoint(folder.path()).build().unwrap().run().unwrap_err();
         assert!(matches!(refused, Error::CheckpointExists { .. }), "{refused}");
 

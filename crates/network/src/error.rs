@@ -110,6 +110,12 @@ pub enum Error {
         /// The shape that was given.
         shape: Vec<usize>,
     },
+    /// A name of a network or a layer that files and parameter names could not hold.
+    #[error("`{name}` cannot be a name; take 1 to 200 letters, digits or any of `-_.`")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// Two parameters have the same name.
     #[error("two parameters are called {name}; give the layers different names")]
     DuplicateParameter {

@@ -4,9 +4,6 @@ use mixpress_tensor::{Mode, Pool, Tape, Tensor};
 
 use crate::{Error, Graph, Parameters};
 
-/// Samples that one pass looks at; bounds the memory of a prediction on a large batch.
-const SAMPLES_A_PASS: usize = 256;
-
 /// A network that predicts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -62,28 +59,20 @@ impl Network {
     /// # Errors
     ///
     /// [`Error::Batch`] when the samples have another number of elements.
-    pub fn predict(&self, batch: &Tensor) -> Result<Tensor, Error> {
-        self.predict_with(&Pool::new(), batch)
-    }
-
-    /// As [`Network::predict`], with buffers from `pool`: cheaper where many batches follow each other.
-    ///
-    /// # Errors
-    ///
-    /// As [`Network::predict`].
     #[allow(clippy::missing_panics_doc, reason = "it cannot")]
-    pub fn predict_with(&self, pool: &Pool, batch: &Tensor) -> Result<Tensor, Error> {
+    pub fn predict(&self, batch: &Tensor) -> Result<Tensor, Error> {
         let (input, got) = (self.input_shape(), batch.shape());
         let features: usize = input.iter().product();
         let samples = match got {
             [samples, item @ ..] if !item.is_empty() && item.iter().product::<usize>() == features => *samples,
             _ => return Err(Error::Batch { expected: input.to_vec(), got: got.to_vec() }),
         };
+        let pool = Pool::new();
         let mut outputs = Vec::with_capacity(samples * self.output_len());
-        for chunk in batch.data().chunks(SAMPLES_A_PASS * features) {
+        for chunk in batch.data().chunks(self.graph.samples_a_pass() * features) {
             let shape = [&[chunk.len() / features], input].concat();
             let chunk = Tensor::new(&shape, chunk.to_vec()).expect("whole samples");
-            let mut tape = Tape::new(pool, Mode::Inference);
+            let mut tape = Tape::new(&pool, Mode::Inference);
             let x = tape.input(chunk);
             let y = self.graph.infer(&self.parameters, &mut tape, x);
             outputs.extend_from_slice(tape.value(y));
@@ -96,7 +85,7 @@ impl Network {
 mod tests {
     use super::*;
     use crate::testing::{batch, rng};
-    use crate::{Definition, Dense, Dropout, zoo};
+    use crate::{Conv, Definition, Dense, Dropout, zoo};
 
     fn digits() -> Network {
         let graph = zoo::digits_mlp().lower(&[1, 8, 8]).unwrap();
@@ -107,16 +96,25 @@ mod tests {
     #[test]
     fn a_large_batch_is_predicted_as_sample_by_sample() {
         let network = digits();
-        let samples = batch(network.graph(), 2 * SAMPLES_A_PASS + 5, 1);
+        let a_pass = network.graph().samples_a_pass();
+        let samples = batch(network.graph(), 2 * a_pass + 5, 1);
         let together = network.predict(&samples).unwrap();
-        assert_eq!(together.shape(), [2 * SAMPLES_A_PASS + 5, 10]);
-        let pool = Pool::new();
-        for sample in [0, SAMPLES_A_PASS, 2 * SAMPLES_A_PASS + 4] {
+        assert_eq!(together.shape(), [2 * a_pass + 5, 10]);
+        for sample in [0, a_pass, 2 * a_pass + 4] {
             let one = Tensor::new(&[1, 64], samples.data()[sample * 64..][..64].to_vec()).unwrap();
-            let alone = network.predict_with(&pool, &one).unwrap();
+            let alone = network.predict(&one).unwrap();
             mixpress_testing::assert_close(alone.data(), &together.data()[sample * 10..][..10], 1e-5, 1e-5);
         }
         assert_eq!(network.predict(&Tensor::zeros(&[0, 64])).unwrap().shape(), [0, 10]);
+    }
+
+    #[test]
+    fn networks_with_large_values_take_fewer_samples_at_once() {
+        let wide = Definition::new("wide").with(Conv { padding: [2000; 2], ..Conv::new(1, 1) });
+        let graph = wide.lower(&[1, 28, 28]).unwrap();
+        assert_eq!(graph.samples_a_pass(), 8);
+        let wider = Definition::new("wider").with(Conv { padding: [8000; 2], ..Conv::new(1, 1) });
+        assert!(matches!(wider.lower(&[1, 28, 28]), Err(Error::TooLarge { .. })));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The outcome as one line of JSON.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use mixpress_compress::Outcome;
@@ -13,14 +14,15 @@ pub struct Report<'a> {
     pub outcome: &'a Outcome,
     /// The compressed file, absent for a run in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<&'a Path>,
+    pub file: Option<Cow<'a, str>>,
 }
 
 /// One JSON object on one line, without a line break at its end.
 ///
 /// Keys are those of [`Outcome`] (`network`, `data`, `seed`, `float_error` and `compressed_error` in percent,
 /// `original_bytes`, `file_bytes`, `ratio`, `sparsity` as a share, `seconds`, `layers`, ...) and `file`. Numbers that are
-/// not finite become `null`, as JSON has no word for them, and a file whose path is not Unicode is left out.
+/// not finite become `null`, as JSON has no word for them, and what is not Unicode in the
+/// path of a file becomes U+FFFD.
 ///
 /// ```
 /// # let outcome: mixpress_report::Outcome = mixpress_report_example();
@@ -40,7 +42,7 @@ pub struct Report<'a> {
     reason = "no outcome makes it panic: its keys are text and its values can all be written"
 )]
 pub fn json(outcome: &Outcome, file: Option<&Path>) -> String {
-    let report = Report { outcome, file: file.filter(|path| path.to_str().is_some()) };
+    let report = Report { outcome, file: file.map(Path::to_string_lossy) };
     serde_json::to_string(&report).expect("an outcome holds only names, numbers and lists of them")
 }
 

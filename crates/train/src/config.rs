@@ -76,7 +76,8 @@ pub struct PriorConfig {
     pub proportions: Proportions,
     /// Initial standard deviation of a component as a fraction of the spacing of the means.
     pub std_dev: f64,
-    /// One mixture shared by all layers (each with its own scale) instead of one a layer.
+    /// One mixture shared by all layers (each with its own scale) instead of one a layer. Under the heavy-tailed prior the
+    /// layers share what weights are drawn from and what they start with; then each re-estimates its own.
     pub shared: bool,
     /// A component whose weights spread by more than this fraction of its mean is divided before target components are
     /// selected.
@@ -86,6 +87,9 @@ pub struct PriorConfig {
 }
 
 /// Phase B: joint training of the weights and the mixture under a rising strength.
+///
+/// `refresh`, `threshold`, `prune_from` and `shrink_from` are settings of the heavy-tailed prior: the classic one learns its
+/// mixture at each step and prunes by its zero component, when target components are selected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct JointConfig {

@@ -21,7 +21,11 @@ pub fn initial_mixtures(graph: &Graph, config: &PriorConfig, seed: u64) -> Resul
     (0..layers as u64)
         .map(|layer| {
             let mut rng = stream(seed, Purpose::Proportions, layer, 0);
-            Ok(Mixture::preset(range, config.components, config.std_dev, &config.proportions, &mut rng)?)
+            let mixture = Mixture::preset(range, config.components, config.std_dev, &config.proportions, &mut rng)?;
+            if layer == 0 && mixture.was_zero_added() {
+                tracing::warn!("no preset mean is 0: a component at 0 was added, {} in all", mixture.len());
+            }
+            Ok(mixture)
         })
         .collect()
 }

@@ -42,7 +42,7 @@ pub enum Error {
         role: &'static str,
     },
     /// A data file ends early.
-    #[error("{path} is truncated: {expected} bytes of {what} expected, {found} found")]
+    #[error("{path} is truncated: {expected} bytes of {what} expected, at most {found} found")]
     Truncated {
         /// The file.
         path: PathBuf,

@@ -9,14 +9,29 @@ use tempfile::NamedTempFile;
 
 use crate::Error;
 
-/// Writes a file whole or not at all: into a new file beside it, down to the disk, then under its name.
+/// Writes a file whole or not at all: into a new file beside it, down to the disk, then under its name. A link stays a link;
+/// the file that it leads to is written.
 ///
 /// # Errors
 /// [`Error::Write`]; then nothing is left behind, and a file that stood at `path` still does.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let target = if path.is_symlink() { path.canonicalize() } else { Ok(path.into()) };
+    let target = target.map_err(|source| Error::Write { path: path.into(), source })?;
+    write(&target, bytes, |file| Ok(file.persist(&target)?))
+}
+
+/// As [`write_whole`], where nothing may stand at `path` yet.
+///
+/// # Errors
+/// [`Error::Write`]; of kind [`io::ErrorKind::AlreadyExists`] where something stands there, which stays as it is.
+pub fn write_whole_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, bytes, |file| Ok(file.persist_noclobber(path)?))
+}
+
+fn write(path: &Path, bytes: &[u8], persist: impl FnOnce(NamedTempFile) -> io::Result<File>) -> Result<(), Error> {
     let folder = folder_of(path);
-    let written = written(folder, ".mixpress-".as_ref(), ".part", bytes).and_then(|file| Ok(file.persist(path)?));
-    written.map_err(|source| Error::Write { path: path.into(), source })?;
+    let written = written(folder, ".mixpress-".as_ref(), ".part", bytes).and_then(persist);
+    written.map_err(|source| Error::Write { path: path.into(), source: plain(source) })?;
     // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
@@ -31,6 +46,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// What the system said; then nothing is left behind.
 pub fn write_new(folder: &Path, prefix: &OsStr, suffix: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(written(folder, prefix, suffix, bytes)?.keep()?.1)
+}
+
+/// The system's own error, without the name of a temporary file that nobody will find.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.source()).and_then(|inner| inner.downcast_ref::<io::Error>());
+    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// The folder that a file lies in.

@@ -10,9 +10,6 @@ use crate::observer::{Measurement, Observer, PhaseName};
 use crate::random::{Purpose, stream};
 use crate::{BatchConfig, CancelToken, Dataset, Error, Feed};
 
-/// Samples that one inference pass looks at.
-const EVALUATION_BATCH: usize = 500;
-
 /// The data, settings and watchers of a run.
 pub struct Session<'a> {
     /// Samples to train on.
@@ -120,14 +117,15 @@ impl Session<'_> {
         let mut labels = vec![0; feed.size()];
         // The mean loss of a round is for people only; after a resume its first round averages fewer steps.
         let (mut loss_sum, mut loss_steps) = (0.0, 0);
+        let mut loss = 0.0;
         for step in start..steps {
             if self.cancel.is_cancelled() {
-                check_finite(phase, step, f32::NAN)?;
+                check_finite(phase, step, loss)?;
                 self.keeper.interrupted(&|| snapshot(phase, step))?;
                 return Err(Error::Interrupted);
             }
             feed.fill(before + step, None, inputs.data_mut(), &mut labels);
-            let loss = self.step(phase, step, before, &inputs, &labels)?;
+            loss = self.step(phase, step, before, &inputs, &labels)?;
             loss_sum += f64::from(loss);
             loss_steps += 1;
             self.observer.stepped(P::NAME, step + 1);
@@ -207,7 +205,7 @@ fn item_shape(batch: usize, data: &Dataset) -> Vec<usize> {
 pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> f64 {
     let samples: Vec<usize> = (0..data.len()).collect();
     let mut evaluation = Evaluation::new(graph.output_len());
-    for chunk in samples.chunks(EVALUATION_BATCH) {
+    for chunk in samples.chunks(graph.samples_a_pass()) {
         let mut inputs = Tensor::zeros(&item_shape(chunk.len(), data));
         data.fill(chunk, None, inputs.data_mut());
         let labels: Vec<u32> = chunk.iter().map(|&sample| data.labels()[sample]).collect();

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use mixpress::compress::Error;
-use mixpress::prelude::{CancelToken, Compressor, Definition, Overwrite};
+use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
+use mixpress::train::digits;
 
 use super::inputs;
 use crate::args::CompressArgs;
@@ -32,6 +33,9 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
             .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
     }
     let data = inputs::data(args.data.as_deref(), &network, defaults)?;
+    if args.data.is_none() && !args.talk.quiet && is_a_surprise(&network, &data) {
+        eprintln!("note: without --data, {} is trained on {}", network.name, data.train.name());
+    }
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
     let cancel = CancelToken::new();
@@ -55,7 +59,14 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     } else {
         format!("{}\nwritten to {}\n", report::table(&outcome), out.display())
     };
-    Ok(output::write(&text)?)
+    output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
+    Ok(())
+}
+
+/// Whether somebody who named a network, but no data, may have expected others than the embedded digits.
+fn is_a_surprise(network: &Definition, data: &DataSource) -> bool {
+    let item = data.train.item_shape();
+    *network != zoo::digits_mlp() && item == digits().train.item_shape() && network.lower(item).is_ok()
 }
 
 /// Where the file goes, and whether it may replace what is there.

@@ -42,6 +42,7 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from(args.file.file_name().unwrap_or_default()).with_extension("safetensors"));
+    files::refuse_input(&out, &args.file)?;
     files::refuse_taken(&out, args.force)?;
     let file = args.file.display();
     let model = CompressedModel::open(&args.file).with_context(|| format!("cannot decompress {file}"))?;

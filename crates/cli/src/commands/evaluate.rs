@@ -1,6 +1,6 @@
 //! `mixpress evaluate`: the test error of a file.
 
-use std::path::Path;
+use std::borrow::Cow;
 
 use anyhow::Context;
 use mixpress::prelude::CompressedModel;
@@ -16,7 +16,7 @@ use crate::threads::with_threads;
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Evaluation<'a> {
-    file: &'a Path,
+    file: Cow<'a, str>,
     network: &'a str,
     data: &'a str,
     /// Percent of the test items that are classified wrongly.
@@ -32,9 +32,10 @@ pub(crate) fn evaluate(args: &EvaluateArgs, defaults: &Defaults) -> Result<(), F
     let error = with_threads(args.threads, || model.error_rate(&data))?
         .with_context(|| format!("cannot evaluate {file} on {}", data.name()))?;
     let network = model.definition().map_or("unnamed", |definition| &definition.name);
-    let evaluation = Evaluation { file: &args.file, network, data: data.name(), error, items: data.len() };
+    let evaluation =
+        Evaluation { file: args.file.to_string_lossy(), network, data: data.name(), error, items: data.len() };
     let text = if args.json {
-        serde_json::to_string(&evaluation).context("the file's name is not text that JSON can hold")? + "\n"
+        serde_json::to_string(&evaluation).context("cannot print as JSON")? + "\n"
     } else {
         format!("{file}: {network}, {error:.2} % of the {} test items of {} wrong\n", evaluation.items, data.name())
     };

@@ -43,7 +43,7 @@ pub(crate) fn network(name: &str) -> Result<Definition, Failure> {
         || path.is_file();
     if !means_a_file {
         let known = zoo::names().join(", ");
-        return Err(Failure::usage(format!("unknown network {name}; known are {known}, or name a TOML file")));
+        return Err(Failure::usage(format!("unknown network `{name}`; known are {known}, or name a TOML file")));
     }
     let text = read_text(path)?;
     Definition::from_toml(&text).with_context(|| format!("network {name}")).map_err(Failure::Usage)

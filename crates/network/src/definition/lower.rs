@@ -2,6 +2,7 @@
 
 use mixpress_tensor::{Conv2d, Pool2d};
 
+use super::reading::is_name;
 use super::{Definition, LayerSpec, MAX_DEPTH, MAX_LAYERS, Pool, Residual};
 use crate::{Error, Graph, GraphBuilder};
 
@@ -14,16 +15,31 @@ impl Definition {
     /// # Errors
     ///
     /// [`Error::Shape`] where a layer cannot take what arrives, [`Error::Setting`] where one of its settings is out of
-    /// range, [`Error::DuplicateParameter`] where two layers have the same name, and errors on sizes that are too large.
+    /// range, [`Error::Name`] for a name that no file could hold, [`Error::DuplicateParameter`] where two layers have the same name, and errors on sizes that are too large.
     pub fn lower(&self, input: &[usize]) -> Result<Graph, Error> {
         if self.layers.is_empty() {
             return Err(Error::NoLayers { name: self.name.clone() });
         }
         self.check_size()?;
+        self.check_names()?;
         let mut builder = Graph::builder(input)?;
         let start = builder.input();
         sequence(&mut builder, &self.layers, start, &Numbering::ByKind { prefix: String::new() })?;
         builder.finish()
+    }
+
+    /// Whether all names are such that every form of a definition can hold them. Call it once the size is known to be bounded.
+    fn check_names(&self) -> Result<(), Error> {
+        let mut level: Vec<&LayerSpec> = self.layers.iter().collect();
+        let mut names = vec![self.name.as_str()];
+        while !level.is_empty() {
+            names.extend(level.iter().filter_map(|layer| own_name(layer)));
+            level = level.into_iter().flat_map(inner).collect();
+        }
+        match names.into_iter().find(|name| !is_name(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::Name { name: name.to_owned() }),
+        }
     }
 
     /// Whether layers are too many or nested too deeply.
@@ -63,14 +79,7 @@ enum Numbering {
 impl Numbering {
     fn name(&self, layers: &[LayerSpec], position: usize) -> String {
         let layer = &layers[position];
-        let own = match layer {
-            LayerSpec::Dense(dense) => &dense.name,
-            LayerSpec::Conv(conv) => &conv.name,
-            LayerSpec::BatchNorm(norm) => &norm.name,
-            LayerSpec::Residual(block) => &block.name,
-            _ => &None,
-        };
-        match (self, own) {
+        match (self, own_name(layer)) {
             (Self::ByKind { prefix } | Self::ByPosition { prefix }, Some(own)) => format!("{prefix}{own}"),
             (Self::ByPosition { prefix }, None) => format!("{prefix}{position}"),
             (Self::ByKind { prefix }, None) => {
@@ -79,6 +88,17 @@ impl Numbering {
                 format!("{prefix}{stem}{number}")
             }
         }
+    }
+}
+
+/// The name that a layer was given.
+fn own_name(layer: &LayerSpec) -> Option<&str> {
+    match layer {
+        LayerSpec::Dense(dense) => dense.name.as_deref(),
+        LayerSpec::Conv(conv) => conv.name.as_deref(),
+        LayerSpec::BatchNorm(norm) => norm.name.as_deref(),
+        LayerSpec::Residual(block) => block.name.as_deref(),
+        _ => None,
     }
 }
 

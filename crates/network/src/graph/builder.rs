@@ -8,7 +8,9 @@ use crate::Error;
 /// Largest number of elements of one parameter.
 const MAX_PARAMETER: usize = 1 << 31;
 /// Largest number of elements of one value, for one sample.
-const MAX_VALUE: usize = 1 << 28;
+const MAX_VALUE: usize = 1 << 26;
+/// Largest number of elements of an unfolded image, one for each weight of a filter and place of the result.
+const MAX_UNFOLDED: usize = 1 << 29;
 
 /// Builds a [`Graph`]; each method appends a node and returns its position.
 ///
@@ -108,7 +110,10 @@ impl GraphBuilder {
         let fan_in = shape[1..].iter().product();
         let weight = self.parameter(name, "weight", &shape, ParameterKind::Weight { fan_in })?;
         let bias = if bias { Some(self.parameter(name, "bias", &[channels], ParameterKind::Bias)?) } else { None };
-        self.append(name, Operator::Conv2d { weight, bias, options }, &[input])
+        let node = self.append(name, Operator::Conv2d { weight, bias, options }, &[input])?;
+        let places = self.shape(node)[1..].iter().product();
+        check_size(name, &[fan_in, places], MAX_UNFOLDED)?;
+        Ok(node)
     }
 
     /// Batch-norm over the channels of `[C]` or `[C, H, W]`; its parameters are `name.weight`, `name.bias`,

@@ -8,6 +8,12 @@ use mixpress_tensor::{Conv2d, Pool2d};
 pub use self::builder::GraphBuilder;
 pub use self::parameter::{ParameterKind, ParameterSpec};
 
+/// Elements of all values of an inference pass together.
+const ELEMENTS_A_PASS: usize = 1 << 27;
+
+/// More samples than this gain no speed.
+const MOST_SAMPLES_A_PASS: usize = 500;
+
 /// What a node computes. Parameters are named by their position in [`Graph::parameters`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -162,6 +168,14 @@ impl Graph {
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().filter(|p| p.kind.is_learned()).map(ParameterSpec::len).sum()
+    }
+
+    /// Samples that one inference pass should take at most, so that the values of all nodes together stay in bounded memory
+    /// (half a gigabyte, unless a single sample needs more).
+    #[must_use]
+    pub fn samples_a_pass(&self) -> usize {
+        let elements: usize = self.nodes.iter().map(|node| node.shape.iter().product::<usize>()).sum();
+        (ELEMENTS_A_PASS / elements.max(1)).clamp(1, MOST_SAMPLES_A_PASS)
     }
 
     /// Position of the parameter of that name.

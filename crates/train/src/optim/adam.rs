@@ -170,7 +170,7 @@ impl Adam {
     /// Counts one step and lends what [`adam_update`] needs for it: the common factors and both moments. For callers that
     /// compute the gradient in the same pass.
     pub fn begin(&mut self, learning_rate: f32) -> (AdamStep, &mut [f32], &mut [f32]) {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         (AdamStep::new(&self.config, learning_rate, self.steps), &mut self.m, &mut self.v)
     }
 

@@ -75,7 +75,15 @@ impl ClassicPrior {
 
     /// Goes on from a snapshot.
     pub fn restore(snapshot: &Snapshot, scales: Vec<f64>) -> Result<Self, Error> {
-        Ok(Self { mixtures: snapshot.get_json(KEY)?, scales })
+        let mixtures: Vec<LearnedMixture> = snapshot.get_json(KEY)?;
+        let misfit = |problem: &str| Error::CheckpointEntry { name: KEY.into(), problem: problem.into() };
+        if mixtures.len() != 1 && mixtures.len() != scales.len() {
+            return Err(misfit("has neither one mixture nor one a layer"));
+        }
+        if !mixtures.iter().all(LearnedMixture::is_consistent) {
+            return Err(misfit("has parameters or moments that do not fit their mixture"));
+        }
+        Ok(Self { mixtures, scales })
     }
 
     /// Writes what [`Self::restore`] reads.
@@ -117,11 +125,20 @@ impl ClassicPrior {
 }
 
 impl LearnedMixture {
+    /// Whether parameters and moments are those of as many components as the mixture has.
+    fn is_consistent(&self) -> bool {
+        let Parameters { means, log_precisions, logits, .. } = &self.parameters;
+        let each = [means, log_precisions, logits];
+        each.iter().all(|values| values.len() == self.mixture.len())
+            && self.parameters.zero_index() == self.mixture.zero_index()
+            && self.moments.len() == 3 * self.mixture.len()
+    }
+
     fn learn(&mut self, rate: f32) -> Result<(), Error> {
         let Some(statistics) = self.statistics.take() else { return Ok(()) };
         let mut gradients = statistics.gradients(&self.mixture);
         self.hyper_priors.add_to(&self.mixture, statistics.weights, &mut gradients);
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let step = AdamStep::new(&AdamConfig::default(), rate, self.steps);
         let values = [&mut self.parameters.means, &mut self.parameters.log_precisions, &mut self.parameters.logits];
         let slopes = [&gradients.means, &gradients.log_precisions, &gradients.logits];

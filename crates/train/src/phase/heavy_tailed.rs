@@ -52,11 +52,16 @@ impl HeavyTailedPrior {
     /// Goes on from a snapshot.
     pub fn restore(
         snapshot: &Snapshot,
-        layers: usize,
+        layers: &[CoveredLayer],
         (joint, config): (&JointConfig, &PriorConfig),
     ) -> Result<Self, Error> {
-        let each = (0..layers).map(|layer| {
-            let (prior, context, reach): (HeavyTailed, PlaceContext, f32) = snapshot.get_json(&key(layer))?;
+        let each = layers.iter().enumerate().map(|(position, layer)| {
+            let name = key(position);
+            let (prior, context, reach): (HeavyTailed, PlaceContext, f32) = snapshot.get_json(&name)?;
+            if [context.rows().len(), context.cols().len(), context.block()] != [layer.rows, layer.columns, layer.block]
+            {
+                return Err(Error::CheckpointEntry { name, problem: "does not fit the shape of its layer".into() });
+            }
             LayerPrior::tabulated(prior, context, reach)
         });
         let std_dev = [config.std_dev, STD_DEV_AT_END * config.std_dev];

@@ -115,17 +115,16 @@ impl JointPhase {
     pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: JointSettings) -> Result<Self, Error> {
         let layers = trainee.covered();
         let prior = match settings.prior.kind {
-            PriorKind::HeavyTailed => Prior::HeavyTailed(HeavyTailedPrior::restore(
-                snapshot,
-                layers.len(),
-                (&settings.config, &settings.prior),
-            )?),
+            PriorKind::HeavyTailed => {
+                Prior::HeavyTailed(HeavyTailedPrior::restore(snapshot, &layers, (&settings.config, &settings.prior))?)
+            }
             PriorKind::Classic => Prior::Classic(ClassicPrior::restore(snapshot, settings.scales.clone())?),
         };
         Ok(Self { settings, trainee, layers, prior })
     }
 
-    /// The trained network and the means of its components. Weights below the threshold are pruned.
+    /// The trained network and the means of its components. Under the heavy-tailed prior, weights below the threshold are
+    /// pruned; the classic prior prunes by its zero component, when target components have been selected.
     pub fn finish(mut self) -> JointOutcome {
         let means = self.prior.means();
         if matches!(self.prior, Prior::HeavyTailed(_)) {

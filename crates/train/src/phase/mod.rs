@@ -40,8 +40,10 @@ impl Session<'_> {
     /// Phase A: trains the float network.
     ///
     /// # Errors
-    /// [`Error::Diverged`], [`Error::Interrupted`], or what the keeper of checkpoints met.
+    /// [`Error::Setting`] for a setting out of its range, [`Error::Diverged`], [`Error::Interrupted`], or what the keeper of
+    /// checkpoints met.
     pub fn plain(&self, start: Start<'_, Trainee>, config: &PlainConfig) -> Result<Trainee, Error> {
+        config.validate()?;
         let (mut phase, step) = match start {
             Start::With(trainee) => (PlainPhase::new(trainee, config.clone()), 0),
             Start::From(snapshot, trainee) => (PlainPhase::new(trainee, config.clone()), step_of(snapshot)?),
@@ -61,6 +63,8 @@ impl Session<'_> {
         mixtures: &[Mixture],
         settings: JointSettings,
     ) -> Result<JointOutcome, Error> {
+        settings.config.validate()?;
+        settings.prior.validate()?;
         let (mut phase, step) = match start {
             Start::With(trainee) => (JointPhase::new(trainee, mixtures, settings)?, 0),
             Start::From(snapshot, trainee) => (JointPhase::restore(trainee, snapshot, settings)?, step_of(snapshot)?),
@@ -79,6 +83,7 @@ impl Session<'_> {
         levels: Vec<Levels>,
         settings: HardSettings,
     ) -> Result<(Trainee, Vec<Levels>), Error> {
+        settings.config.validate()?;
         let (mut phase, step) = match start {
             Start::With(trainee) => (HardPhase::new(trainee, levels, settings)?, 0),
             Start::From(snapshot, trainee) => (HardPhase::restore(trainee, snapshot, settings)?, step_of(snapshot)?),
@@ -98,6 +103,7 @@ impl Session<'_> {
         levels: &[Levels],
         config: &TiedConfig,
     ) -> Result<(Trainee, Vec<Vec<f32>>), Error> {
+        config.validate()?;
         let (mut phase, step) = match start {
             Start::With(trainee) => (TiedPhase::new(trainee, levels, config.clone())?, 0),
             Start::From(snapshot, trainee) => {

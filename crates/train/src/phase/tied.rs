@@ -3,7 +3,7 @@
 //! Assignments stay as they are. The zero entry of a codebook stays exactly 0; every other entry learns from the sum of
 //! the gradients of the weights that share it, divided by their number. Biases learn freely until halfway, when they are
 //! rounded to a symmetric grid and frozen, and norms to half precision; the codebooks go on and make up for it. At the end codebook
-//! entries are rounded to their stored type.
+//! entries and the running statistics of batch-norms, which follow the codebooks until then, are rounded to their stored type.
 
 use half::f16;
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
@@ -34,7 +34,7 @@ struct TiedLayer {
     codebook: Vec<f32>,
     zero: usize,
     /// One codebook entry a weight.
-    indices: Vec<u8>,
+    indices: Vec<u16>,
     adam: Adam,
 }
 
@@ -42,7 +42,7 @@ impl TiedPhase {
     /// Quantises each layer to its levels (method, step 6) and begins.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a layer of more than 256 levels.
+    /// [`Error::Setting`] for a layer of more than 65,536 levels.
     pub fn new(mut trainee: Trainee, levels: &[Levels], config: TiedConfig) -> Result<Self, Error> {
         for (layer, levels) in trainee.covered().iter().zip(levels) {
             for weight in trainee.parameters_mut()[layer.parameter].data_mut() {
@@ -54,10 +54,10 @@ impl TiedPhase {
         let layers = trainee.covered().into_iter().zip(levels).map(|(covered, levels)| {
             let codebook = levels.values().to_vec();
             let too_many =
-                Error::Setting { setting: "levels of a layer", value: codebook.len() as f64, range: "at most 256" };
-            u8::try_from(codebook.len() - 1).map_err(|_| too_many)?;
+                Error::Setting { setting: "levels of a layer", value: codebook.len() as f64, range: "at most 65536" };
+            u16::try_from(codebook.len() - 1).map_err(|_| too_many)?;
             let weights = trainee.parameters()[covered.parameter].data();
-            let indices = weights.iter().map(|&weight| levels.nearest(weight) as u8).collect();
+            let indices = weights.iter().map(|&weight| levels.nearest(weight) as u16).collect();
             let adam = Adam::new(AdamConfig::default(), codebook.len());
             Ok(TiedLayer { covered, codebook, zero: levels.zero(), indices, adam })
         });
@@ -70,7 +70,7 @@ impl TiedPhase {
         let mut layers = Vec::new();
         for (index, covered) in trainee.covered().into_iter().enumerate() {
             let codebook = snapshot.get_f32(&format!("tied.{index}.codebook"))?.to_vec();
-            let indices = snapshot.get_u8(&format!("tied.{index}.indices"))?.to_vec();
+            let indices = snapshot.get_u16(&format!("tied.{index}.indices"))?.to_vec();
             let fits = indices.len() == covered.len() && indices.iter().all(|&at| usize::from(at) < codebook.len());
             let zero = codebook.iter().position(|&value| value == 0.0);
             let (true, Some(zero)) = (fits, zero) else {
@@ -91,6 +91,7 @@ impl TiedPhase {
             *value = round_mantissa(*value, self.config.level_bits);
         }
         self.expand();
+        self.round_plain(|kind| !kind.is_learned());
         (self.trainee, self.layers.into_iter().map(|layer| layer.codebook).collect())
     }
 
@@ -101,16 +102,18 @@ impl TiedPhase {
         }
     }
 
-    /// Rounds biases to their grid and norms to half precision; from here on they are frozen.
-    fn round_free_parameters(&mut self) {
+    /// Rounds the parameters without a codebook that are of the kinds wanted to their stored type: biases to their grid, norms
+    /// and statistics to half precision where they are within its range.
+    fn round_plain(&mut self, is_wanted: impl Fn(ParameterKind) -> bool) {
         let kinds: Vec<_> = self.trainee.graph().parameters().iter().map(|spec| spec.kind).collect();
         for (index, kind) in kinds.into_iter().enumerate() {
-            let covered = self.trainee.covers().includes(kind);
+            if self.trainee.covers().includes(kind) || !is_wanted(kind) {
+                continue;
+            }
             let values = self.trainee.parameters_mut()[index].data_mut();
             match kind {
-                _ if covered => {}
                 ParameterKind::Bias => round_to_grid(values, self.config.bias_bits),
-                _ => values.iter_mut().for_each(round_to_half),
+                _ => round_to_half(values),
             }
         }
     }
@@ -169,15 +172,13 @@ impl Phase for TiedPhase {
             }
         }
         if !self.is_frozen(step) && self.is_frozen(step + 1) {
-            self.round_free_parameters();
+            self.round_plain(ParameterKind::is_learned);
         }
         Ok(())
     }
 
-    fn observe(&mut self, step: u64, statistics: &[RunningStatistics]) {
-        if !self.is_frozen(step) {
-            self.trainee.observe(statistics);
-        }
+    fn observe(&mut self, _: u64, statistics: &[RunningStatistics]) {
+        self.trainee.observe(statistics);
     }
 
     fn end_round(&mut self, _: u64) -> Result<(), Error> {
@@ -197,14 +198,20 @@ impl Phase for TiedPhase {
         self.trainee.save(snapshot);
         for (index, layer) in self.layers.iter().enumerate() {
             snapshot.put_f32(format!("tied.{index}.codebook"), &[layer.codebook.len()], &layer.codebook);
-            snapshot.put_u8(format!("tied.{index}.indices"), &[layer.indices.len()], &layer.indices);
+            snapshot.put_u16(format!("tied.{index}.indices"), &[layer.indices.len()], &layer.indices);
             crate::trainee::save_adam(snapshot, &format!("tied.{index}"), &layer.adam);
         }
     }
 }
 
-fn round_to_half(value: &mut f32) {
-    *value = f16::from_f32(*value).to_f32();
+/// Rounds values to half precision, unless one of them is too large for it: then all stay as they are.
+fn round_to_half(values: &mut [f32]) {
+    let half = |value: f32| f16::from_f32(value).to_f32();
+    if values.iter().all(|&value| half(value).is_finite()) {
+        for value in values {
+            *value = half(*value);
+        }
+    }
 }
 
 /// The half-precision number nearest to `value` whose mantissa has no more than `bits` bits.
@@ -278,6 +285,15 @@ mod tests {
             prop_assert!(above >= value.abs() && above <= value.abs() * (1.0 + 0.5_f32.powi(i32::from(bits) - 1)) + 1e-6);
             prop_assert_eq!(round_mantissa(above, bits), above);
         }
+    }
+
+    #[test]
+    fn what_half_precision_cannot_hold_is_not_rounded() {
+        let mut values = [0.1, 70_000.0];
+        round_to_half(&mut values);
+        assert_eq!(values, [0.1, 70_000.0]);
+        round_to_half(&mut values[..1]);
+        assert_eq!(values[0], f16::from_f32(0.1).to_f32());
     }
 
     #[test]
