@@ -63,10 +63,11 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     Ok(())
 }
 
-/// Whether somebody who named a network, but no data, may have expected others than the embedded digits.
+/// Whether somebody who named a known network, but no data, may have expected others than the embedded digits.
 fn is_a_surprise(network: &Definition, data: &DataSource) -> bool {
     let item = data.train.item_shape();
-    *network != zoo::digits_mlp() && item == digits().train.item_shape() && network.lower(item).is_ok()
+    let is_known = zoo::by_name(&network.name).as_ref() == Some(network) && *network != zoo::digits_mlp();
+    is_known && item == digits().train.item_shape() && network.lower(item).is_ok()
 }
 
 /// Where the file goes, and whether it may replace what is there.
