@@ -5,7 +5,12 @@
 //! - `prior`: does the prior's cost grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
 //! - `file`: how fast is an `.mxp` file written and read?
+//! - `codec`: how fast are large streams of quantised weights coded, beside zstd? The streams are in [`streams`], what is
+//!   done with them in [`codec`].
 #![forbid(unsafe_code)]
+
+pub mod codec;
+pub mod streams;
 
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

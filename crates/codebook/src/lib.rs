@@ -24,8 +24,9 @@
 //! No file makes [`decode`] panic. What a file may ask for is bounded by [`Limits`]; every refusal is an [`Error`] that
 //! says what was wrong.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod archive;
 mod binary;
 mod bitpack;
 mod breakdown;
@@ -50,6 +51,7 @@ mod mixer;
 mod names;
 mod numbers;
 mod order;
+mod output;
 mod plain;
 mod position;
 mod primer;
@@ -68,6 +70,7 @@ mod vector;
 mod wire;
 mod writer;
 
+pub use archive::{Archive, StoredTensor};
 pub use breakdown::{Breakdown, TensorBytes};
 pub use codebook::{Codebook, round_mantissa};
 pub use container::{Container, Entry, Metadata};
