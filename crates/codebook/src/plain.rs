@@ -149,6 +149,12 @@ impl PlainTensor {
         &self.data
     }
 
+    /// Number of values that are not zero.
+    #[must_use]
+    pub fn nonzeros(&self) -> usize {
+        nonzeros(self.dtype, &self.data)
+    }
+
     /// The values of an f32, f16 or bf16 tensor; nothing for other types.
     #[must_use]
     pub fn values(&self) -> Option<Vec<f32>> {

@@ -8,7 +8,7 @@ use crate::{Error, output::Output};
 
 /// The values of a codebook, zeros behind them, and their number.
 #[derive(Debug)]
-pub(super) struct Values(pub(super) Box<[f32; MAX_LEVELS]>, pub(super) usize);
+pub(crate) struct Values(pub(super) Box<[f32; MAX_LEVELS]>, pub(super) usize);
 
 /// What a state's lowest bits say: the index, its frequency, the place in its interval.
 pub(super) trait Slot: Copy {
