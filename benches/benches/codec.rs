@@ -38,7 +38,8 @@ fn encode(criterion: &mut Criterion) {
     for stream in [streams::dense(), streams::pruned(), streams::sparse(), streams::structured()] {
         let container = stream.container();
         group.throughput(Throughput::Elements(stream.len() as u64)).sample_size(10);
-        group.bench_function(stream.name, |bencher| codec::on_one_thread(|| bencher.iter(|| codec::encode(&container))));
+        group
+            .bench_function(stream.name, |bencher| codec::on_one_thread(|| bencher.iter(|| codec::encode(&container))));
     }
     group.finish();
 }

@@ -47,7 +47,8 @@ impl Stream {
         let mut counts = vec![0u64; self.levels];
         self.matrices.iter().flat_map(|(_, _, indices)| indices).for_each(|&index| counts[usize::from(index)] += 1);
         let total = self.len() as f64;
-        let bits = counts.iter().filter(|&&count| count > 0).map(|&count| -(count as f64) * (count as f64 / total).log2());
+        let bits =
+            counts.iter().filter(|&&count| count > 0).map(|&count| -(count as f64) * (count as f64 / total).log2());
         bits.sum::<f64>() / total
     }
 

@@ -163,3 +163,27 @@ fn used_values(codebook: &Codebook, indices: &[u16]) -> usize {
     }
     used.into_iter().filter(|&used| used).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use mixpress_codebook::{Container, PlainTensor, QuantizedTensor, encode};
+
+    use super::*;
+
+    #[test]
+    fn a_file_tells_the_same_decoded_or_not() {
+        let values: Vec<f32> = (0..40_000_u32).map(|i| ((i * i) >> 5 & 15).min(9) as f32 - 4.0).collect();
+        let entries: Vec<Entry> = vec![
+            QuantizedTensor::from_values("fc1.weight", [200, 200], &values).unwrap().into(),
+            QuantizedTensor::from_values("fc1.bias", [4], &values[..4]).unwrap().into(),
+            PlainTensor::from_f32("scale", [2], &[0.0, 0.1]).unwrap().into(),
+        ];
+        let bytes = encode(&Container { entries, ..Container::default() }).unwrap();
+        let told = Outcome::of_bytes(&bytes).unwrap();
+        let decoded = Outcome::of_model(&CompressedModel::from_bytes(&bytes).unwrap());
+        assert_eq!(told.layers, decoded.layers);
+        assert_eq!(told.layers[0].coding, "static entropy coding");
+        assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
+        assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));
+    }
+}
