@@ -117,7 +117,9 @@ fn with_table(frequencies: &[u64], zeros: u64) -> Vec<u8> {
     models.metadata(&mut coder, &crate::Metadata::default(), &Limits::default()).unwrap();
     models.levels.code(&mut coder, &Codebook::Values(vec![0.0, 1.0])).unwrap();
     models.coding(&mut coder, Coding::Static);
-    frequencies.iter().for_each(|&frequency| _ = models.frequencies.code(&mut coder, frequency));
+    for &frequency in frequencies {
+        models.frequencies.code(&mut coder, frequency);
+    }
     models.zeros.code(&mut coder, zeros);
     let bytes = rans::encode(&[0, 1, 1, 0, 1], &[2048, 2048]);
     let section = Section { kind: SectionKind::Static, bytes };

@@ -1,5 +1,7 @@
 //! The reader's side: blocks in parallel, groups of one symbol a lane by a kernel, the end of a block step by step.
 
+use std::hint::select_unpredictable;
+
 use mixpress_simd::Level;
 use rayon::prelude::*;
 
@@ -45,6 +47,7 @@ enum Slots {
 }
 
 /// A slot for each place in the intervals of all indices; the frequencies sum to 2^12.
+#[allow(clippy::unnecessary_box_returns, reason = "tables of tens of KiB, too large to move around")]
 fn slots<S: Slot>(frequencies: &[u32]) -> Box<[S; SCALE]> {
     let place = |(index, &frequency)| (0..frequency).map(move |offset| S::new(index, frequency, offset));
     let slots: Box<[S]> = frequencies.iter().enumerate().flat_map(place).collect();
@@ -162,7 +165,7 @@ pub(super) fn plain_groups<const L: usize, S: Slot, T: Output>(
             // Without a branch on whether a word is read: that is as good as random.
             let word = u32::from(u16::from_le_bytes(next[taken % L]));
             let is_low = state < LOWER;
-            *x = if is_low { state << 16 | word } else { state };
+            *x = select_unpredictable(is_low, state << 16 | word, state);
             taken += usize::from(is_low);
             *out = T::of(index, &values.0[..]);
         }

@@ -51,7 +51,9 @@ pub(crate) fn encode(indices: &[u16], frequencies: &[u32]) -> Vec<u8> {
     let lengths = coded[..coded.len() - 1].iter().flat_map(|block| (block.len() as u32).to_le_bytes());
     let mut out: Vec<u8> = lengths.collect();
     out.reserve_exact(coded.iter().map(Vec::len).sum());
-    coded.iter().for_each(|block| out.extend_from_slice(block));
+    for block in &coded {
+        out.extend_from_slice(block);
+    }
     out
 }
 
@@ -80,7 +82,7 @@ fn encode_lanes<const L: usize>(indices: &[u16], steps: &[Step], words: &mut Vec
         words[free - 1] = *x as u16;
         free -= usize::from(is_large);
         let state = if is_large { *x >> 16 } else { *x };
-        let quotient = (u64::from(state) * step.reciprocal >> SHIFT) as u32;
+        let quotient = ((u64::from(state) * step.reciprocal) >> SHIFT) as u32;
         *x = state + step.start + quotient * step.complement;
     };
     let (groups, rest) = indices.as_chunks::<L>();
@@ -111,7 +113,7 @@ mod tests {
             let near = |x: u64| x.saturating_sub(2)..(x + 3).min(end);
             let multiples = (1..64).map(|i| end / 64 * i / u64::from(frequency) * u64::from(frequency));
             for x in multiples.flat_map(near).chain(near(0)).chain(near(end)) {
-                let quotient = u128::from(x) * u128::from(reciprocal) >> SHIFT;
+                let quotient = (u128::from(x) * u128::from(reciprocal)) >> SHIFT;
                 assert!(u64::try_from(u128::from(x) * u128::from(reciprocal)).is_ok());
                 assert_eq!(quotient, u128::from(x / u64::from(frequency)), "{x} / {frequency}");
             }
