@@ -6,9 +6,13 @@
 //! - `step`: what does a training step of the zoo's networks cost?
 //! - `file`: how fast is an `.mxp` file written and read?
 //! - `codebook`: how long does it take to fit codebooks to a whole model?
+//! - `codec`: how fast are large streams of quantised weights coded, beside zstd? The streams are in [`streams`], what is
+//!   done with them in [`codec`].
 #![forbid(unsafe_code)]
 
 pub mod codebooks;
+pub mod codec;
+pub mod streams;
 
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -815,6 +815,8 @@ class Vectors:
 
 # ---------------------------------------------------------------- 9. Sections of indices
 
+BLOCK_LENGTH = 1 << 20
+
 
 def unpack(data, count, width):
     """9.1"""
@@ -838,19 +840,41 @@ def decode_static(data, count, frequencies):
     if sum(frequencies) != 4096:
         raise FormatError("frequencies do not sum to 4096")
     table = [(i, f, offset) for i, f in enumerate(frequencies) for offset in range(f)]
-    lanes = 1 if count < 1 << 14 else 8
+    before = max(1, (count + BLOCK_LENGTH - 1) // BLOCK_LENGTH) - 1
+    if len(data) < 4 * before:
+        raise FormatError("the lengths of blocks are truncated")
+    lengths = struct.unpack_from(f"<{before}I", data)
+    start, out = 4 * before, []
+    for number in range(before + 1):
+        end = start + lengths[number] if number < before else len(data)
+        if end > len(data):
+            raise FormatError("a block is truncated")
+        out += decode_block(data[start:end], min(BLOCK_LENGTH, count - number * BLOCK_LENGTH), table)
+        start = end
+    return out
+
+
+def decode_block(data, count, table):
+    lanes = 1 if count < 1 << 14 else 8 if count < 1 << 17 else 64
+    if len(data) < 4 * lanes:
+        raise FormatError("the states of a block are truncated")
     states = list(struct.unpack_from(f"<{lanes}I", data))
-    words = iter(struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes))
-    out = []
+    if min(states) < 1 << 16:
+        raise FormatError("a lane starts below 2^16")
+    words = struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
+    out, read = [], 0
     for i in range(count):
         x = states[i % lanes]
         index, frequency, offset = table[x & 4095]
         x = frequency * (x >> 12) + offset
         if x < 1 << 16:
-            x = x << 16 | next(words)
+            if read == len(words):
+                raise FormatError("a block is truncated")
+            x = x << 16 | words[read]
+            read += 1
         states[i % lanes] = x
         out.append(index)
-    if any(x != 1 << 16 for x in states) or next(words, None) is not None or len(data) % 2:
+    if any(x != 1 << 16 for x in states) or read < len(words) or len(data) % 2:
         raise FormatError("an entropy-coded section does not end where it should")
     return out
 
@@ -897,7 +921,7 @@ def open_sections(data):
 
 class Models:
     def __init__(self):
-        self.structure, self.frequencies, self.numbers = Numbers(), Numbers(), Numbers()
+        self.structure, self.frequencies, self.zeros, self.numbers = Numbers(), Numbers(), Numbers(), Numbers()
         self.text, self.levels, self.vectors = Text(), Levels(), Vectors()
         self.present, self.outside, self.sorted = Counter(), Counter(), Counter()
         self.flags_all, self.flags_prefix = Counter(), Counter()
@@ -992,7 +1016,10 @@ def decode_quantised(coder, models, take, groups, live, shape, axes):
         indices = unpack(take(PACKED), count, width)
     else:
         frequencies = [models.frequencies.code(coder) for _ in levels]
+        zeros = models.zeros.code(coder) if zero is not None else 0
         indices = decode_static(take(STATIC), count, frequencies)
+        if zero is not None and indices.count(zero) != zeros:
+            raise FormatError("a tensor has another number of zeros than the file tells")
     if count == total:
         return [levels[i] for i in indices]
     values = [0.0] * total

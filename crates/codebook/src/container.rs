@@ -97,11 +97,8 @@ impl Container {
         for (i, group) in self.groups.iter().enumerate() {
             group.check(i)?;
         }
-        let mut names = BTreeSet::new();
+        distinct(self.entries.iter().map(Entry::name))?;
         for entry in &self.entries {
-            if !names.insert(entry.name()) {
-                return Err(Error::DuplicateName { name: entry.name().to_owned() });
-            }
             if let Entry::Quantized(t) = entry {
                 for (axis, reference) in t.axes().iter().enumerate() {
                     if let Some(reference) = reference {
@@ -111,5 +108,14 @@ impl Container {
             }
         }
         Ok(())
+    }
+}
+
+/// Checks that no name comes twice.
+pub(crate) fn distinct<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match names.into_iter().find(|&name| !seen.insert(name)) {
+        Some(name) => Err(Error::DuplicateName { name: name.to_owned() }),
+        None => Ok(()),
     }
 }

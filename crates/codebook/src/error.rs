@@ -169,6 +169,22 @@ pub enum Error {
         /// Number of codebook values.
         levels: usize,
     },
+    /// Values are asked of a tensor that holds none as floats.
+    #[error("tensor {name} holds no floats of at most 32 bits")]
+    NotFloats {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// Indices are asked of a tensor that has none of that width.
+    #[error("tensor {name}: indices of a codebook of at most {limit} values are wanted, it has {levels} values")]
+    NotIndices {
+        /// Name of the tensor.
+        name: String,
+        /// Number of codebook values; 0 for a tensor that is not quantised.
+        levels: usize,
+        /// The most that the indices' type can tell apart.
+        limit: usize,
+    },
     /// A tensor has another number of axis references than axes.
     #[error("tensor {name}: {got} axis references for {expected} axes")]
     AxisCount {

@@ -7,8 +7,9 @@ use crate::{
     binary::BinaryCoder,
     decode, decode_with_limits, encode,
     range_coder::Encoder,
+    rans,
     section::{Section, SectionKind, Sections, assemble},
-    stream::Models,
+    stream::{Coding, Models},
     structure::{GroupRecord, Structure, TensorRecord},
     text::Kind,
     wire,
@@ -104,6 +105,38 @@ fn a_short_stream_may_describe_many_zeros_within_the_limits() {
     assert_eq!(decode(&bytes).unwrap(), container);
     let limits = Limits { max_total_elements: 1 << 20, ..Limits::default() };
     assert!(matches!(decode_with_limits(&bytes, limits), Err(Error::Limit { .. })));
+}
+
+/// A file of one statically coded tensor whose stream tells these frequencies and this number of zeros.
+fn with_table(frequencies: &[u64], zeros: u64) -> Vec<u8> {
+    let record = Structure { groups: vec![], tensors: vec![TensorRecord::new("t", vec![5], 0, vec![])] };
+    let (mut coder, mut models) = (Encoder::new(), Models::new());
+    models.structure.code(&mut coder, 0);
+    models.text.code(&mut coder, Kind::Structure, &wire::to_bytes(&record).unwrap(), &Limits::default()).unwrap();
+    models.present(&mut coder, false);
+    models.metadata(&mut coder, &crate::Metadata::default(), &Limits::default()).unwrap();
+    models.levels.code(&mut coder, &Codebook::Values(vec![0.0, 1.0])).unwrap();
+    models.coding(&mut coder, Coding::Static);
+    for &frequency in frequencies {
+        models.frequencies.code(&mut coder, frequency);
+    }
+    models.zeros.code(&mut coder, zeros);
+    let bytes = rans::encode(&[0, 1, 1, 0, 1], &[2048, 2048]);
+    let section = Section { kind: SectionKind::Static, bytes };
+    assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, vec![section]).unwrap()
+}
+
+#[test]
+fn tables_that_lie_are_refused() {
+    assert!(decode(&with_table(&[2048, 2048], 2)).is_ok());
+    let zeros = decode(&with_table(&[2048, 2048], 3)).unwrap_err();
+    assert!(matches!(zeros, Error::Malformed { value: 2, rule: "its indices have another", .. }), "{zeros}");
+    let many = decode(&with_table(&[2048, 2048], 6)).unwrap_err();
+    assert!(matches!(many, Error::Malformed { what: "the number of zeros of a tensor", value: 6, .. }), "{many}");
+    for frequencies in [[2048, 2047], [u64::from(u32::MAX), 1], [1 << 62, 2048], [0, 0]] {
+        let sum = decode(&with_table(&frequencies, 2)).unwrap_err();
+        assert!(matches!(sum, Error::Malformed { what: "the sum of frequencies", .. }), "{sum}");
+    }
 }
 
 /// A file with a section of every kind.

@@ -1,5 +1,7 @@
 //! Which units of a group are live, how a file says so, and the live part of a tensor.
 
+use std::borrow::Cow;
+
 use crate::{
     AxisRef, Container, Entry, Error, QuantizedTensor, UnitGroup, binary::BinaryCoder, counter::Counter,
     logistic::Logistic, mixer::Mixer,
@@ -13,11 +15,13 @@ pub(crate) fn live_units(container: &Container) -> Vec<Vec<bool>> {
         let zero = tensor.codebook().zero_index();
         let mut inner = tensor.len();
         for (axis, &length) in tensor.shape().iter().enumerate() {
+            let slab = inner;
             inner /= length.max(1);
             let Some(AxisRef { group, repeat }) = tensor.axes()[axis] else { continue };
-            for (i, &index) in tensor.indices().iter().enumerate() {
-                if Some(index) != zero {
-                    live[group][i / inner % length / repeat] = true;
+            let live = &mut live[group];
+            for slab in tensor.indices().chunks(slab.max(1)) {
+                for (position, part) in slab.chunks(inner.max(1)).enumerate() {
+                    live[position / repeat] |= part.iter().any(|&index| Some(index) != zero);
                 }
             }
         }
@@ -54,24 +58,17 @@ pub(crate) fn live_offsets<'a>(shape: &[usize], live: &'a [Vec<u32>]) -> impl It
     })
 }
 
-/// The indices of a tensor's live part.
-pub(crate) fn gather(tensor: &QuantizedTensor, live: &[Vec<u32>]) -> Vec<u16> {
-    if live.iter().zip(tensor.shape()).all(|(l, &length)| l.len() == length) {
-        return tensor.indices().to_vec();
-    }
-    live_offsets(tensor.shape(), live).map(|i| tensor.indices()[i]).collect()
+/// Whether the live part of a tensor is all of it.
+pub(crate) fn is_whole(shape: &[usize], live: &[Vec<u32>]) -> bool {
+    live.iter().zip(shape).all(|(live, &length)| live.len() == length)
 }
 
-/// The indices of a whole tensor from those of its live part, `zero` elsewhere.
-pub(crate) fn scatter(shape: &[usize], live: &[Vec<u32>], part: Vec<u16>, zero: u16) -> Vec<u16> {
-    if live.iter().zip(shape).all(|(l, &length)| l.len() == length) {
-        return part;
+/// The indices of a tensor's live part.
+pub(crate) fn gather<'a>(tensor: &'a QuantizedTensor, live: &[Vec<u32>]) -> Cow<'a, [u16]> {
+    if is_whole(tensor.shape(), live) {
+        return Cow::Borrowed(tensor.indices());
     }
-    let mut out = vec![zero; shape.iter().product()];
-    for (i, index) in live_offsets(shape, live).zip(part) {
-        out[i] = index;
-    }
-    out
+    live_offsets(tensor.shape(), live).map(|i| tensor.indices()[i]).collect()
 }
 
 /// How a file says which units of a group are live.
@@ -208,8 +205,7 @@ mod tests {
         let shape = [2, 3, 2];
         let live = [vec![1], vec![0, 2], vec![0, 1]];
         assert_eq!(live_offsets(&shape, &live).collect::<Vec<_>>(), [6, 7, 10, 11]);
-        let whole = scatter(&shape, &live, vec![1, 2, 3, 4], 9);
-        assert_eq!(whole, [9, 9, 9, 9, 9, 9, 1, 2, 9, 9, 3, 4]);
+        assert!(!is_whole(&shape, &live) && is_whole(&[], &[]));
         assert_eq!(live_offsets(&[], &[]).collect::<Vec<_>>(), [0]);
     }
 }

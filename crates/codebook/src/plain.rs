@@ -149,17 +149,45 @@ impl PlainTensor {
         &self.data
     }
 
+    /// Number of values that are not zero.
+    #[must_use]
+    pub fn nonzeros(&self) -> usize {
+        nonzeros(self.dtype, &self.data)
+    }
+
     /// The values of an f32, f16 or bf16 tensor; nothing for other types.
     #[must_use]
     pub fn values(&self) -> Option<Vec<f32>> {
-        let pairs = || self.data.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        match self.dtype {
-            Dtype::F32 => {
-                Some(self.data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
-            }
-            Dtype::F16 => Some(pairs().map(|b| f16::from_bits(b).to_f32()).collect()),
-            Dtype::Bf16 => Some(pairs().map(|b| f32::from_bits(u32::from(b) << 16)).collect()),
-            _ => None,
+        let mut out = vec![0.0; self.data.len() / self.dtype.size()];
+        values_into(self.dtype, &self.data, &mut out).then_some(out)
+    }
+}
+
+/// Writes the values of an f32, f16 or bf16 tensor; gives whether it is one.
+pub(crate) fn values_into(dtype: Dtype, data: &[u8], out: &mut [f32]) -> bool {
+    let pairs = || data.as_chunks::<2>().0.iter().map(|&b| u16::from_le_bytes(b));
+    match dtype {
+        Dtype::F32 => out.iter_mut().zip(data.as_chunks::<4>().0).for_each(|(out, &b)| *out = f32::from_le_bytes(b)),
+        Dtype::F16 => out.iter_mut().zip(pairs()).for_each(|(out, b)| *out = f16::from_bits(b).to_f32()),
+        Dtype::Bf16 => out.iter_mut().zip(pairs()).for_each(|(out, b)| *out = f32::from_bits(u32::from(b) << 16)),
+        _ => return false,
+    }
+    true
+}
+
+/// The bytes of f32 values that stand as f16.
+pub(crate) fn widen(data: &[u8]) -> Vec<u8> {
+    data.as_chunks::<2>().0.iter().flat_map(|&b| f16::from_le_bytes(b).to_f32().to_le_bytes()).collect()
+}
+
+/// Number of values that are not zero; a zero may have a sign.
+pub(crate) fn nonzeros(dtype: Dtype, data: &[u8]) -> usize {
+    match dtype {
+        Dtype::F32 => data.as_chunks::<4>().0.iter().filter(|&&b| u32::from_le_bytes(b) << 1 != 0).count(),
+        Dtype::F64 => data.as_chunks::<8>().0.iter().filter(|&&b| u64::from_le_bytes(b) << 1 != 0).count(),
+        Dtype::F16 | Dtype::Bf16 => {
+            data.as_chunks::<2>().0.iter().filter(|&&b| u16::from_le_bytes(b) << 1 != 0).count()
         }
+        _ => data.chunks_exact(dtype.size()).filter(|value| value.iter().any(|&b| b != 0)).count(),
     }
 }

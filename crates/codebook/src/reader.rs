@@ -1,12 +1,15 @@
 //! From the bytes of a file to a container.
 
+use std::borrow::Cow;
+
 use crate::{
-    AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor, UnitGroup,
+    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Error, Limits, StoredTensor, UnitGroup,
+    archive::{Coded, Contents, Indices},
     binary::{BinaryCoder, Weighed},
-    bitpack,
     breakdown::TensorBytes,
+    container::distinct,
     geometry::Geometry,
-    liveness::{live_positions, scatter},
+    liveness::{is_whole, live_positions},
     matrix::Spent,
     names::known_structure,
     range_coder::Decoder,
@@ -32,20 +35,15 @@ pub fn decode(bytes: &[u8]) -> Result<Container, Error> {
 /// # Errors
 /// If the bytes are not a well-formed file, or one that asks for more than the limits allow.
 pub fn decode_with_limits(bytes: &[u8], limits: Limits) -> Result<Container, Error> {
-    let sections = Sections::open(bytes, &limits)?;
-    let coder = Decoder::new(sections.stream);
-    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
-    let container = reader.container()?;
-    end(&reader.coder)?;
-    Ok(container)
+    open(bytes, limits)?.into_container()
 }
 
 /// Where the bytes of a file go, under the default [`Limits`].
 ///
 /// # Errors
-/// If the file does not decode.
+/// If the file does not open: see [`Archive::open`].
 pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
-    decode_with_breakdown(bytes).map(|(_, breakdown)| breakdown)
+    open_with_breakdown(bytes, Limits::default()).map(|(_, breakdown)| breakdown)
 }
 
 /// What a file holds and where its bytes go, in one reading, under the default [`Limits`].
@@ -53,17 +51,32 @@ pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_with_breakdown(bytes: &[u8]) -> Result<(Container, Breakdown), Error> {
-    let limits = Limits::default();
+    let (archive, breakdown) = open_with_breakdown(bytes, Limits::default())?;
+    Ok((archive.into_container()?, breakdown))
+}
+
+/// Reads a file's stream.
+pub(crate) fn open(bytes: &[u8], limits: Limits) -> Result<Archive<'_>, Error> {
+    let sections = Sections::open(bytes, &limits)?;
+    let coder = Decoder::new(sections.stream);
+    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
+    let archive = reader.archive()?;
+    end(&reader.coder)?;
+    Ok(archive)
+}
+
+/// Reads a file's stream, and counts what it spends on what.
+pub(crate) fn open_with_breakdown(bytes: &[u8], limits: Limits) -> Result<(Archive<'_>, Breakdown), Error> {
     let sections = Sections::open(bytes, &limits)?;
     let coder = Weighed { inner: Decoder::new(sections.stream), bits: 0.0 };
     let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
-    let container = reader.container()?;
+    let archive = reader.archive()?;
     end(&reader.coder.inner)?;
     let mut ledger = reader.ledger;
     ledger.total = bytes.len() as f64;
     ledger.header = reader.sections.header_bytes as f64;
     ledger.checksum = reader.sections.checksum_bytes as f64;
-    Ok((container, ledger))
+    Ok((archive, ledger))
 }
 
 /// Checks that the stream does not go on after its contents. (It may end before them: zeros at its end are not written.)
@@ -82,8 +95,8 @@ struct Reader<'a, C> {
     ledger: Breakdown,
 }
 
-impl<C: BinaryCoder> Reader<'_, C> {
-    fn container(&mut self) -> Result<Container, Error> {
+impl<'a, C: BinaryCoder> Reader<'a, C> {
+    fn archive(&mut self) -> Result<Archive<'a>, Error> {
         let structure = self.structure()?;
         self.ledger.structure = self.coder.spent() / 8.0;
         let definition = self.definition()?;
@@ -99,20 +112,19 @@ impl<C: BinaryCoder> Reader<'_, C> {
             live.push(flags);
         }
         self.ledger.flags = (self.coder.spent() - before) / 8.0;
-        let mut entries = Vec::with_capacity(structure.tensors.len());
+        let mut tensors = Vec::with_capacity(structure.tensors.len());
         for record in &structure.tensors {
             let (shape, axes) = record.layout();
-            let name = record.name()?;
-            let entry = match record.kind {
-                0 => Entry::Quantized(self.quantized(name, shape, axes, &groups, &live)?),
-                kind => Entry::Plain(self.plain(name, shape, Dtype::from_tag(kind - 1)?)?),
+            let name = record.name()?.to_owned();
+            let contents = match record.kind {
+                0 => Contents::Quantized(self.quantized(&name, &shape, &axes, &groups, &live)?),
+                kind => self.plain(&name, &shape, Dtype::from_tag(kind - 1)?)?,
             };
-            entries.push(entry);
+            tensors.push(StoredTensor { name, shape, axes, contents });
         }
         self.sections.finish()?;
-        let container = Container { entries, groups, definition, metadata };
-        container.check()?;
-        Ok(container)
+        distinct(tensors.iter().map(StoredTensor::name))?;
+        Ok(Archive { tensors, groups, definition, metadata })
     }
 
     fn structure(&mut self) -> Result<Structure, Error> {
@@ -152,31 +164,26 @@ impl<C: BinaryCoder> Reader<'_, C> {
         Ok(Some(definition))
     }
 
-    fn plain(&mut self, name: &str, shape: Vec<usize>, dtype: Dtype) -> Result<PlainTensor, Error> {
+    fn plain(&mut self, name: &str, shape: &[usize], dtype: Dtype) -> Result<Contents<'a>, Error> {
         let before = self.coder.spent();
-        let narrow = dtype == Dtype::F32 && self.models.present(&mut self.coder, false);
-        let size = if narrow { 2 } else { dtype.size() };
+        let is_narrow = dtype == Dtype::F32 && self.models.present(&mut self.coder, false);
+        let size = if is_narrow { 2 } else { dtype.size() };
         // The number of entries passed the limits.
-        let length = elements(&shape).unwrap_or(usize::MAX).saturating_mul(size);
+        let length = elements(shape).unwrap_or(usize::MAX).saturating_mul(size);
         let outside = self.models.outside(&mut self.coder, false);
-        let (mut data, taken) = if outside {
+        let (data, taken) = if outside {
             let bytes = self.sections.take(SectionKind::Raw)?;
-            (bytes.to_vec(), bytes.len())
+            (Cow::Borrowed(bytes), bytes.len())
         } else if length as u64 > self.limits.max_header_bytes {
             let limit = self.limits.max_header_bytes;
             return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
         } else {
-            (self.models.text.content(&mut self.coder, Kind::Plain, &[], length), 0)
+            (Cow::Owned(self.models.text.content(&mut self.coder, Kind::Plain, &[], length)), 0)
         };
         if data.len() != length {
             return Err(Error::SectionLength { part: "plain values", needed: length as u64, found: data.len() as u64 });
         }
-        if narrow {
-            data = (data.chunks_exact(2))
-                .flat_map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32().to_le_bytes())
-                .collect();
-        }
-        let coding = match (outside, narrow) {
+        let coding = match (outside, is_narrow) {
             (false, false) => "plain, in the stream",
             (false, true) => "plain, as f16 in the stream",
             (true, false) => "plain",
@@ -184,26 +191,26 @@ impl<C: BinaryCoder> Reader<'_, C> {
         };
         let magnitudes = (self.coder.spent() - before) / 8.0 + taken as f64;
         self.ledger.tensors.push(TensorBytes::new(name, coding, 0.0, Spent::default(), magnitudes));
-        PlainTensor::from_bytes(name, shape, dtype, data)
+        Ok(Contents::Plain { dtype, is_narrow, data })
     }
 
     fn quantized(
         &mut self,
         name: &str,
-        shape: Vec<usize>,
-        axes: Vec<Option<AxisRef>>,
+        shape: &[usize],
+        axes: &[Option<AxisRef>],
         groups: &[UnitGroup],
         live: &[Vec<bool>],
-    ) -> Result<QuantizedTensor, Error> {
+    ) -> Result<Indices<'a>, Error> {
         let before = self.coder.spent();
         let book = self.models.levels.code(&mut self.coder, &Codebook::Values(Vec::new()))?.validated(name)?;
-        let total = elements(&shape).unwrap_or(usize::MAX);
+        let total = elements(shape).unwrap_or(usize::MAX);
         if total == 0 {
             let bytes = (self.coder.spent() - before) / 8.0;
             self.ledger.tensors.push(TensorBytes::new(name, "empty", bytes, Spent::default(), 0.0));
-            return QuantizedTensor::new(name, shape, book, Vec::new())?.with_axes(axes);
+            return Ok(Indices { book, zero: 0, live: None, count: 0, coded: Coded::Decoded(Vec::new()) });
         }
-        let live = live_positions(&shape, &axes, live);
+        let live = live_positions(shape, axes, live);
         let count: usize = live.iter().map(Vec::len).product();
         let zero = match book.zero_index() {
             Some(zero) => zero,
@@ -221,45 +228,69 @@ impl<C: BinaryCoder> Reader<'_, C> {
         let before = self.coder.spent();
         let mut spent = Spent::default();
         let mut taken = 0;
-        let width = book.bit_width();
-        let part = match coding {
+        let coded = match coding {
             Coding::Adaptive => {
-                let (part, parts) = self.adaptive(&shape, &axes, groups, &live, &book, count)?;
+                let (part, parts) = self.adaptive(shape, axes, groups, &live, &book, count)?;
                 spent = parts;
-                part
+                Coded::Decoded(part)
             }
             Coding::Inline => {
                 if count > MAX_ADAPTIVE {
                     return Err(too_many(count));
                 }
-                (0..count).map(|_| self.coder.bits(0, width) as u16).collect()
+                Coded::Decoded(self.inline(name, &book, count)?)
             }
             Coding::Packed => {
                 let bytes = self.sections.take(SectionKind::Packed)?;
                 taken = bytes.len();
-                bitpack::unpack(bytes, count, width)?
+                Coded::Packed(bytes)
             }
             Coding::Static => {
-                if book.len() > rans::MAX_LEVELS {
-                    return Err(Error::Malformed {
-                        what: "the codebook of an entropy-coded section",
-                        value: book.len() as u64,
-                        rule: "it has at most 1024 values",
-                    });
-                }
-                let mut table = Vec::with_capacity(book.len());
-                for _ in 0..book.len() {
-                    table.push(self.models.frequencies.code(&mut self.coder, 0).min(u64::from(u16::MAX)) as u32);
-                }
+                let (frequencies, zeros) = self.frequencies(&book, count)?;
                 let bytes = self.sections.take(SectionKind::Static)?;
                 taken = bytes.len();
-                rans::decode(bytes, count, &table)?
+                Coded::Static { bytes, frequencies, zeros }
             }
         };
         let named = spent.positions + spent.signs + spent.magnitudes;
         let rest = (self.coder.spent() - before - named) / 8.0 + taken as f64;
         self.ledger.tensors.push(TensorBytes::new(name, coding.words(), book_bytes, spent, rest));
-        QuantizedTensor::new(name, shape.clone(), book, scatter(&shape, &live, part, zero))?.with_axes(axes)
+        let live = (!is_whole(shape, &live)).then_some(live);
+        Ok(Indices { book, zero, live, count, coded })
+    }
+
+    /// Indices that stand in the stream as plain bits.
+    fn inline(&mut self, name: &str, book: &Codebook, count: usize) -> Result<Vec<u16>, Error> {
+        let (width, levels) = (book.bit_width(), book.len());
+        let part: Vec<u16> = (0..count).map(|_| self.coder.bits(0, width) as u16).collect();
+        match part.iter().position(|&index| usize::from(index) >= levels) {
+            Some(position) => Err(Error::Index { name: name.to_owned(), position, index: part[position], levels }),
+            None => Ok(part),
+        }
+    }
+
+    /// The table of a statically coded live part, and how many of its entries are zero.
+    fn frequencies(&mut self, book: &Codebook, count: usize) -> Result<(Vec<u32>, usize), Error> {
+        if book.len() > rans::MAX_LEVELS {
+            return Err(Error::Malformed {
+                what: "the codebook of an entropy-coded section",
+                value: book.len() as u64,
+                rule: "it has at most 1024 values",
+            });
+        }
+        let mut frequencies = Vec::with_capacity(book.len());
+        for _ in 0..book.len() {
+            frequencies.push(self.models.frequencies.code(&mut self.coder, 0).min(u64::from(u16::MAX)) as u32);
+        }
+        let zeros = if book.zero_index().is_some() { self.models.zeros.code(&mut self.coder, 0) } else { 0 };
+        if zeros > count as u64 {
+            return Err(Error::Malformed {
+                what: "the number of zeros of a tensor",
+                value: zeros,
+                rule: "it has fewer entries",
+            });
+        }
+        Ok((frequencies, zeros as usize))
     }
 
     fn adaptive(

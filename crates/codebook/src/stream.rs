@@ -56,6 +56,7 @@ pub(crate) struct Models {
     coding: [Counter; 4],
     pub(crate) tensors: TensorModels,
     pub(crate) frequencies: Numbers,
+    pub(crate) zeros: Numbers,
     pub(crate) numbers: Numbers,
 }
 
@@ -71,6 +72,7 @@ impl Models {
             coding: [Counter::new(); 4],
             tensors: TensorModels { sorted: Counter::new(), vectors: Vectors::new() },
             frequencies: Numbers::new(),
+            zeros: Numbers::new(),
             numbers: Numbers::new(),
         }
     }

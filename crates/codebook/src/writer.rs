@@ -120,17 +120,11 @@ impl Writer {
             return Ok(());
         }
         let indices = gather(tensor, live);
-        let pivot = i32::from(pivot(book));
-        let mut symbols: Vec<i32> = indices.iter().map(|&i| i32::from(i) - pivot).collect();
         let shape = match geometry {
             Some(geometry) => Shape::Matrix { geometry, rows: live[0].len() },
             None => Shape::Vector,
         };
-        let sorted = match geometry {
-            Some(g) => g.arrangement == Arrangement::Loose && is_sorted(g.columns, &symbols),
-            None => symbols.is_sorted_by_key(|&s| sort_key(s)),
-        };
-        let (coding, sorted) = self.choose(book, &indices, &mut symbols, shape, sorted);
+        let Choice { coding, sorted, mut symbols, frequencies, zeros } = self.choose(book, &indices, shape);
         self.models.coding(&mut self.coder, coding);
         let width = book.bit_width();
         match coding {
@@ -138,7 +132,7 @@ impl Writer {
                 self.models.tensors.code(&mut self.coder, shape, sides(book), sorted, &mut symbols);
             }
             Coding::Inline => {
-                for &index in &indices {
+                for &index in indices.iter() {
                     self.coder.bits(u64::from(index), width);
                 }
             }
@@ -146,25 +140,20 @@ impl Writer {
                 self.sections.push(Section { kind: SectionKind::Packed, bytes: bitpack::pack(&indices, width) });
             }
             Coding::Static => {
-                let table = rans::frequencies(&indices, book.len()).expect("chosen only where there is a table");
-                for &frequency in &table {
+                for &frequency in &frequencies {
                     self.models.frequencies.code(&mut self.coder, u64::from(frequency));
                 }
-                self.sections.push(Section { kind: SectionKind::Static, bytes: rans::encode(&indices, &table) });
+                if let Some(zeros) = zeros {
+                    self.models.zeros.code(&mut self.coder, zeros);
+                }
+                self.sections.push(Section { kind: SectionKind::Static, bytes: rans::encode(&indices, &frequencies) });
             }
         }
         Ok(())
     }
 
-    /// The coding that takes the fewest bits, and whether the adaptive model should take the columns as sorted.
-    fn choose(
-        &self,
-        book: &Codebook,
-        indices: &[u16],
-        symbols: &mut [i32],
-        shape: Shape<'_>,
-        sorted: bool,
-    ) -> (Coding, bool) {
+    /// The coding that takes the fewest bits.
+    fn choose(&self, book: &Codebook, indices: &[u16], shape: Shape<'_>) -> Choice {
         let count = indices.len();
         let inline = count as f64 * f64::from(book.bit_width());
         let mut best = (Coding::Inline, false, inline);
@@ -177,25 +166,53 @@ impl Writer {
         if inline > 8.0 * SECTION_BITS {
             offer(Coding::Packed, false, inline - 1.0);
         }
-        if let Some(table) = rans::frequencies(indices, book.len()) {
+        let counts = rans::counts(indices, book.len());
+        let zeros = book.zero_index().map(|zero| counts[usize::from(zero)]);
+        let frequencies = rans::frequencies(&counts);
+        if let Some(table) = &frequencies {
             let mut tally = Tally::default();
             let mut model = self.models.frequencies.clone();
-            for &f in &table {
+            for &f in table {
                 model.code(&mut tally, u64::from(f));
             }
-            offer(Coding::Static, false, 8.0 * rans::expected_len(indices, &table) + tally.bits + SECTION_BITS);
+            if let Some(zeros) = zeros {
+                self.models.zeros.clone().code(&mut tally, zeros);
+            }
+            offer(Coding::Static, false, 8.0 * rans::expected_len(&counts, table) + tally.bits + SECTION_BITS);
         }
-        let sides = sides(book);
-        let zeros = symbols.iter().filter(|&&s| s == 0).count() as f64 / count.max(1) as f64;
-        let worth_trying = count <= ALWAYS_TRIED || (count <= MAX_TRIED.min(MAX_ADAPTIVE) && zeros > SPARSE);
+        let (pivot, sides) = (pivot(book), sides(book));
+        let sparsity = counts[usize::from(pivot)] as f64 / count.max(1) as f64;
+        let worth_trying = count <= ALWAYS_TRIED || (count <= MAX_TRIED.min(MAX_ADAPTIVE) && sparsity > SPARSE);
+        let mut symbols = Vec::new();
         if sides.negative.max(sides.positive) <= MAX_SIDE && worth_trying {
+            symbols = indices.iter().map(|&i| i32::from(i) - i32::from(pivot)).collect();
+            let sorted = match shape {
+                Shape::Matrix { geometry, .. } => {
+                    geometry.arrangement == Arrangement::Loose && is_sorted(geometry.columns, &symbols)
+                }
+                Shape::Vector => symbols.is_sorted_by_key(|&s| sort_key(s)),
+            };
             for sorted in [false, true].into_iter().take(1 + usize::from(sorted)) {
                 let mut tally = Tally::default();
                 let mut models = self.models.tensors.clone();
-                models.code(&mut tally, shape, sides, sorted, symbols);
+                models.code(&mut tally, shape, sides, sorted, &mut symbols);
                 offer(Coding::Adaptive, sorted, tally.bits);
             }
         }
-        (best.0, best.1)
+        let (coding, sorted, _) = best;
+        Choice { coding, sorted, symbols, frequencies: frequencies.unwrap_or_default(), zeros }
     }
+}
+
+/// How a live part is coded, and what was made on the way to that choice.
+struct Choice {
+    coding: Coding,
+    /// Whether the adaptive model should take the columns as sorted.
+    sorted: bool,
+    /// For the adaptive model: indices less that of zero.
+    symbols: Vec<i32>,
+    /// For static coding: the table.
+    frequencies: Vec<u32>,
+    /// How many entries are zero, where the codebook has one.
+    zeros: Option<u64>,
 }

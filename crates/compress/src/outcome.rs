@@ -1,10 +1,11 @@
 //! What a run reached, as plain data: for a table, for JSON, for a page.
 
-use mixpress_codebook::{Codebook, Entry, TensorBytes};
+use mixpress_codebook::{Archive, Breakdown, Codebook, Entry, Metadata, TensorBytes};
 use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
 
-use crate::CompressedModel;
+use crate::definition::read_definition;
+use crate::{CompressedModel, Error};
 
 /// The result of a compression. Sizes, layers and the test error of the compressed network are measured on the reopened file;
 /// validation errors are those that the run chose by, and stand in the file.
@@ -66,27 +67,59 @@ pub struct LayerOutcome {
 impl Outcome {
     /// What a file alone tells: sizes, layers, and the validation errors that it remembers. Test errors, the history and the
     /// time are those of a run: they are NaN or empty here.
+    ///
+    /// Large sections are not decoded for it, so that it takes hardly longer than to read the file.
+    ///
+    /// # Errors
+    /// [`Error::Codebook`] when the file is damaged or is no `.mxp` file, and [`Error::Network`] or [`Error::Tensors`] when its
+    /// definition cannot be read.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (archive, breakdown) = Archive::open_with_breakdown(bytes)?;
+        let layers = (archive.tensors().iter().zip(&breakdown.tensors))
+            .map(|(tensor, bytes)| {
+                let codebook = (tensor.nonzeros()?, tensor.used_values()?);
+                Ok(LayerOutcome::new(tensor.name(), tensor.shape(), codebook, bytes))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let network = archive.definition().map(read_definition).transpose()?;
+        let network = network.map(|(definition, graph)| (definition.name, graph.parameter_count()));
+        Ok(Self::of_file(network, archive.metadata(), &breakdown, layers))
+    }
+
+    /// What the file of an opened model tells: see [`Outcome::of_bytes`].
     #[must_use]
     pub fn of_model(model: &CompressedModel) -> Self {
         let breakdown = model.breakdown();
-        let layers: Vec<LayerOutcome> = model
-            .entries()
-            .iter()
-            .zip(&breakdown.tensors)
-            .map(|(entry, bytes)| LayerOutcome::new(entry, bytes))
+        let layers = (model.entries().iter().zip(&breakdown.tensors))
+            .map(|(entry, bytes)| {
+                let codebook = match entry {
+                    Entry::Quantized(tensor) => (tensor.nonzeros(), used_values(tensor.codebook(), tensor.indices())),
+                    Entry::Plain(tensor) => (tensor.nonzeros(), 0),
+                };
+                LayerOutcome::new(entry.name(), entry.shape(), codebook, bytes)
+            })
             .collect();
-        let parameters: usize = match model.network() {
-            Some(network) => network.graph().parameter_count(),
-            None => layers.iter().map(|layer| layer.weights).sum(),
-        };
+        let network = model.definition().zip(model.network());
+        let network = network.map(|(definition, network)| (definition.name.clone(), network.graph().parameter_count()));
+        Self::of_file(network, model.metadata(), breakdown, layers)
+    }
+
+    /// What a file tells: the name and the number of parameters of its network, if it has one, and the rest.
+    fn of_file(
+        network: Option<(String, usize)>,
+        metadata: &Metadata,
+        breakdown: &Breakdown,
+        layers: Vec<LayerOutcome>,
+    ) -> Self {
+        let (network, parameters) =
+            network.unwrap_or_else(|| ("unnamed".into(), layers.iter().map(|layer| layer.weights).sum()));
         let covered = || layers.iter().filter(|layer| layer.shape.len() > 1);
         let weights: usize = covered().map(|layer| layer.weights).sum();
         let nonzero: usize = covered().map(|layer| layer.nonzero).sum();
-        let metadata = model.metadata();
         let percent = |hundredths: Option<u32>| hundredths.map_or(f64::NAN, |value| f64::from(value) / 100.0);
-        let (original_bytes, file_bytes) = (4 * parameters as u64, model.file_bytes());
+        let (original_bytes, file_bytes) = (4 * parameters as u64, breakdown.total as u64);
         Self {
-            network: model.definition().map_or_else(|| "unnamed".into(), |definition| definition.name.clone()),
+            network,
             data: String::new(),
             seed: metadata.seed.unwrap_or_default(),
             float_error: f64::NAN,
@@ -106,17 +139,13 @@ impl Outcome {
 }
 
 impl LayerOutcome {
-    fn new(entry: &Entry, bytes: &TensorBytes) -> Self {
-        let weights: usize = entry.shape().iter().product();
-        let (nonzero, components) = match entry {
-            Entry::Quantized(tensor) => (tensor.nonzeros(), used_values(tensor.codebook(), tensor.indices())),
-            Entry::Plain(tensor) => {
-                (tensor.values().map_or(weights, |values| values.iter().filter(|&&value| value != 0.0).count()), 0)
-            }
-        };
+    /// `codebook` are the numbers of nonzero entries and of codebook values that some entry has.
+    fn new(name: &str, shape: &[usize], codebook: (usize, usize), bytes: &TensorBytes) -> Self {
+        let weights: usize = shape.iter().product();
+        let (nonzero, components) = codebook;
         Self {
-            name: entry.name().to_owned(),
-            shape: entry.shape().to_vec(),
+            name: name.to_owned(),
+            shape: shape.to_vec(),
             weights,
             nonzero,
             components,
@@ -134,4 +163,28 @@ fn used_values(codebook: &Codebook, indices: &[u16]) -> usize {
         used[usize::from(index)] = true;
     }
     used.into_iter().filter(|&used| used).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use mixpress_codebook::{Container, PlainTensor, QuantizedTensor, encode};
+
+    use super::*;
+
+    #[test]
+    fn a_file_tells_the_same_decoded_or_not() {
+        let values: Vec<f32> = (0..40_000_u32).map(|i| ((i * i) >> 5 & 15).min(9) as f32 - 4.0).collect();
+        let entries: Vec<Entry> = vec![
+            QuantizedTensor::from_values("fc1.weight", [200, 200], &values).unwrap().into(),
+            QuantizedTensor::from_values("fc1.bias", [4], &values[..4]).unwrap().into(),
+            PlainTensor::from_f32("scale", [2], &[0.0, 0.1]).unwrap().into(),
+        ];
+        let bytes = encode(&Container { entries, ..Container::default() }).unwrap();
+        let told = Outcome::of_bytes(&bytes).unwrap();
+        let decoded = Outcome::of_model(&CompressedModel::from_bytes(&bytes).unwrap());
+        assert_eq!(told.layers, decoded.layers);
+        assert_eq!(told.layers[0].coding, "static entropy coding");
+        assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
+        assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));
+    }
 }

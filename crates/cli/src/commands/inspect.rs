@@ -1,7 +1,9 @@
 //! `mixpress inspect`: what a file holds.
 
+use std::fs;
+
 use anyhow::Context;
-use mixpress::prelude::{CompressedModel, Outcome};
+use mixpress::prelude::Outcome;
 use mixpress::report;
 
 use crate::args::InspectArgs;
@@ -10,8 +12,9 @@ use crate::output;
 
 /// Runs the command.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<(), Failure> {
-    let model = CompressedModel::open(&args.file).with_context(|| format!("cannot inspect {}", args.file.display()))?;
-    let outcome = Outcome::of_model(&model);
+    let what = || format!("cannot inspect {}", args.file.display());
+    let bytes = fs::read(&args.file).with_context(what)?;
+    let outcome = Outcome::of_bytes(&bytes).with_context(what)?;
     let text = if args.json { report::json(&outcome, Some(&args.file)) + "\n" } else { report::inspection(&outcome) };
     Ok(output::write(&text)?)
 }

@@ -183,12 +183,21 @@ fn dense() -> Container {
     let short: Vec<u16> = (0..4000).map(|_| (draw.unit() * draw.unit() * 32.0) as u16).collect();
     let flat: Vec<u16> = (0..3000).map(|_| draw.below(128) as u16).collect();
     let grid: Vec<u16> = (0..300).map(|_| draw.below(255) as u16).collect();
+    // Sixty-four lanes, and two blocks; rarely anything but one value, so that the file stays small.
+    let mut rare = |count: usize, levels: usize| -> Vec<u16> {
+        let mut index = || if draw.below(100) > 0 { 3 } else { draw.below(levels) as u16 };
+        (0..count).map(|_| index()).collect()
+    };
+    let lanes = rare(131_100, 40);
+    let blocks = rare((1 << 20) + 20_000, 5);
     let plain: Vec<f32> = (0..700).map(|_| draw.unit() as f32).collect();
     let axes = [None, Some(AxisRef::new(0))];
     let entries: Vec<Entry> = vec![
         QuantizedTensor::new("skewed", [100, 200], book(16, 0.1), skewed).unwrap().into(),
         QuantizedTensor::new("short", [40, 100], book(32, 0.125), short).unwrap().with_axes(axes).unwrap().into(),
         QuantizedTensor::new("flat", [3000], book(128, 0.3), flat).unwrap().into(),
+        QuantizedTensor::new("lanes", [131_100], book(40, 0.25), lanes).unwrap().into(),
+        QuantizedTensor::new("blocks", [(1 << 20) + 20_000], book(5, 0.5), blocks).unwrap().into(),
         QuantizedTensor::new("grid", [300], Codebook::Grid { step: 0.001_953_125, bits: 8 }, grid).unwrap().into(),
         PlainTensor::from_f32("plain", [700], &plain).unwrap().into(),
         PlainTensor::rounded_to_f16("half", [7, 100], &plain).unwrap().into(),

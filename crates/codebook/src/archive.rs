@@ -1,0 +1,418 @@
+//! A file whose stream has been read and whose sections have not: structure at once, values when they are wanted.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use crate::{
+    AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, Metadata, PlainTensor, QuantizedTensor,
+    UnitGroup, bitpack, liveness::live_offsets, output::Output, plain, rans, reader, tensor::elements,
+};
+
+/// Bytes of sections from which on threads are asked for help.
+const WORTH_SHARING: usize = 1 << 15;
+
+/// An opened file: checksums compared, the stream decoded, large sections of indices left as they are until a tensor is
+/// asked for its values.
+///
+/// Opening costs time in proportion to the file's bytes, not to its entries, but for tensors that stand in the stream.
+/// Values are decoded on the threads of the current rayon pool; they are the same for any number of them.
+///
+/// ```
+/// # use mixpress_codebook::{Archive, Codebook, Container, QuantizedTensor, encode};
+/// # let indices = (0..40_000u32).map(|i| (i.wrapping_mul(i) >> 7) as u16 % 9).collect();
+/// # let book = Codebook::grid_for(1.0, 4);
+/// # let tensor = QuantizedTensor::new("fc1.weight", [200, 200], book, indices)?;
+/// # let bytes = encode(&Container { entries: vec![tensor.into()], ..Container::default() })?;
+/// let archive = Archive::open(&bytes)?;
+/// let tensor = archive.get("fc1.weight").expect("the file has such a tensor");
+/// println!("{:?}, {} nonzero entries", tensor.shape(), tensor.nonzeros()?);
+/// let mut values = vec![0.0; tensor.len()];
+/// tensor.values_into(&mut values)?;
+/// let indices: Vec<u8> = tensor.indices_u8()?;
+/// assert_eq!(values[7], tensor.codebook().unwrap().value(indices[7].into()));
+/// # Ok::<(), mixpress_codebook::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Archive<'a> {
+    pub(crate) tensors: Vec<StoredTensor<'a>>,
+    pub(crate) groups: Vec<UnitGroup>,
+    pub(crate) definition: Option<Vec<u8>>,
+    pub(crate) metadata: Metadata,
+}
+
+/// A tensor of an [`Archive`].
+#[derive(Debug, Clone)]
+pub struct StoredTensor<'a> {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) axes: Vec<Option<AxisRef>>,
+    pub(crate) contents: Contents<'a>,
+}
+
+/// How a tensor is stored.
+#[derive(Debug, Clone)]
+pub(crate) enum Contents<'a> {
+    /// Values as they are; with `is_narrow`, those of an f32 tensor as f16.
+    Plain { dtype: Dtype, is_narrow: bool, data: Cow<'a, [u8]> },
+    /// Indices into a codebook.
+    Quantized(Indices<'a>),
+}
+
+/// The indices of a quantised tensor.
+#[derive(Debug, Clone)]
+pub(crate) struct Indices<'a> {
+    pub(crate) book: Codebook,
+    /// The index of dead entries.
+    pub(crate) zero: u16,
+    /// Live positions of each axis, where not all are.
+    pub(crate) live: Option<Vec<Vec<u32>>>,
+    /// Entries of the live part.
+    pub(crate) count: usize,
+    pub(crate) coded: Coded<'a>,
+}
+
+/// The indices of a live part.
+#[derive(Debug, Clone)]
+pub(crate) enum Coded<'a> {
+    /// Read along with the stream.
+    Decoded(Vec<u16>),
+    /// A section of packed indices.
+    Packed(&'a [u8]),
+    /// A section of statically coded ones, `zeros` of which are zero as the file says.
+    Static { bytes: &'a [u8], frequencies: Vec<u32>, zeros: usize },
+}
+
+impl<'a> Archive<'a> {
+    /// Opens the bytes of a file under the default [`Limits`].
+    ///
+    /// # Errors
+    /// If the bytes are not a well-formed file, or one that asks for more than the limits allow. What is wrong inside a
+    /// section of indices shows only when the tensor is decoded.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
+        Self::open_with_limits(bytes, Limits::default())
+    }
+
+    /// Opens the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_with_limits(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        reader::open(bytes, limits)
+    }
+
+    /// Opens the bytes of a file under the default [`Limits`], and says where they go.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_with_breakdown(bytes: &'a [u8]) -> Result<(Self, Breakdown), Error> {
+        reader::open_with_breakdown(bytes, Limits::default())
+    }
+
+    /// The tensors, in the order of the file.
+    #[must_use]
+    pub fn tensors(&self) -> &[StoredTensor<'a>] {
+        &self.tensors
+    }
+
+    /// The tensor called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&StoredTensor<'a>> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// The unit groups that tensor axes refer to.
+    #[must_use]
+    pub fn groups(&self) -> &[UnitGroup] {
+        &self.groups
+    }
+
+    /// The network's definition; this crate does not look inside.
+    #[must_use]
+    pub fn definition(&self) -> Option<&[u8]> {
+        self.definition.as_deref()
+    }
+
+    /// How the file came about.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Everything that the file holds, decoded; several tensors at a time.
+    ///
+    /// # Errors
+    /// If a section does not decode: the error of the first such tensor.
+    pub fn into_container(self) -> Result<Container, Error> {
+        let Self { tensors, groups, definition, metadata } = self;
+        let waiting: usize = tensors.iter().map(StoredTensor::waiting).sum();
+        let entries: Vec<Result<Entry, Error>> = if waiting < WORTH_SHARING {
+            tensors.into_iter().map(StoredTensor::into_entry).collect()
+        } else {
+            tensors.into_par_iter().map(StoredTensor::into_entry).collect()
+        };
+        let entries = entries.into_iter().collect::<Result<_, _>>()?;
+        Ok(Container { entries, groups, definition, metadata })
+    }
+}
+
+impl StoredTensor<'_> {
+    /// Name, as `fc1.weight`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Length of each axis.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The unit group that each axis belongs to, if any.
+    #[must_use]
+    pub fn axes(&self) -> &[Option<AxisRef>] {
+        &self.axes
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        // The reader's limits bound it.
+        elements(&self.shape).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the tensor has no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values that the indices name; nothing for a plain tensor.
+    #[must_use]
+    pub fn codebook(&self) -> Option<&Codebook> {
+        match &self.contents {
+            Contents::Quantized(indices) => Some(&indices.book),
+            Contents::Plain { .. } => None,
+        }
+    }
+
+    /// What the values of a plain tensor are; nothing for a quantised one.
+    #[must_use]
+    pub fn dtype(&self) -> Option<Dtype> {
+        match &self.contents {
+            Contents::Plain { dtype, .. } => Some(*dtype),
+            Contents::Quantized(_) => None,
+        }
+    }
+
+    /// Number of entries that are not zero. A statically coded tensor knows it as the file says, any other one counts.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode.
+    pub fn nonzeros(&self) -> Result<usize, Error> {
+        match &self.contents {
+            Contents::Plain { dtype, is_narrow, data } => Ok(plain::nonzeros(stored_dtype(*dtype, *is_narrow), data)),
+            Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
+                (_, None) => Ok(self.len()),
+                (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
+                (Coded::Decoded(part), Some(zero)) => Ok(nonzeros(part, zero)),
+                (Coded::Packed(_), Some(zero)) => Ok(nonzeros(&indices.part::<u16>()?, zero)),
+            },
+        }
+    }
+
+    /// Number of codebook values that some entry has; 0 for a plain tensor.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode.
+    pub fn used_values(&self) -> Result<usize, Error> {
+        let Contents::Quantized(indices) = &self.contents else { return Ok(0) };
+        let mut used = vec![false; indices.book.len()];
+        let mut mark = |part: &[u16]| part.iter().for_each(|&index| used[usize::from(index)] = true);
+        match &indices.coded {
+            Coded::Decoded(part) => mark(part),
+            Coded::Packed(_) => mark(&indices.part()?),
+            Coded::Static { frequencies, .. } => {
+                used.iter_mut().zip(frequencies).for_each(|(used, &frequency)| *used = frequency > 0);
+            }
+        }
+        if indices.count < self.len() {
+            used[usize::from(indices.zero)] = true;
+        }
+        Ok(used.into_iter().filter(|&used| used).count())
+    }
+
+    /// The values, row by row.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode, or it is a plain tensor that is not f32, f16 or bf16.
+    pub fn values(&self) -> Result<Vec<f32>, Error> {
+        let mut out = vec![0.0; self.len()];
+        self.values_into(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the values, row by row, without making the indices first.
+    ///
+    /// # Errors
+    /// As [`StoredTensor::values`].
+    ///
+    /// # Panics
+    /// If `out` has not the tensor's length.
+    #[track_caller]
+    pub fn values_into(&self, out: &mut [f32]) -> Result<(), Error> {
+        assert_eq!(out.len(), self.len(), "the values of {} need as much room as it has entries", self.name);
+        match &self.contents {
+            Contents::Quantized(indices) => indices.whole(&self.shape, out),
+            Contents::Plain { dtype, is_narrow, data } => {
+                let is_float = plain::values_into(stored_dtype(*dtype, *is_narrow), data, out);
+                if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
+            }
+        }
+    }
+
+    /// The indices into the codebook, row by row.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode, or the tensor is plain.
+    pub fn indices(&self) -> Result<Vec<u16>, Error> {
+        let mut out = vec![0; self.len()];
+        self.indices_into(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the indices into the codebook, row by row.
+    ///
+    /// # Errors
+    /// As [`StoredTensor::indices`].
+    ///
+    /// # Panics
+    /// If `out` has not the tensor's length.
+    #[track_caller]
+    pub fn indices_into(&self, out: &mut [u16]) -> Result<(), Error> {
+        assert_eq!(out.len(), self.len(), "the indices of {} need as much room as it has entries", self.name);
+        self.quantized(1 << 16)?.whole(&self.shape, out)
+    }
+
+    /// The indices into a codebook of at most 256 values, row by row.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode, the tensor is plain, or its codebook has more values.
+    pub fn indices_u8(&self) -> Result<Vec<u8>, Error> {
+        let mut out = vec![0; self.len()];
+        self.indices_u8_into(&mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the indices into a codebook of at most 256 values, row by row.
+    ///
+    /// # Errors
+    /// As [`StoredTensor::indices_u8`].
+    ///
+    /// # Panics
+    /// If `out` has not the tensor's length.
+    #[track_caller]
+    pub fn indices_u8_into(&self, out: &mut [u8]) -> Result<(), Error> {
+        assert_eq!(out.len(), self.len(), "the indices of {} need as much room as it has entries", self.name);
+        self.quantized(1 << 8)?.whole(&self.shape, out)
+    }
+
+    /// The indices, if the codebook has at most `levels` values.
+    fn quantized(&self, levels: usize) -> Result<&Indices<'_>, Error> {
+        let found = self.codebook().map_or(0, Codebook::len);
+        match &self.contents {
+            Contents::Quantized(indices) if found <= levels => Ok(indices),
+            _ => Err(Error::NotIndices { name: self.name.clone(), levels: found, limit: levels }),
+        }
+    }
+
+    /// Bytes of a section that is yet to be decoded.
+    fn waiting(&self) -> usize {
+        match &self.contents {
+            Contents::Quantized(Indices { coded: Coded::Packed(bytes) | Coded::Static { bytes, .. }, .. }) => {
+                bytes.len()
+            }
+            _ => 0,
+        }
+    }
+
+    fn into_entry(self) -> Result<Entry, Error> {
+        match self.contents {
+            Contents::Plain { dtype, is_narrow, data } => {
+                let data = if is_narrow { plain::widen(&data) } else { data.into_owned() };
+                Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, data)?.into())
+            }
+            Contents::Quantized(indices) => {
+                let told = match &indices.coded {
+                    Coded::Static { zeros, .. } if indices.book.zero_index().is_some() => Some(indices.count - zeros),
+                    _ => None,
+                };
+                let (book, all) = indices.into_whole(&self.shape)?;
+                let tensor = QuantizedTensor::new(self.name, self.shape, book, all)?.with_axes(self.axes)?;
+                if let Some(told) = told
+                    && told != tensor.nonzeros()
+                {
+                    return Err(Error::Malformed {
+                        what: "the number of nonzero entries that the file tells",
+                        value: told as u64,
+                        rule: "its indices have another",
+                    });
+                }
+                Ok(tensor.into())
+            }
+        }
+    }
+}
+
+impl Indices<'_> {
+    /// The live part.
+    fn part<T: Output>(&self) -> Result<Vec<T>, Error> {
+        let mut out = vec![T::default(); self.count];
+        self.part_into(&self.book.to_values(), &mut out)?;
+        Ok(out)
+    }
+
+    fn part_into<T: Output>(&self, values: &[f32], out: &mut [T]) -> Result<(), Error> {
+        match &self.coded {
+            Coded::Decoded(part) => {
+                out.iter_mut().zip(part).for_each(|(out, &index)| *out = T::of(index, values));
+                Ok(())
+            }
+            Coded::Packed(bytes) => bitpack::unpack(bytes, values, out),
+            Coded::Static { bytes, frequencies, .. } => rans::decode(bytes, frequencies, values, out),
+        }
+    }
+
+    /// The codebook, and the indices of all entries of a tensor of this shape.
+    fn into_whole(self, shape: &[usize]) -> Result<(Codebook, Vec<u16>), Error> {
+        match self {
+            Self { book, live: None, coded: Coded::Decoded(part), .. } => Ok((book, part)),
+            other => {
+                let mut all = vec![0; elements(shape).unwrap_or(usize::MAX)];
+                other.whole(shape, &mut all)?;
+                Ok((other.book, all))
+            }
+        }
+    }
+
+    /// All entries of a tensor of this shape: the live part where it belongs, zeros elsewhere.
+    fn whole<T: Output>(&self, shape: &[usize], out: &mut [T]) -> Result<(), Error> {
+        let values = self.book.to_values();
+        let Some(live) = &self.live else { return self.part_into(&values, out) };
+        let mut part = vec![T::default(); self.count];
+        self.part_into(&values, &mut part)?;
+        out.fill(T::of(self.zero, &values));
+        live_offsets(shape, live).zip(part).for_each(|(offset, value)| out[offset] = value);
+        Ok(())
+    }
+}
+
+/// What the bytes of a plain tensor are in the file.
+fn stored_dtype(dtype: Dtype, is_narrow: bool) -> Dtype {
+    if is_narrow { Dtype::F16 } else { dtype }
+}
+
+fn nonzeros(indices: &[u16], zero: u16) -> usize {
+    indices.iter().filter(|&&index| index != zero).count()
+}

@@ -1,0 +1,122 @@
+//! The writer's side: symbols last to first, words backwards into a buffer, no division.
+
+use rayon::prelude::*;
+
+use super::{BLOCK, LANES, LOWER, SCALE, SCALE_BITS, blocks, lanes};
+
+/// What coding one index takes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    /// `2^44 / frequency`, rounded up.
+    reciprocal: u64,
+    /// The largest state that needs no word taken out of it first.
+    limit: u32,
+    start: u32,
+    /// 2^12 less the frequency.
+    complement: u32,
+}
+
+/// With a state `x` below `f · 2^20` and `r = ceil(2^44 / f)`, `f <= 2^12`, the product `x · r` is below 2^64, and `x · r >> 44`
+/// is `x / f`: `r · f` exceeds 2^44 by less than `f`, and `x · (f - 1)` is below 2^44.
+const SHIFT: u32 = 44;
+
+impl Step {
+    fn all(frequencies: &[u32]) -> Vec<Self> {
+        let mut start = 0;
+        let step = |&frequency: &u32| {
+            if frequency == 0 {
+                return Self::default();
+            }
+            let step = Self {
+                reciprocal: (1u64 << SHIFT).div_ceil(u64::from(frequency)),
+                limit: ((u64::from(frequency) << (32 - SCALE_BITS)) - 1) as u32,
+                start,
+                complement: SCALE as u32 - frequency,
+            };
+            start += frequency;
+            step
+        };
+        frequencies.iter().map(step).collect()
+    }
+}
+
+/// Codes indices whose frequencies are not zero.
+pub(crate) fn encode(indices: &[u16], frequencies: &[u32]) -> Vec<u8> {
+    let steps = Step::all(frequencies);
+    if blocks(indices.len()) == 1 {
+        return encode_block(indices, &steps, &mut Vec::new());
+    }
+    let coded: Vec<Vec<u8>> =
+        indices.par_chunks(BLOCK).map_init(Vec::new, |buffer, block| encode_block(block, &steps, buffer)).collect();
+    let lengths = coded[..coded.len() - 1].iter().flat_map(|block| (block.len() as u32).to_le_bytes());
+    let mut out: Vec<u8> = lengths.collect();
+    out.reserve_exact(coded.iter().map(Vec::len).sum());
+    for block in &coded {
+        out.extend_from_slice(block);
+    }
+    out
+}
+
+/// Codes a block; `words` is room to work in.
+fn encode_block(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
+    match lanes(indices.len()) {
+        1 => encode_lanes::<1>(indices, steps, words),
+        8 => encode_lanes::<8>(indices, steps, words),
+        _ => encode_lanes::<LANES>(indices, steps, words),
+    }
+}
+
+fn encode_lanes<const L: usize>(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
+    // A word a symbol at most, and one that is written but not kept.
+    let needed = indices.len() + 1;
+    if words.len() < needed {
+        words.resize(needed, 0);
+    }
+    let words = &mut words[..needed];
+    let mut free = needed;
+    let mut states = [LOWER; L];
+    // Without a branch on whether a word goes out: that is as good as random.
+    let mut code = |x: &mut u32, index: u16| {
+        let step = &steps[usize::from(index)];
+        let is_large = *x > step.limit;
+        words[free - 1] = *x as u16;
+        free -= usize::from(is_large);
+        let state = if is_large { *x >> 16 } else { *x };
+        let quotient = ((u64::from(state) * step.reciprocal) >> SHIFT) as u32;
+        *x = state + step.start + quotient * step.complement;
+    };
+    let (groups, rest) = indices.as_chunks::<L>();
+    for (x, &index) in states.iter_mut().zip(rest).rev() {
+        code(x, index);
+    }
+    for group in groups.iter().rev() {
+        for (x, &index) in states.iter_mut().zip(group).rev() {
+            code(x, index);
+        }
+    }
+    let words = &words[free..];
+    let mut out = Vec::with_capacity(4 * L + 2 * words.len());
+    out.extend(states.iter().flat_map(|x| x.to_le_bytes()));
+    out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reciprocal_divides_exactly() {
+        for frequency in 1..=SCALE as u32 {
+            let reciprocal = (1u64 << SHIFT).div_ceil(u64::from(frequency));
+            let end = u64::from(frequency) << 20;
+            let near = |x: u64| x.saturating_sub(2)..(x + 3).min(end);
+            let multiples = (1..64).map(|i| end / 64 * i / u64::from(frequency) * u64::from(frequency));
+            for x in multiples.flat_map(near).chain(near(0)).chain(near(end)) {
+                let quotient = (u128::from(x) * u128::from(reciprocal)) >> SHIFT;
+                assert!(u64::try_from(u128::from(x) * u128::from(reciprocal)).is_ok());
+                assert_eq!(quotient, u128::from(x / u64::from(frequency)), "{x} / {frequency}");
+            }
+        }
+    }
+}

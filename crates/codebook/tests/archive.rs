@@ -1,0 +1,130 @@
+//! A file that is opened but not decoded tells the same as its container, tensor by tensor.
+
+mod common;
+
+use common::{Draw, golden_containers};
+use mixpress_codebook::{
+    Archive, AxisRef, Codebook, Container, Dtype, Entry, Error, PlainTensor, QuantizedTensor, UnitGroup, decode, encode,
+};
+
+/// A tensor for each way to code indices, some with dead rows, and plain ones of all kinds.
+fn container() -> Container {
+    let mut draw = Draw::new(21);
+    let book = |n: usize, zero: usize| Codebook::Values((0..n).map(|i| (i as f32 - zero as f32) * 0.25).collect());
+    let mut skewed = |rows: usize, columns: usize, levels: usize, zero: u16| -> Vec<u16> {
+        let mut index = |row: usize| {
+            if row.is_multiple_of(7) { zero } else { (draw.unit() * draw.unit() * levels as f64) as u16 }
+        };
+        (0..rows * columns).map(|i| index(i / columns)).collect()
+    };
+    let axes = [Some(AxisRef::new(0)), None];
+    let dense = QuantizedTensor::new("dense", [210, 800], book(33, 20), skewed(210, 800, 33, 20)).unwrap();
+    let many = QuantizedTensor::new("many", [210, 30], book(300, 0), skewed(210, 30, 300, 0)).unwrap();
+    let offset =
+        QuantizedTensor::from_values("offset", [40_000], &[[0.5f32, 0.75, 1.0, 1.5]; 10_000].concat()).unwrap();
+    let flat: Vec<u16> = (0..9000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 25) as u16).collect();
+    let flat = QuantizedTensor::new("flat", [90, 100], book(128, 64), flat).unwrap();
+    let bits = QuantizedTensor::from_values("bits", [4], &[0.0, 1.0, 0.0, 2.0]).unwrap();
+    let few: Vec<f32> = (0..200u32).map(|i| if i % 50 == 3 { 0.5 } else { 0.0 }).collect();
+    let few = QuantizedTensor::from_values("few", [10, 20], &few).unwrap();
+    let plain = [0.0f32, 1.0, -0.0, 0.1];
+    let entries: Vec<Entry> = vec![
+        dense.with_axes(axes).unwrap().into(),
+        many.with_axes(axes).unwrap().into(),
+        offset.into(),
+        flat.into(),
+        bits.into(),
+        few.into(),
+        PlainTensor::from_f32("single", [4], &plain).unwrap().into(),
+        PlainTensor::from_f32("half exact", [3], &plain[..3]).unwrap().into(),
+        PlainTensor::rounded_to_f16("half", [4], &plain).unwrap().into(),
+        PlainTensor::from_bytes("whole", [3], Dtype::I16, vec![0, 0, 0, 1, 2, 0]).unwrap().into(),
+    ];
+    Container { entries, groups: vec![UnitGroup::new(210)], ..Container::default() }
+}
+
+/// Everything that an archive tells is what the container holds.
+fn check(container: &Container) {
+    let bytes = encode(container).unwrap();
+    let archive = Archive::open(&bytes).unwrap();
+    assert_eq!((archive.groups(), archive.metadata()), (&container.groups[..], &container.metadata));
+    assert_eq!(archive.definition(), container.definition.as_deref());
+    assert_eq!(archive.tensors().len(), container.entries.len());
+    for (stored, entry) in archive.tensors().iter().zip(&container.entries) {
+        let name = entry.name();
+        assert_eq!((stored.name(), stored.shape()), (name, entry.shape()));
+        assert!(archive.get(name).is_some_and(|found| found.shape() == entry.shape()));
+        match entry.values() {
+            Some(values) => assert!(stored.values().unwrap() == values, "{name}"),
+            None => assert!(matches!(stored.values(), Err(Error::NotFloats { .. })), "{name}"),
+        }
+        match entry {
+            Entry::Quantized(tensor) => {
+                assert_eq!((stored.codebook(), stored.axes()), (Some(tensor.codebook()), tensor.axes()));
+                assert_eq!(stored.nonzeros().unwrap(), tensor.nonzeros(), "{name}");
+                let mut used = tensor.indices().to_vec();
+                used.sort_unstable();
+                used.dedup();
+                assert_eq!(stored.used_values().unwrap(), used.len(), "{name}");
+                assert!(stored.indices().unwrap() == tensor.indices(), "{name}");
+                if tensor.codebook().len() <= 256 {
+                    let narrow = stored.indices_u8().unwrap();
+                    assert!(narrow.iter().zip(tensor.indices()).all(|(&a, &b)| u16::from(a) == b), "{name}");
+                } else {
+                    assert!(matches!(stored.indices_u8(), Err(Error::NotIndices { limit: 256, .. })), "{name}");
+                }
+            }
+            Entry::Plain(tensor) => {
+                assert_eq!((stored.dtype(), stored.nonzeros().unwrap()), (Some(tensor.dtype()), tensor.nonzeros()));
+                assert!(matches!(stored.indices(), Err(Error::NotIndices { levels: 0, .. })), "{name}");
+            }
+        }
+    }
+    assert!(archive.into_container().unwrap() == *container);
+}
+
+#[test]
+fn an_archive_tells_what_the_container_holds() {
+    check(&container());
+    for (_, container) in &golden_containers() {
+        check(container);
+    }
+}
+
+#[test]
+fn the_container_has_a_tensor_for_each_coding() {
+    let bytes = encode(&container()).unwrap();
+    let (_, parts) = Archive::open_with_breakdown(&bytes).unwrap();
+    let coding = |name: &str| parts.tensors.iter().find(|tensor| tensor.name == name).unwrap().coding;
+    for (name, expected) in [
+        ("dense", "static entropy coding"),
+        ("many", "static entropy coding"),
+        ("flat", "bit-packed"),
+        ("bits", "bits in the stream"),
+        ("few", "adaptive arithmetic coding"),
+        ("half exact", "plain, as f16 in the stream"),
+    ] {
+        assert_eq!(coding(name), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_bytes_and_the_values_are_the_same_for_any_number_of_threads() {
+    let mut draw = Draw::new(4);
+    let count = (1 << 21) + 70_000;
+    let indices: Vec<u16> = (0..count).map(|_| (draw.unit() * draw.unit() * 16.0) as u16).collect();
+    let book = Codebook::Values((0..16).map(|i| i as f32 - 3.0).collect());
+    let tensor = QuantizedTensor::new("t", [count], book, indices).unwrap();
+    let container = Container { entries: vec![tensor.into()], ..Container::default() };
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let bytes = encode(&container).unwrap();
+            let opened = decode(&bytes).unwrap();
+            (bytes, opened)
+        })
+    };
+    let one = on(1);
+    assert!(one.1 == container);
+    assert!(on(3) == one);
+}
