@@ -2,10 +2,12 @@
 //!
 //! The benches themselves are in `benches/`, one file a question:
 //!
-//! - `prior`: does the prior's cost grow with the number of components?
+//! - `prior`: what does the prior cost beside a plain pass, and does it grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
 //! - `file`: how fast is an `.mxp` file written and read?
 #![forbid(unsafe_code)]
+
+pub mod prior;
 
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -1,7 +1,7 @@
 //! The prior in O(N + K B): value, gradient to the weights and statistics of the components from cells, not from weights.
 //!
 //! `ln p(u)` and everything that is wanted of it are functions of one scalar. The range of a layer's weights is divided into
-//! cells. In each, the score is interpolated by a cubic through four Chebyshev nodes, so a weight's gradient costs a
+//! cells. In each, the score is interpolated by a cubic through four Gauss-Legendre nodes, so a weight's gradient costs a
 //! table lookup and three multiplications. And each cell keeps the *moments* `Σ t^m`, `m = 0..3`, of the positions `t` in
 //! `[-1/2, 1/2]` of its weights: any cubic summed over the weights is a function of those, so the statistics of every
 //! component (`Σ r`, `Σ r z`, `Σ r z²`, `Σ ln p`) come from one pass over the cells' nodes after the pass over the weights.
@@ -32,7 +32,7 @@ use rayon::prelude::*;
 
 use self::divide::{Axis, Block, divide};
 use self::nodes::{Basis, CELLS, NodeSums, ORDER, scores};
-use self::visit::{Cell, Layout, Moments, Tray};
+use self::visit::{Cell, Layout, Moments};
 use crate::lanes::{LANES, Lanes};
 use crate::mixture::Term;
 use crate::statistics::{Accumulator, sum_up};
@@ -44,15 +44,12 @@ const LARGEST_CHANGE: f64 = 0.125;
 /// Fewer weights than this are evaluated exactly: building a grid would cost more.
 const FEWEST_WEIGHTS: usize = 2048;
 
-/// Chunks in which weights are visited, mostly: a fixed number whatever the number of threads, so that sums over those that
+/// Chunks in which weights are visited, at most: a fixed number whatever the number of threads, so that sums over those that
 /// are evaluated exactly do not change.
 const CHUNKS: usize = 64;
 
 /// Weights in a chunk, at least.
 const SMALLEST_CHUNK: usize = 1 << 13;
-
-/// Weights in a chunk, at most.
-const LARGEST_CHUNK: usize = visit::CAPACITY;
 
 /// Groups of blocks of cells that are summed on their own, again a fixed number.
 const GROUPS: usize = 32;
@@ -154,11 +151,7 @@ impl<'a> Grid<'a> {
     }
 
     fn layout(&self) -> Layout<'_> {
-        Layout {
-            inverse_step: self.axis.inverse_step(),
-            first: self.axis.first() - 1,
-            table: &self.table,
-        }
+        Layout { inverse_step: self.axis.inverse_step(), first: self.axis.first() - 1, table: &self.table }
     }
 
     /// As [`Mixture::statistics`].
@@ -197,10 +190,10 @@ impl<'a> Grid<'a> {
         let exact: Vec<Option<Statistics>> = chunks
             .map(|chunk| {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let tray = taken.unwrap_or_else(|| Tray::new(&self.cells));
-                let mut visitor = Visitor { grid: self, tray, exact: None };
+                let cells = taken.unwrap_or_else(|| self.cells.clone());
+                let mut visitor = Visitor { grid: self, cells, exact: None };
                 visit(chunk, &mut visitor);
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.tray);
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.cells);
                 visitor.exact.map(|exact| exact.statistics)
             })
             .collect();
@@ -208,18 +201,18 @@ impl<'a> Grid<'a> {
         self.finish(total, &idle.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Adds the statistics of all cells to `total`; there is a tray for each thread that visited weights.
-    fn finish(&self, total: Statistics, trays: &[Tray]) -> Statistics {
+    /// Adds the statistics of all cells to `total`: the sum of `filled`, one copy of the cells for each thread that visited weights.
+    fn finish(&self, total: Statistics, filled: &[Vec<Cell>]) -> Statistics {
         let of_groups: Vec<Statistics> = self
             .blocks
             .par_chunks(self.blocks.len().div_ceil(GROUPS).max(1))
-            .map(|blocks| self.evaluate(blocks, trays))
+            .map(|blocks| self.evaluate(blocks, filled))
             .collect();
         of_groups.iter().fold(total, sum_up)
     }
 
     /// Statistics of the weights in some blocks of cells, from their moments.
-    fn evaluate(&self, blocks: &[Block], trays: &[Tray]) -> Statistics {
+    fn evaluate(&self, blocks: &[Block], filled: &[Vec<Cell>]) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
         for block in blocks {
             let terms = self.terms_of(block);
@@ -227,7 +220,7 @@ impl<'a> Grid<'a> {
             let mut batch = Batch::new(&self.basis);
             for (fine, (middle, width)) in block.fine().zip(block.fine_cells(&self.axis)) {
                 let mut of_cell = Moments::default();
-                trays.iter().for_each(|tray| tray.add_to(fine, &mut of_cell));
+                filled.iter().for_each(|cells| of_cell.add(&cells[fine]));
                 if of_cell.count() == 0 {
                     continue;
                 }
@@ -256,21 +249,21 @@ impl<'a> Grid<'a> {
 
 /// Weights in a chunk.
 fn chunk(len: usize) -> usize {
-    len.div_ceil(CHUNKS).clamp(SMALLEST_CHUNK, LARGEST_CHUNK)
+    len.div_ceil(CHUNKS).max(SMALLEST_CHUNK)
 }
 
-/// What a thread collects of the weights of a chunk. Its tray goes on to the next chunk, sums over weights that are evaluated
+/// What a thread collects of the weights of a chunk. Its cells go on to the next chunk, sums over weights that are evaluated
 /// exactly do not, because their order matters.
 struct Visitor<'g> {
     grid: &'g Grid<'g>,
-    tray: Tray,
+    cells: Vec<Cell>,
     exact: Option<Accumulator<'g>>,
 }
 
 impl Visitor<'_> {
     fn visit(&mut self, weights: &[f32], factor: f64, gradient: &mut [f32]) {
-        let Self { grid, tray, exact } = self;
-        grid.layout().add_gradient(weights, factor as f32, gradient, tray, |weight, gradient| {
+        let Self { grid, cells, exact } = self;
+        grid.layout().add_gradient(weights, factor as f32, gradient, cells, |weight, gradient| {
             let exact = exact.get_or_insert_with(|| Accumulator::new(grid.mixture));
             let score = exact.visit(f64::from(weight) / grid.scale);
             *gradient = (f64::from(*gradient) + factor * score) as f32;
@@ -301,12 +294,12 @@ impl Batch {
     }
 }
 
-/// Smallest and largest weight, NaN being neither. Of a large layer, those of a sixteenth of the weights, and a margin: the few
+/// Smallest and largest weight, NaN being neither. Of a large layer, those of one weight in 64, and a margin: the few
 /// that are outside are evaluated exactly.
 fn extremes(weights: &[f32]) -> (f32, f32) {
     const RUN: usize = 32;
     // No multiple of the widths that layers have.
-    let stride = if weights.len() > SAMPLED { 509 } else { RUN };
+    let stride = if weights.len() > SAMPLED { 2039 } else { RUN };
     let none = [(f32::INFINITY, f32::NEG_INFINITY); 8];
     let lanes = mixpress_parallel::map_reduce(
         weights.len().div_ceil(stride),

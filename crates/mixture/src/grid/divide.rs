@@ -8,10 +8,14 @@ use rayon::prelude::*;
 use super::LARGEST_CHANGE;
 use super::visit::{MOST_PARTS, entry, part_width};
 use crate::Mixture;
+use crate::lanes::exp;
 use crate::mixture::Term;
 
 /// Components this many nats below the density in a whole cell may change as they like.
 const UNRESOLVED: f64 = 26.0;
+
+/// `D` of components far below the density, at most.
+const LARGEST_FAINT_CHANGE: f64 = 0.2;
 
 /// Components this many nats below the density in a whole stretch are left out of it: `e^-38` is `3e-17`.
 const NEGLIGIBLE: f64 = 38.0;
@@ -184,7 +188,11 @@ fn active(terms: &[Term], candidates: &[u32], left: f64, right: f64) -> Vec<u32>
 /// A bound under the logarithm of the density between `left` and `right`: that of the component with the best worst case.
 /// Parabolas open downwards, so a component's worst case is at an end ...
 fn floor<'t>(terms: impl Iterator<Item = &'t Term>, left: f64, right: f64) -> f64 {
-    terms.map(|term| term.log(left).min(term.log(right))).fold(f64::NEG_INFINITY, f64::max)
+    terms.map(|term| worst(term, left, right)).fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn worst(term: &Term, left: f64, right: f64) -> f64 {
+    term.log(left).min(term.log(right))
 }
 
 /// ... and its best case at the point nearest to its mean.
@@ -193,23 +201,29 @@ fn best(term: &Term, left: f64, right: f64) -> f64 {
 }
 
 /// The parts that the cell from `left` to `right` needs, an odd number; 0: too many.
+///
+/// Each component is compared with the one that rules the cell. The error that it makes is in proportion to its share and to
+/// `D⁴`, so one that is `gap` nats down may have a `D` that is larger by `e^(gap / 4)`.
 fn parts(terms: &[Term], left: f64, right: f64) -> u32 {
-    let floor = floor(terms.iter(), left, right);
-    let wider = |(least, most): (f64, f64), value: f64| (least.min(value), most.max(value));
-    let none = (f64::INFINITY, f64::NEG_INFINITY);
-    let (mut slopes, mut curvatures) = ([none; 2], none);
-    for term in terms.iter().filter(|term| best(term, left, right) >= floor - UNRESOLVED) {
-        let curvature = term.inverse_std_dev * term.inverse_std_dev;
-        curvatures = wider(curvatures, curvature);
-        for (slopes, end) in slopes.iter_mut().zip([left, right]) {
-            *slopes = wider(*slopes, (term.mean - end) * curvature);
-        }
-    }
-    // Differences of slopes are linear, so they are largest at an end.
+    let ruler = terms.iter().max_by(|a, b| worst(a, left, right).total_cmp(&worst(b, left, right)));
+    let Some(ruler) = ruler else { return 0 };
+    let floor = worst(ruler, left, right);
     let half = 0.5 * (right - left);
-    let steepest = slopes.iter().map(|(least, most)| most - least).fold(0.0, f64::max) * half;
-    let most_curved = 0.5 * PI / LARGEST_CHANGE * (curvatures.1 - curvatures.0) * half * half;
-    // The least number with `steepest / parts + most_curved / parts² <= LARGEST_CHANGE`.
-    let parts = (steepest + (steepest * steepest + 4.0 * LARGEST_CHANGE * most_curved).sqrt()) / (2.0 * LARGEST_CHANGE);
-    if parts <= f64::from(MOST_PARTS) { parts.max(1.0).ceil() as u32 | 1 } else { 0 }
+    let mut most = 1.0_f64;
+    for term in terms {
+        let gap = (floor - best(term, left, right)).max(0.0);
+        if gap > UNRESOLVED {
+            continue;
+        }
+        let allowed = (LARGEST_CHANGE * exp(0.25 * gap)).min(LARGEST_FAINT_CHANGE);
+        let curvature = term.inverse_std_dev * term.inverse_std_dev;
+        let of_ruler = ruler.inverse_std_dev * ruler.inverse_std_dev;
+        // The difference of slopes is linear, so it is largest at an end.
+        let slope = |u: f64| ((term.mean - u) * curvature - (ruler.mean - u) * of_ruler).abs();
+        let steep = slope(left).max(slope(right)) * half;
+        let curved = 0.5 * PI / allowed * (curvature - of_ruler).abs() * half * half;
+        // The least number with `steep / parts + curved / parts² <= allowed`.
+        most = most.max((steep + (steep * steep + 4.0 * allowed * curved).sqrt()) / (2.0 * allowed));
+    }
+    if most <= f64::from(MOST_PARTS) { most.ceil() as u32 | 1 } else { 0 }
 }

@@ -12,10 +12,13 @@ pub(super) const ORDER: usize = 4;
 /// Cells whose nodes fill the lanes.
 pub(super) const CELLS: usize = LANES / ORDER;
 
-/// Lagrange's basis polynomials of the Chebyshev nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
+/// Lagrange's basis polynomials of Gauss and Legendre's nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
+///
+/// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over weights
+/// that are spread smoothly in a cell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Basis {
-    /// `-cos((2 n + 1) π / (2 ORDER)) / 2`, ascending.
+    /// Half the roots of Legendre's polynomial of degree 4, ascending.
     pub(super) nodes: [f64; ORDER],
     /// `lagrange[n][m]` is coefficient `m` of the polynomial that is 1 at node `n` and 0 at the others.
     lagrange: [[f64; ORDER]; ORDER],
@@ -23,8 +26,9 @@ pub(super) struct Basis {
 
 impl Basis {
     pub(super) fn new() -> Self {
-        let nodes: [f64; ORDER] =
-            std::array::from_fn(|n| -0.5 * ((2 * n + 1) as f64 * std::f64::consts::PI / (2 * ORDER) as f64).cos());
+        // (3/7 ± 2/7 √(6/5)), the squares of the roots (Abramowitz and Stegun, 25.4.30).
+        let [inner, outer] = [-1.0, 1.0].map(|sign: f64| 0.5 * (3.0 / 7.0 + sign * 2.0 / 7.0 * 1.2_f64.sqrt()).sqrt());
+        let nodes = [-outer, -inner, inner, outer];
         let lagrange = std::array::from_fn(|n| {
             let mut polynomial = [0.0; ORDER];
             polynomial[0] = 1.0;
@@ -129,7 +133,11 @@ impl NodeSums {
 
     /// Sums of each term.
     pub(super) fn of_terms(&self) -> impl Iterator<Item = Sums> {
-        self.terms.iter().map(|[count, first, second]| Sums { count: sum(count), first: sum(first), second: sum(second) })
+        self.terms.iter().map(|[count, first, second]| Sums {
+            count: sum(count),
+            first: sum(first),
+            second: sum(second),
+        })
     }
 
     pub(super) fn log_likelihood(&self) -> f64 {

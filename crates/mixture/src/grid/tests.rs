@@ -120,7 +120,7 @@ fn almost_no_weight_needs_the_exact_path() {
         let mut weights = vec![0.0; 100_000];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(5), &mut weights);
         let grid = mixture.grid(&weights, 1.0);
-        let mut visitor = Visitor { grid: &grid, tray: Tray::new(&grid.cells), exact: None };
+        let mut visitor = Visitor { grid: &grid, cells: grid.cells.clone(), exact: None };
         visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
         let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
         assert!(exact <= 10, "{exact} of K = {k}");

@@ -4,7 +4,7 @@
 //! at computed places. Widths of cells are powers of two, so that the position of a weight in its cell is computed without
 //! any rounding, in `f32`: with the weight divided by the width, subtract the nearest integer.
 //!
-//! Moments are sums of *integers*: positions and their powers, rounded to 2^-12 and less. Sums of integers do not depend on
+//! Moments are sums of *integers*: positions and their powers, rounded to 2^-23 and less. Sums of integers do not depend on
 //! the order, so each thread adds to moments of its own, in whatever order it meets the weights.
 
 use mixpress_simd::vectorized;
@@ -28,20 +28,17 @@ pub(super) const MOST_PARTS: u32 = (1 << (32 - CELL_BITS)) - 1;
 /// in its last part.
 const SHY: f32 = 1.0 - f32::EPSILON;
 
-/// The first powers of a position in `[-1/2, 1/2]` times these are integers of 11 bits and a sign.
-const STEPS: [f32; ORDER - 1] = [4_096.0, 8_192.0, 16_384.0];
-
-/// Sums of so many such integers fit into 32 bits.
-pub(super) const CAPACITY: usize = 1 << 20;
+/// Powers of a position in `[-1/2, 1/2]` times these fill the integers that [`ROUNDER`] takes, up to ±2^22.
+const STEPS: [f32; ORDER - 1] = [8_388_608.0, 16_777_216.0, 33_554_432.0];
 
 /// A fine cell: coefficients of the score's cubic, from the constant term up, in the position in `[-1/2, 1/2]`, and what
 /// weights have left there.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(32))]
+#[repr(C, align(16))]
 pub(super) struct Cell {
     pub(super) cubic: [f32; ORDER],
-    /// Number of weights, and sums of their positions' powers as bits of rounded `f32`, all modulo 2^32.
-    sums: [u32; ORDER],
+    /// Number of weights, and sums of their positions' powers, as bits of rounded `f32`.
+    sums: [u64; ORDER],
 }
 
 impl Cell {
@@ -52,14 +49,12 @@ impl Cell {
 
 /// `Σ t^m` for `m = 0..4` over the weights in a cell, in units of their rounding.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moments([i64; ORDER]);
+pub(super) struct Moments([u64; ORDER]);
 
 impl Moments {
-    fn add_cell(&mut self, cell: &Cell) {
-        let count = cell.sums[0];
-        self.0[0] += i64::from(count);
-        for (moment, sum) in self.0[1..].iter_mut().zip(&cell.sums[1..]) {
-            *moment += i64::from(sum.wrapping_sub(count.wrapping_mul(ROUNDER.to_bits())) as i32);
+    pub(super) fn add(&mut self, cell: &Cell) {
+        for (moment, sum) in self.0.iter_mut().zip(cell.sums) {
+            *moment += sum;
         }
     }
 
@@ -69,45 +64,10 @@ impl Moments {
 
     pub(super) fn values(&self) -> [f64; ORDER] {
         let [count, rest @ ..] = self.0;
-        let [first, second, third] = std::array::from_fn(|m| rest[m] as f64 / f64::from(STEPS[m]));
+        let bias = count * u64::from(ROUNDER.to_bits());
+        let [first, second, third] =
+            std::array::from_fn(|m| rest[m].wrapping_sub(bias) as i64 as f64 / f64::from(STEPS[m]));
         [count as f64, first, second, third]
-    }
-}
-
-/// Cells that one thread fills, and sums over what they held before they were emptied.
-pub(super) struct Tray {
-    cells: Vec<Cell>,
-    moments: Vec<Moments>,
-    /// Weights in the cells.
-    filled: usize,
-}
-
-impl Tray {
-    pub(super) fn new(cells: &[Cell]) -> Self {
-        Self { cells: cells.to_vec(), moments: Vec::new(), filled: 0 }
-    }
-
-    /// Adds what cell `position` has got to `moments`.
-    pub(super) fn add_to(&self, position: usize, moments: &mut Moments) {
-        moments.add_cell(&self.cells[position]);
-        if let Some(earlier) = self.moments.get(position) {
-            for (moment, earlier) in moments.0.iter_mut().zip(earlier.0) {
-                *moment += earlier;
-            }
-        }
-    }
-
-    /// Makes room for `weights` weights.
-    fn reserve(&mut self, weights: usize) {
-        self.filled += weights;
-        if self.filled > CAPACITY {
-            self.filled = weights;
-            self.moments.resize(self.cells.len(), Moments::default());
-            for (moments, cell) in self.moments.iter_mut().zip(&mut self.cells) {
-                moments.add_cell(cell);
-                cell.sums = [0; ORDER];
-            }
-        }
     }
 }
 
@@ -143,19 +103,17 @@ struct Group {
 }
 
 impl Layout<'_> {
-    /// Adds `factor` times the score of each weight to its entry of `gradient`, and the weights, at most [`CAPACITY`], to the
-    /// tray. Weights that no fine cell takes are handed to `exact` with their entry.
+    /// Adds `factor` times the score of each weight to its entry of `gradient`, and the weights to the fine
+    /// cells. Those that no fine cell takes are handed to `exact` with their entry.
     pub(super) fn add_gradient(
         &self,
         weights: &[f32],
         factor: f32,
         gradient: &mut [f32],
-        tray: &mut Tray,
+        fine: &mut [Cell],
         mut exact: impl FnMut(f32, &mut f32),
     ) {
         assert_eq!(weights.len(), gradient.len(), "one gradient a weight");
-        tray.reserve(weights.len());
-        let fine = &mut tray.cells[..];
         let mut group = Group {
             entries: [0; GROUP],
             positions: [0.0; GROUP],
@@ -234,7 +192,7 @@ impl Layout<'_> {
             let Cell { cubic, sums } = &mut fine[cells[i] as usize];
             cubics[i] = *cubic;
             for (sum, power) in sums.iter_mut().zip(powers[i]) {
-                *sum = sum.wrapping_add(power);
+                *sum += u64::from(power);
             }
         }
         for i in 0..len {
