@@ -220,7 +220,9 @@ impl<'a> Grid<'a> {
             let mut batch = Batch::new(&self.basis);
             for (fine, (middle, width)) in block.fine().zip(block.fine_cells(&self.axis)) {
                 let mut of_cell = Moments::default();
-                filled.iter().for_each(|cells| of_cell.add(&cells[fine]));
+                for cells in filled {
+                    of_cell.add(&cells[fine]);
+                }
                 if of_cell.count() == 0 {
                     continue;
                 }

@@ -99,7 +99,7 @@ mod tests {
         for x in [f64::NEG_INFINITY, -1e300, -709.0] {
             assert!(exp(x) > 0.0 && exp(x) < 1e-307);
         }
-        for y in [1.0, 1.414_213, 1.414_214, 2.0, 65_535.0] {
+        for y in [1.0, 0.999_999 * SQRT_2, 1.000_001 * SQRT_2, 2.0, 65_535.0] {
             assert!((ln(y) - y.ln()).abs() < 1e-12, "{y}");
         }
     }

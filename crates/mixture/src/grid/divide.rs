@@ -61,7 +61,7 @@ impl Axis {
         if !(low <= high && narrowest > 0.0) {
             return None;
         }
-        let limit = (weights / 16).clamp(64, COARSE) as f64;
+        let limit = (weights / 4).clamp(64, COARSE) as f64;
         let wanted = (narrowest / COARSE_PER_STD_DEV).min((high - low) / 64.0).max((high - low) / limit);
         // Numbers of cells below 2^20, so that `f32` places weights between them.
         let least = low.abs().max(high.abs()) / f64::from(1 << 20);
