@@ -2,7 +2,7 @@
 //!
 //! The benches themselves are in `benches/`, one file a question:
 //!
-//! - `prior`: does the prior's cost grow with the number of components?
+//! - `prior`: what does the prior cost beside a plain pass, and does it grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
 //! - `file`: how fast is an `.mxp` file written and read?
 //! - `codebook`: how long does it take to fit codebooks to a whole model?
@@ -13,6 +13,7 @@
 pub mod codebooks;
 pub mod codec;
 pub mod streams;
+pub mod prior;
 
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

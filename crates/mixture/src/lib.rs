@@ -27,6 +27,7 @@ mod grid;
 mod heavy_tailed;
 mod hyper_priors;
 mod ladder;
+mod lanes;
 mod merge;
 mod mixture;
 mod parameters;

@@ -8,6 +8,7 @@
 //! once a class, because classes differ in heights only.
 
 use mixpress_parallel::BLOCK;
+use mixpress_simd::vectorized;
 use rayon::prelude::*;
 
 use crate::context::{PlaceContext, exponent};
@@ -36,6 +37,9 @@ const MARGIN: f64 = 1.25;
 
 /// Weights whose places in the table are found together, in vector registers, before they are looked up.
 const GROUP: usize = 64;
+
+/// Magnitudes that one task tabulates.
+const COLUMNS: usize = 64;
 
 /// The class of places of log-odds `z`.
 #[must_use]
@@ -353,24 +357,43 @@ impl<'a> Heights<'a> {
     }
 
     /// Fills a table of [`CLASSES`] rows with `value` of each bin's sums.
-    fn for_each_bin(&self, table: &mut Table, value: impl Fn(&Sums, usize) -> f32) {
+    fn for_each_bin(&self, table: &mut Table, value: impl Fn(&Sums, usize) -> f32 + Sync) {
         let step = f64::from(table.inverse_step).recip();
-        for magnitude in 0..=ZERO_BIN {
-            let u = magnitude as f64 * step / self.prior.scale();
-            let (peak, of_ladder) = self.ladder_at(u);
-            // The ladder is symmetric: both signs share its sums.
-            for (bin, sign) in [(ZERO_BIN + magnitude, 1.0), (ZERO_BIN - magnitude, -1.0)] {
-                if bin < BINS {
-                    let sums = self.with_gaussians(sign * u, sign, peak, &of_ladder);
-                    for class in 0..CLASSES {
-                        table.values[class * BINS + bin] = value(&sums, class);
+        // Both signs of a magnitude, in all classes, stand side by side at first: a column of the table is 16 KiB apart from
+        // row to row, which caches do not like.
+        let mut columns = vec![[[0.0_f32; LANES]; 2]; ZERO_BIN + 1];
+        columns.par_chunks_mut(COLUMNS).enumerate().for_each(|(chunk, columns)| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (at, signs) in columns.iter_mut().enumerate() {
+                        let u = (chunk * COLUMNS + at) as f64 * step / self.prior.scale();
+                        let (peak, of_ladder) = self.ladder_at(u);
+                        // The ladder is symmetric: both signs share its sums.
+                        for (column, sign) in signs.iter_mut().zip([1.0, -1.0]) {
+                            let sums = self.with_gaussians(sign * u, sign, peak, &of_ladder);
+                            for (class, entry) in column.iter_mut().enumerate() {
+                                *entry = value(&sums, class);
+                            }
+                        }
                     }
-                }
+                },
+            );
+        });
+        for (class, row) in table.values.chunks_exact_mut(BINS).enumerate() {
+            let (negative, positive) = row.split_at_mut(ZERO_BIN);
+            for (entry, column) in positive.iter_mut().zip(&columns) {
+                *entry = column[0][class];
+            }
+            for (entry, column) in negative.iter_mut().rev().zip(&columns[1..]) {
+                *entry = column[1][class];
             }
         }
     }
 
     /// Sums over the rungs for `u >= 0`, relative to the widest rung's exponential, whose logarithm comes first.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
     fn ladder_at(&self, u: f64) -> (f64, [Lanes; 2]) {
         let ladder = self.prior.ladder();
         let log = |rung: usize| {
@@ -389,6 +412,8 @@ impl<'a> Heights<'a> {
     }
 
     /// Adds the Gaussians at `u` to the ladder's sums, the slope of which has the sign `sign`.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
     fn with_gaussians(&self, u: f64, sign: f64, ladder_peak: f64, [sum, slope]: &[Lanes; 2]) -> Sums {
         let components = self.prior.nonzero_components();
         let log = |position: usize| {
@@ -413,7 +438,8 @@ impl<'a> Heights<'a> {
 }
 
 /// `sums += heights · factor`, in every class.
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
 fn accumulate(sums: &mut Lanes, heights: &Lanes, factor: f64) {
     for (sum, height) in sums.iter_mut().zip(heights) {
         *sum += height * factor;

@@ -8,14 +8,14 @@ use super::*;
 use crate::{Component, Gradients};
 
 #[test]
-fn quintics_are_reproduced_and_summed_without_error() {
-    let expected = [0.3, -1.5, 0.7, 2.0, -1.1, 0.4];
+fn cubics_are_reproduced_and_summed_without_error() {
+    let expected = [0.3, -1.5, 0.7, 2.0];
     let f = |t: f64| expected.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
     let basis = Basis::new();
-    for (got, expected) in basis.coefficients(basis.nodes.map(f)).iter().zip(expected) {
+    for (got, expected) in basis.coefficients(&basis.nodes.map(f)).iter().zip(expected) {
         assert!((got - expected).abs() < 1e-13, "{got} instead of {expected}");
     }
-    let points = [-1.0, -0.2, 0.0, 0.33, 0.9];
+    let points = [-0.5, -0.2, 0.0, 0.33, 0.45];
     let moments = std::array::from_fn(|m| points.iter().map(|t: &f64| t.powi(m as i32)).sum());
     let got: f64 = basis.weights(moments).iter().zip(basis.nodes).map(|(weight, node)| weight * f(node)).sum();
     let expected: f64 = points.iter().copied().map(f).sum();
@@ -120,9 +120,11 @@ fn almost_no_weight_needs_the_exact_path() {
         let mut weights = vec![0.0; 100_000];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(5), &mut weights);
         let grid = mixture.grid(&weights, 1.0);
-        let partial = grid.visit(&weights, |_, _| {});
-        assert!(partial.exact.statistics.weights <= 10, "{} of K = {k}", partial.exact.statistics.weights);
-        assert!(grid.cells() <= MOST_CELLS);
+        let mut visitor = Visitor { grid: &grid, cells: grid.cells.clone(), exact: None };
+        visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
+        let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
+        assert!(exact <= 10, "{exact} of K = {k}");
+        assert!(grid.cells() <= divide::MOST_CELLS);
     }
 }
 

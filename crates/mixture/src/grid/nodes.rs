@@ -1,0 +1,161 @@
+//! What the grid asks of the mixture at the nodes of its cells, many nodes at once.
+
+use mixpress_simd::vectorized;
+
+use crate::lanes::{LANES, Lanes, exp, ln, sum};
+use crate::mixture::Term;
+use crate::statistics::Sums;
+
+/// Nodes of a cell, and coefficients of a polynomial.
+pub(super) const ORDER: usize = 4;
+
+/// Cells whose nodes fill the lanes.
+pub(super) const CELLS: usize = LANES / ORDER;
+
+/// Lagrange's basis polynomials of Gauss and Legendre's nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
+///
+/// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over weights
+/// that are spread smoothly in a cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Basis {
+    /// Half the roots of Legendre's polynomial of degree 4, ascending.
+    pub(super) nodes: [f64; ORDER],
+    /// `lagrange[n][m]` is coefficient `m` of the polynomial that is 1 at node `n` and 0 at the others.
+    lagrange: [[f64; ORDER]; ORDER],
+}
+
+impl Basis {
+    pub(super) fn new() -> Self {
+        // (3/7 ± 2/7 √(6/5)), the squares of the roots (Abramowitz and Stegun, 25.4.30).
+        let [inner, outer] = [-1.0, 1.0].map(|sign: f64| 0.5 * (3.0 / 7.0 + sign * 2.0 / 7.0 * 1.2_f64.sqrt()).sqrt());
+        let nodes = [-outer, -inner, inner, outer];
+        let lagrange = std::array::from_fn(|n| {
+            let mut polynomial = [0.0; ORDER];
+            polynomial[0] = 1.0;
+            for (other, &root) in nodes.iter().enumerate().filter(|&(other, _)| other != n) {
+                // Times (t - root) / (node - root); the degree is at most `other + 1`.
+                let factor = (nodes[n] - root).recip();
+                for m in (0..ORDER.min(other + 2)).rev() {
+                    let shifted = if m > 0 { polynomial[m - 1] } else { 0.0 };
+                    polynomial[m] = factor * (shifted - root * polynomial[m]);
+                }
+            }
+            polynomial
+        });
+        Self { nodes, lagrange }
+    }
+
+    /// Coefficients of the polynomial with the given values at the nodes.
+    pub(super) fn coefficients(&self, values: &[f64; ORDER]) -> [f64; ORDER] {
+        let mut coefficients = [0.0; ORDER];
+        for (value, polynomial) in values.iter().zip(&self.lagrange) {
+            for (coefficient, of_basis) in coefficients.iter_mut().zip(polynomial) {
+                *coefficient += value * of_basis;
+            }
+        }
+        coefficients
+    }
+
+    /// Weights of the nodes, so that a polynomial summed over a cell's weights is the weighted sum of its values at the nodes.
+    pub(super) fn weights(&self, moments: [f64; ORDER]) -> [f64; ORDER] {
+        self.lagrange.map(|polynomial| polynomial.iter().zip(moments).map(|(of_basis, moment)| of_basis * moment).sum())
+    }
+}
+
+/// The scores of some terms at the values `u`.
+pub(super) fn scores(terms: &[Term], u: &Lanes) -> Lanes {
+    vectorized(
+        #[inline(always)]
+        || {
+            let peak = peaks(terms, u);
+            let (mut sum, mut slope) = ([0.0; LANES], [0.0; LANES]);
+            for term in terms {
+                for lane in 0..LANES {
+                    let z = (u[lane] - term.mean) * term.inverse_std_dev;
+                    let share = exp(term.log_height - 0.5 * z * z - peak[lane]);
+                    sum[lane] += share;
+                    slope[lane] += share * z * term.inverse_std_dev;
+                }
+            }
+            for lane in 0..LANES {
+                slope[lane] = -slope[lane] / sum[lane];
+            }
+            slope
+        },
+    )
+}
+
+/// Sums over nodes, one entry a term, and of the logarithm of the density.
+pub(super) struct NodeSums {
+    terms: Vec<[Lanes; 3]>,
+    log_likelihood: Lanes,
+    shares: Vec<Lanes>,
+}
+
+impl NodeSums {
+    pub(super) fn new(terms: usize) -> Self {
+        let zero = [0.0; LANES];
+        Self { terms: vec![[zero; 3]; terms], log_likelihood: zero, shares: vec![zero; terms] }
+    }
+
+    /// Adds `weights` weights at the values `u`.
+    pub(super) fn add(&mut self, terms: &[Term], u: &Lanes, weights: &Lanes) {
+        let Self { terms: sums, log_likelihood, shares } = self;
+        vectorized(
+            #[inline(always)]
+            || {
+                let peak = peaks(terms, u);
+                let mut total = [0.0; LANES];
+                for (term, shares) in terms.iter().zip(&mut *shares) {
+                    for lane in 0..LANES {
+                        let z = (u[lane] - term.mean) * term.inverse_std_dev;
+                        shares[lane] = exp(term.log_height - 0.5 * z * z - peak[lane]);
+                        total[lane] += shares[lane];
+                    }
+                }
+                let mut factor = [0.0; LANES];
+                for lane in 0..LANES {
+                    factor[lane] = weights[lane] / total[lane];
+                    log_likelihood[lane] += weights[lane] * (peak[lane] + ln(total[lane]));
+                }
+                for ((term, shares), [count, first, second]) in terms.iter().zip(&*shares).zip(sums) {
+                    for lane in 0..LANES {
+                        let z = (u[lane] - term.mean) * term.inverse_std_dev;
+                        let responsibility = shares[lane] * factor[lane];
+                        count[lane] += responsibility;
+                        first[lane] += responsibility * z;
+                        second[lane] += responsibility * z * z;
+                    }
+                }
+            },
+        );
+    }
+
+    /// Sums of each term.
+    pub(super) fn of_terms(&self) -> impl Iterator<Item = Sums> {
+        self.terms.iter().map(|[count, first, second]| Sums {
+            count: sum(count),
+            first: sum(first),
+            second: sum(second),
+        })
+    }
+
+    pub(super) fn log_likelihood(&self) -> f64 {
+        sum(&self.log_likelihood)
+    }
+}
+
+/// The largest of the terms' logarithms at each value.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn peaks(terms: &[Term], u: &Lanes) -> Lanes {
+    let mut peak = [f64::NEG_INFINITY; LANES];
+    for term in terms {
+        for lane in 0..LANES {
+            let z = (u[lane] - term.mean) * term.inverse_std_dev;
+            let log = term.log_height - 0.5 * z * z;
+            peak[lane] = if log > peak[lane] { log } else { peak[lane] };
+        }
+    }
+    peak
+}
