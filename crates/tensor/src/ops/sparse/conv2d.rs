@@ -9,7 +9,7 @@ use std::ops::Range;
 use mixpress_simd::vectorized;
 
 use super::SparsePattern;
-use super::lanes::{Cell, LANES, add_product, add_scaled, total};
+use super::lanes::{Cell, LANES, add_scaled, plus, plus_product, total};
 use super::pattern::Tap;
 use super::pool::Windows;
 use crate::{Conv2d, Element};
@@ -206,21 +206,20 @@ impl Geometry {
                         let ((dy, dy_rest), (x, x_rest)) = (dy.as_chunks::<2>(), x[..strip.len].as_chunks::<2>());
                         let [even, odd] = &mut sums;
                         for (dy, x) in dy.iter().zip(x) {
-                            add_product(even, &dy[0], &x[0]);
-                            add_product(odd, &dy[1], &x[1]);
+                            *even = plus_product(*even, dy[0], x[0]);
+                            *odd = plus_product(*odd, dy[1], x[1]);
                         }
                         for (dy, x) in dy_rest.iter().zip(x_rest) {
-                            add_product(even, dy, x);
+                            *even = plus_product(*even, *dy, *x);
                         }
                     } else {
                         for (dy, x) in dy.iter().zip(x.iter().step_by(step)) {
-                            add_product(&mut sums[0], dy, x);
+                            sums[0] = plus_product(sums[0], *dy, *x);
                         }
                     }
                 }
-                let [mut sum, odd] = sums;
-                super::lanes::add(&mut sum, &odd);
-                dw[tap] += total(sum);
+                let [even, odd] = sums;
+                dw[tap] += total(plus(even, odd));
             },
         );
     }

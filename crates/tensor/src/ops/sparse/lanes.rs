@@ -55,6 +55,34 @@ pub(super) fn scatter<T: Element>(cells: &[Cell<T>], images: &mut [T]) {
     }
 }
 
+/// `y + w · x`. Cells go in and out by value: behind references the compiler could not rule out that they overlap, and would
+/// take one lane at a time.
+#[inline(always)]
+pub(super) fn plus_scaled<T: Element>(mut y: Cell<T>, w: T, x: Cell<T>) -> Cell<T> {
+    for lane in 0..LANES {
+        y[lane] += w * x[lane];
+    }
+    y
+}
+
+/// `sum + x · y`.
+#[inline(always)]
+pub(super) fn plus_product<T: Element>(mut sum: Cell<T>, x: Cell<T>, y: Cell<T>) -> Cell<T> {
+    for lane in 0..LANES {
+        sum[lane] += x[lane] * y[lane];
+    }
+    sum
+}
+
+/// `sum + x`.
+#[inline(always)]
+pub(super) fn plus<T: Element>(mut sum: Cell<T>, x: Cell<T>) -> Cell<T> {
+    for lane in 0..LANES {
+        sum[lane] += x[lane];
+    }
+    sum
+}
+
 /// `y += w · x`, cell by cell.
 #[inline(always)]
 pub(super) fn add_scaled<'a, T: Element>(
@@ -63,25 +91,7 @@ pub(super) fn add_scaled<'a, T: Element>(
     x: impl Iterator<Item = &'a Cell<T>>,
 ) {
     for (y, x) in y.zip(x) {
-        for lane in 0..LANES {
-            y[lane] += w * x[lane];
-        }
-    }
-}
-
-/// `sum += x · y`, lane by lane.
-#[inline(always)]
-pub(super) fn add_product<T: Element>(sum: &mut Cell<T>, x: &Cell<T>, y: &Cell<T>) {
-    for lane in 0..LANES {
-        sum[lane] += x[lane] * y[lane];
-    }
-}
-
-/// `sum += x`, lane by lane.
-#[inline(always)]
-pub(super) fn add<T: Element>(sum: &mut Cell<T>, x: &Cell<T>) {
-    for lane in 0..LANES {
-        sum[lane] += x[lane];
+        *y = plus_scaled(*y, w, *x);
     }
 }
 

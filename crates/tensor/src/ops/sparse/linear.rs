@@ -3,7 +3,7 @@
 use mixpress_simd::vectorized;
 
 use super::SparsePattern;
-use super::lanes::{Cell, LANES, add, add_product, total};
+use super::lanes::{Cell, LANES, plus, plus_product, plus_scaled, total};
 use crate::Element;
 
 /// `y[o] = bias[o] + Σ w[o, i] · x[i]` over the kept weights.
@@ -21,10 +21,7 @@ pub(super) fn forward<T: Element>(
                 let (start, taps) = pattern.row(row);
                 let mut sum = [bias.map_or(T::zero(), |bias| bias[row]); LANES];
                 for (tap, &w) in taps.iter().zip(&values[start..]) {
-                    let x = &x[tap.channel];
-                    for lane in 0..LANES {
-                        sum[lane] += w * x[lane];
-                    }
+                    sum = plus_scaled(sum, w, x[tap.channel]);
                 }
                 *y = sum;
             }
@@ -40,9 +37,7 @@ pub(super) fn weight_gradient<T: Element>(pattern: &SparsePattern, x: &[Cell<T>]
             for (row, dy) in dy.iter().enumerate() {
                 let (start, taps) = pattern.row(row);
                 for (tap, dw) in taps.iter().zip(&mut dw[start..]) {
-                    let mut sum = [T::zero(); LANES];
-                    add_product(&mut sum, dy, &x[tap.channel]);
-                    *dw = total(sum);
+                    *dw = total(plus_product([T::zero(); LANES], *dy, x[tap.channel]));
                 }
             }
         },
@@ -59,9 +54,7 @@ pub(super) fn input_gradient<T: Element>(pattern: &SparsePattern, values: &[T], 
                 let (start, taps) = pattern.row(row);
                 for (tap, &w) in taps.iter().zip(&values[start..]) {
                     let dx = &mut dx[tap.channel];
-                    for lane in 0..LANES {
-                        dx[lane] += w * dy[lane];
-                    }
+                    *dx = plus_scaled(*dx, w, *dy);
                 }
             }
         },
@@ -74,9 +67,7 @@ pub(super) fn bias_gradient<T: Element>(positions: usize, dy: &[Cell<T>], db: &m
         #[inline(always)]
         || {
             for (dy, db) in dy.chunks_exact(positions).zip(db) {
-                let mut sum = [T::zero(); LANES];
-                dy.iter().for_each(|dy| add(&mut sum, dy));
-                *db = total(sum);
+                *db = total(dy.iter().fold([T::zero(); LANES], |sum, dy| plus(sum, *dy)));
             }
         },
     );

@@ -61,12 +61,15 @@ impl Windows {
                     *which = [place; LANES];
                     return;
                 }
+                // By value, so that all lanes are taken at once.
+                let (x, mut best, mut places) = (*x, *y, *which);
                 #[allow(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
                 for lane in 0..LANES {
-                    let wins = (y[lane] < x[lane]) | (x[lane].is_nan() & !y[lane].is_nan());
-                    y[lane] = if wins { x[lane] } else { y[lane] };
-                    which[lane] = if wins { place } else { which[lane] };
+                    let wins = (best[lane] < x[lane]) | (x[lane].is_nan() & !best[lane].is_nan());
+                    best[lane] = if wins { x[lane] } else { best[lane] };
+                    places[lane] = if wins { place } else { places[lane] };
                 }
+                (*y, *which) = (best, places);
             },
         );
     }
@@ -80,9 +83,11 @@ impl Windows {
             |window, place, pixel| {
                 let (dx, dy, which) = (&mut plane[pixel], &dy[window], &which[window]);
                 let place = T::narrow(place as f64);
+                let (mut sum, dy, which) = (*dx, *dy, *which);
                 for lane in 0..LANES {
-                    dx[lane] += if which[lane] == place { dy[lane] } else { T::zero() };
+                    sum[lane] += if which[lane] == place { dy[lane] } else { T::zero() };
                 }
+                *dx = sum;
             },
         );
     }
