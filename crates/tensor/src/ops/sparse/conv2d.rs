@@ -9,7 +9,7 @@ use std::ops::Range;
 use mixpress_simd::vectorized;
 
 use super::SparsePattern;
-use super::lanes::{Cell, LANES, add_scaled, plus, plus_product, total};
+use super::lanes::{Cell, LANES, add_scaled, plus, plus_product, total_of};
 use super::pattern::Tap;
 use super::pool::Windows;
 use crate::{Conv2d, Element};
@@ -219,7 +219,7 @@ impl Geometry {
                     }
                 }
                 let [even, odd] = sums;
-                dw[tap] += total(plus(even, odd));
+                dw[tap] += total_of(&plus(even, odd));
             },
         );
     }

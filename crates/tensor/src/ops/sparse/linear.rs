@@ -3,7 +3,7 @@
 use mixpress_simd::vectorized;
 
 use super::SparsePattern;
-use super::lanes::{Cell, LANES, plus, plus_product, plus_scaled, total};
+use super::lanes::{Cell, LANES, plus, plus_product, plus_scaled, total, total_of};
 use crate::Element;
 
 /// `y[o] = bias[o] + Σ w[o, i] · x[i]` over the kept weights.
@@ -67,7 +67,7 @@ pub(super) fn bias_gradient<T: Element>(positions: usize, dy: &[Cell<T>], db: &m
         #[inline(always)]
         || {
             for (dy, db) in dy.chunks_exact(positions).zip(db) {
-                *db = total(dy.iter().fold([T::zero(); LANES], |sum, dy| plus(sum, *dy)));
+                *db = total_of(&dy.iter().fold([T::zero(); LANES], |sum, dy| plus(sum, *dy)));
             }
         },
     );
