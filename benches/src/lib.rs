@@ -4,6 +4,7 @@
 //!
 //! - `prior`: what does the prior cost beside a plain pass, and does it grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
+//! - `sparse_step`: what does such a step cost when one weight in two hundred is kept, dense and sparse?
 //! - `file`: how fast is an `.mxp` file written and read?
 //! - `codebook`: how long does it take to fit codebooks to a whole model?
 //! - `codec`: how fast are large streams of quantised weights coded, beside zstd? The streams are in [`streams`], what is
@@ -15,6 +16,7 @@ pub mod codec;
 pub mod streams;
 pub mod prior;
 
+use mixpress::network::{Graph, Parameters};
 use ndarray_rand::rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -38,6 +40,19 @@ pub fn sparse_weights(rows: usize, columns: usize) -> Vec<f32> {
     let mut rng = generator();
     let mut weight = || if rng.random_ratio(1, 50) { LEVELS[rng.random_range(0..LEVELS.len())] } else { 0.0 };
     (0..rows * columns).map(|_| weight()).collect()
+}
+
+/// Parameters of a network in whose layers one weight in `every`, drawn at random, is kept; the others are zero.
+#[must_use]
+pub fn thin_parameters(graph: &Graph, every: u32) -> Parameters {
+    let mut rng = generator();
+    let mut parameters = Parameters::he_normal(graph, &mut rng);
+    for (index, _) in graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight()) {
+        for weight in parameters[index].data_mut() {
+            *weight = if rng.random_ratio(1, every) { *weight } else { 0.0 };
+        }
+    }
+    parameters
 }
 
 #[doc = include_str!("../README.md")]

@@ -183,6 +183,29 @@ impl ScoreTable {
             }
         });
     }
+
+    /// As [`ScoreTable::add_gradient`], for the weights at the given positions only.
+    ///
+    /// # Panics
+    /// When `weights`, `gradient` and `context` do not have the same number of entries, or a position is out of bounds.
+    #[track_caller]
+    pub fn add_gradient_at(
+        &self,
+        positions: &[usize],
+        weights: &[f32],
+        context: &PlaceContext,
+        factor: f32,
+        gradient: &mut [f32],
+    ) {
+        assert_eq!(weights.len(), gradient.len(), "one gradient a weight");
+        let row_len = context.cols().len() * context.block();
+        assert_eq!(weights.len(), context.rows().len() * row_len, "one weight a place of the context");
+        for &position in positions {
+            let (row, in_row) = (position / row_len, position % row_len);
+            let class = self.class(context.z(row, in_row / context.block()));
+            gradient[position] += factor * self.lookup(class, weights[position]);
+        }
+    }
 }
 
 impl PenaltyTable {

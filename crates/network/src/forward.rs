@@ -3,7 +3,7 @@
 use mixpress_tensor::{BatchNorm, BatchStatistics, Tape, Tensor, Var};
 use ndarray_rand::rand::{Rng, RngCore};
 
-use crate::{Graph, Node, Operator, Parameters};
+use crate::{Graph, Node, Operator, Parameters, SparsePlan};
 
 /// What a forward pass left on the tape.
 #[derive(Clone, Debug)]
@@ -67,11 +67,29 @@ impl Graph {
         input: Var,
         rng: &mut R,
     ) -> Forward {
+        self.forward_with(None, parameters, tape, input, rng)
+    }
+
+    /// As [`Graph::forward`], but the chains of a plan run on kept weights alone: the others count as zeros, and their
+    /// gradients are zero.
+    ///
+    /// # Panics
+    ///
+    /// As [`Graph::forward`], or when the plan is that of another graph.
+    #[track_caller]
+    pub fn forward_with<'p, R: Rng + ?Sized>(
+        &self,
+        plan: Option<&SparsePlan>,
+        parameters: &'p Parameters,
+        tape: &mut Tape<'p>,
+        input: Var,
+        rng: &mut R,
+    ) -> Forward {
         let specs = self.parameters().iter().zip(parameters.tensors());
         let variables = specs
             .map(|(spec, tensor)| if spec.kind.is_learned() { tape.parameter(tensor) } else { tape.constant(tensor) })
             .collect();
-        self.run(parameters, variables, tape, input, rng)
+        self.run(plan, parameters, variables, tape, input, rng)
     }
 
     /// As [`Graph::forward`], but nothing is differentiated and the output alone is returned. For a tape in inference mode,
@@ -82,13 +100,30 @@ impl Graph {
     /// As [`Graph::forward`].
     #[track_caller]
     pub fn infer<'p>(&self, parameters: &'p Parameters, tape: &mut Tape<'p>, input: Var) -> Var {
+        self.infer_with(None, parameters, tape, input)
+    }
+
+    /// As [`Graph::infer`], but the chains of a plan run on kept weights alone.
+    ///
+    /// # Panics
+    ///
+    /// As [`Graph::forward_with`].
+    #[track_caller]
+    pub fn infer_with<'p>(
+        &self,
+        plan: Option<&SparsePlan>,
+        parameters: &'p Parameters,
+        tape: &mut Tape<'p>,
+        input: Var,
+    ) -> Var {
         let variables = parameters.tensors().iter().map(|tensor| tape.constant(tensor)).collect();
-        self.run(parameters, variables, tape, input, &mut NoRng).output
+        self.run(plan, parameters, variables, tape, input, &mut NoRng).output
     }
 
     #[track_caller]
     fn run<'p, R: Rng + ?Sized>(
         &self,
+        plan: Option<&SparsePlan>,
         parameters: &'p Parameters,
         variables: Vec<Var>,
         tape: &mut Tape<'p>,
@@ -100,7 +135,15 @@ impl Graph {
         assert_eq!(variables.len(), self.parameters().len(), "parameters of another graph");
         let mut values: Vec<Var> = Vec::with_capacity(self.nodes().len());
         let mut statistics = Vec::new();
-        for node in self.nodes() {
+        while let Some(node) = self.nodes().get(values.len()) {
+            if let Some((plan, chain)) = plan.and_then(|plan| Some((plan, plan.chain_from(values.len())?))) {
+                let nodes = &self.nodes()[chain];
+                let layers: Vec<_> = nodes.iter().map(|node| plan.layer(node, &variables)).collect();
+                let value = tape.sparse_chain(values[node.inputs[0]], &layers);
+                // Nobody but the chain reads the values inside it.
+                values.extend(nodes.iter().map(|_| value));
+                continue;
+            }
             let value = if node.operator == Operator::Input {
                 input
             } else {

@@ -21,6 +21,7 @@ mod graph;
 mod network;
 mod parameters;
 mod shrink;
+mod sparse;
 #[cfg(test)]
 mod testing;
 mod units;
@@ -33,6 +34,7 @@ pub use graph::{Graph, GraphBuilder, Node, Operator, ParameterKind, ParameterSpe
 pub use network::Network;
 pub use parameters::Parameters;
 pub use shrink::{KeptAxes, KeptUnits, Shrunk, UnitMap, shrink};
+pub use sparse::SparsePlan;
 pub use units::{GroupInfo, GroupRole, UnitAxis, Units, permute_units};
 
 #[doc = include_str!("../README.md")]

@@ -54,7 +54,7 @@ mod tensor;
 pub use element::Element;
 pub use error::Error;
 pub use gradients::Gradients;
-pub use ops::{BatchNorm, BatchStatistics, Conv2d, Pool2d};
+pub use ops::{BatchNorm, BatchStatistics, Conv2d, Pool2d, SparseLayer, SparsePattern};
 pub use pool::{Buffer, Pool};
 pub use rows::{argmax, argmax_rows, softmax_rows};
 pub use tape::{Mode, Tape, Var};

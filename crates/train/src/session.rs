@@ -1,6 +1,6 @@
 //! What all phases of a run share, and the one loop that drives each of them.
 
-use mixpress_network::{Graph, Parameters, RunningStatistics};
+use mixpress_network::{Graph, Parameters, RunningStatistics, SparsePlan};
 use mixpress_tensor::{Buffer, Gradients, Mode, Pool, Tape, Tensor, Var};
 
 use crate::checkpoint::Snapshot;
@@ -67,6 +67,11 @@ pub(crate) trait Phase {
 
     /// The network that a step runs through: for the later phases, the quantised twin of what is learned.
     fn network(&self) -> (&Graph, &Parameters);
+
+    /// What of that network runs on kept weights alone. Gradients of the others are zero.
+    fn plan(&self) -> Option<&SparsePlan> {
+        None
+    }
 
     /// The parameters that learn: those of [`Phase::network`] or, where that is a quantised twin, what lies behind it.
     fn learned(&self) -> &Parameters {
@@ -137,7 +142,7 @@ impl Session<'_> {
                     phase: P::NAME,
                     step: step + 1,
                     loss: loss_sum / f64::from(loss_steps),
-                    validation_error: error_rate(graph, parameters, self.validation, &self.pool),
+                    validation_error: error_rate_with(phase.plan(), (graph, parameters), self.validation, &self.pool),
                     nonzero: phase.nonzero(),
                     components: phase.components(),
                 });
@@ -163,7 +168,7 @@ impl Session<'_> {
         let mut tape = Tape::new(&self.pool, Mode::Training);
         let input = tape.constant(inputs);
         let mut rng = stream(self.batch.seed, Purpose::Dropout, 0, before + step);
-        let forward = graph.forward(parameters, &mut tape, input, &mut rng);
+        let forward = graph.forward_with(phase.plan(), parameters, &mut tape, input, &mut rng);
         let loss_variable = tape.softmax_cross_entropy(forward.output, labels);
         let loss = tape.value(loss_variable)[0];
         if !loss.is_finite() {
@@ -203,6 +208,15 @@ fn item_shape(batch: usize, data: &Dataset) -> Vec<usize> {
 /// When the network's input is not shaped like an item, or the data have a class that no output stands for.
 #[must_use]
 pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> f64 {
+    error_rate_with(None, (graph, parameters), data, pool)
+}
+
+fn error_rate_with(
+    plan: Option<&SparsePlan>,
+    (graph, parameters): (&Graph, &Parameters),
+    data: &Dataset,
+    pool: &Pool,
+) -> f64 {
     let samples: Vec<usize> = (0..data.len()).collect();
     let mut evaluation = Evaluation::new(graph.output_len());
     for chunk in samples.chunks(graph.samples_a_pass()) {
@@ -211,7 +225,7 @@ pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: 
         let labels: Vec<u32> = chunk.iter().map(|&sample| data.labels()[sample]).collect();
         let mut tape = Tape::new(pool, Mode::Inference);
         let input = tape.constant(&inputs);
-        let output = graph.infer(parameters, &mut tape, input);
+        let output = graph.infer_with(plan, parameters, &mut tape, input);
         evaluation.add(tape.value(output), &labels);
     }
     evaluation.error_percent()

@@ -1,7 +1,7 @@
 //! The network in training: its live part, how that lies in the full network, and the optimiser's memory of it.
 
-use mixpress_network::{Graph, Network, Parameters, RunningStatistics, UnitMap, shrink};
-use mixpress_tensor::Tensor;
+use mixpress_network::{Graph, Network, Parameters, RunningStatistics, SparsePlan, UnitMap, shrink};
+use mixpress_tensor::{SparsePattern, Tensor};
 
 use crate::Error;
 use crate::checkpoint::Snapshot;
@@ -16,6 +16,8 @@ pub struct Trainee {
     parameters: Parameters,
     covers: Coverage,
     optimizers: Vec<Adam>,
+    /// What runs on kept weights alone; a function of the rest, made anew where that changes.
+    plan: Option<SparsePlan>,
 }
 
 impl Trainee {
@@ -24,7 +26,7 @@ impl Trainee {
     pub fn new(network: Network, covers: Coverage) -> Self {
         let (graph, parameters) = network.into_parts();
         let optimizers = fresh_optimizers(&parameters);
-        Self { map: UnitMap::whole(&graph), parameters, covers, optimizers }
+        Self { map: UnitMap::whole(&graph), parameters, covers, optimizers, plan: None }
     }
 
     /// The graph of the live part.
@@ -67,6 +69,42 @@ impl Trainee {
         self.optimizers = fresh_optimizers(&self.parameters);
     }
 
+    /// What of the network runs on kept weights alone.
+    #[must_use]
+    pub fn plan(&self) -> Option<&SparsePlan> {
+        self.plan.as_ref()
+    }
+
+    /// Positions of a parameter's weights that are kept, where it belongs to what runs on those alone.
+    #[must_use]
+    pub fn kept(&self, parameter: usize) -> Option<&[usize]> {
+        self.plan.as_ref()?.pattern(parameter).map(SparsePattern::positions)
+    }
+
+    /// [`Self::kept`], and the values of the same parameter to be changed in place.
+    pub(crate) fn kept_and_weights_mut(&mut self, parameter: usize) -> (Option<&[usize]>, &mut [f32]) {
+        let pattern = self.plan.as_ref().and_then(|plan| plan.pattern(parameter));
+        (pattern.map(SparsePattern::positions), self.parameters[parameter].data_mut())
+    }
+
+    /// Plans anew for weights whose exact zeros are pruned for good, as [`Self::learn_unpruned`] takes them.
+    ///
+    /// A weight that an optimiser has moved counts as kept even if it is zero at the moment. So the plan changes when weights
+    /// are pruned and at no other time, and a restored network has the plan that it had when it was saved.
+    pub fn plan_unpruned(&mut self) {
+        let (parameters, optimizers) = (&self.parameters, &self.optimizers);
+        self.plan = SparsePlan::new(self.map.graph(), |parameter, at| {
+            let adam = &optimizers[parameter];
+            parameters[parameter].data()[at] != 0.0 || adam.mean()[at] != 0.0 || adam.square()[at] != 0.0
+        });
+    }
+
+    /// Plans anew for weights of which `is_kept(parameter, position)` says whether they are kept: the others are zero and stay
+    /// so.
+    pub fn plan_kept(&mut self, is_kept: impl Fn(usize, usize) -> bool) {
+        self.plan = SparsePlan::new(self.map.graph(), is_kept);
+    }
+
     /// One step of a parameter against its gradient.
     pub fn learn(&mut self, parameter: usize, rate: f32, gradient: &[f32]) {
         self.optimizers[parameter].step(rate, self.parameters[parameter].data_mut(), gradient);
@@ -76,6 +114,12 @@ impl Trainee {
     /// overwritten.
     pub fn learn_unpruned(&mut self, parameter: usize, rate: f32, gradient: &mut [f32]) {
         let weights = self.parameters[parameter].data_mut();
+        if let Some(pattern) = self.plan.as_ref().and_then(|plan| plan.pattern(parameter)) {
+            for &at in pattern.positions() {
+                gradient[at] = if weights[at] == 0.0 { 0.0 } else { gradient[at] };
+            }
+            return self.optimizers[parameter].step_at(pattern.positions(), rate, weights, gradient);
+        }
         for (gradient, &weight) in gradient.iter_mut().zip(&*weights) {
             *gradient = if weight == 0.0 { 0.0 } else { *gradient };
         }
@@ -91,7 +135,8 @@ impl Trainee {
         self.optimizers[parameter].reset_where(|at| weights[at] == 0.0);
     }
 
-    /// Removes units that have lost all inputs or all outputs, which changes no output; says whether there were any.
+    /// Removes units that have lost all inputs or all outputs, which changes no output; says whether there were any. If so, the
+    /// plan is of another network and forgotten.
     pub fn shrink(&mut self) -> bool {
         let smaller = shrink(self.map.graph(), &self.parameters);
         if smaller.map.is_whole() {
@@ -102,6 +147,7 @@ impl Trainee {
             *adam = Adam::restored(*adam.config(), &mean, &square, adam.steps());
         }
         self.map = self.map.then(&smaller.map);
+        self.plan = None;
         self.parameters = smaller.parameters;
         true
     }
@@ -146,7 +192,7 @@ impl Trainee {
         let optimizers = map.graph().parameters().iter();
         let optimizers = optimizers.map(|spec| restore_adam(snapshot, &format!("optimizer.{}", spec.name), spec.len()));
         let optimizers = optimizers.collect::<Result<_, _>>()?;
-        Ok(Self { map, parameters, covers, optimizers })
+        Ok(Self { map, parameters, covers, optimizers, plan: None })
     }
 }
 

@@ -133,3 +133,20 @@ fn rarer_places_pull_harder_on_middling_weights() {
         assert!(forces.is_sorted_by(|a, b| a >= b), "{forces:?}");
     }
 }
+
+#[test]
+fn a_gradient_at_some_places_is_the_whole_one_there() {
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let shape = [7, 5, 6];
+    let weights: Vec<f32> = (0..210).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let context = PlaceContext::from_weights(&weights, shape, 0.5);
+    let table = ScoreTable::build(&prior(1, 0.1, 0.1, 0.5), 1.0).unwrap();
+    let start: Vec<f32> = (0..210).map(|_| rng.random_range(-1.0..1.0)).collect();
+    let (mut whole, mut some) = (start.clone(), start.clone());
+    table.add_gradient(&weights, &context, 0.3, &mut whole);
+    let positions: Vec<usize> = (0..210).filter(|at| at % 3 == 1).collect();
+    table.add_gradient_at(&positions, &weights, &context, 0.3, &mut some);
+    for at in 0..210 {
+        assert_eq!(some[at].to_bits(), if at % 3 == 1 { whole[at] } else { start[at] }.to_bits(), "{at}");
+    }
+}

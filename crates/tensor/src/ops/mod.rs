@@ -19,6 +19,7 @@ mod relu;
 mod reshape;
 mod sigmoid;
 mod softmax_cross_entropy;
+mod sparse;
 mod sum;
 mod tanh;
 mod transpose;
@@ -26,4 +27,5 @@ mod window;
 
 pub use batch_norm::{BatchNorm, BatchStatistics};
 pub use conv2d::Conv2d;
+pub use sparse::{SparseLayer, SparsePattern};
 pub use window::Pool2d;

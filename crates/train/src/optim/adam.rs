@@ -190,6 +190,20 @@ impl Adam {
         });
     }
 
+    /// As [`Self::step`], for the parameters at the given positions only. Where all others are zero and so are their moments,
+    /// as after [`Self::reset_where`], and their gradients, a whole step would do the same.
+    ///
+    /// # Panics
+    /// As [`Self::step`], or when a position is out of bounds.
+    #[track_caller]
+    pub fn step_at(&mut self, positions: &[usize], learning_rate: f32, weights: &mut [f32], gradient: &[f32]) {
+        check_lengths(self.m.len(), weights, gradient);
+        let (step, m, v) = self.begin(learning_rate);
+        for &at in positions {
+            adam_update(&step, &mut weights[at], gradient[at], &mut m[at], &mut v[at]);
+        }
+    }
+
     /// Forgets the moments of those parameters whose position `is_meant` picks.
     pub fn reset_where(&mut self, is_meant: impl Fn(usize) -> bool) {
         for (at, (m, v)) in self.m.iter_mut().zip(&mut self.v).enumerate() {

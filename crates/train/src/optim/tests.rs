@@ -178,3 +178,20 @@ fn settings_out_of_range_are_refused_by_name() {
 fn a_gradient_of_another_length_is_a_mistake_of_the_caller() {
     Adam::new(AdamConfig::default(), 3).step(0.1, &mut [0.0; 3], &[0.0; 2]);
 }
+
+#[test]
+fn a_step_of_those_that_are_kept_is_a_whole_step() {
+    let kept: Vec<usize> = (0..500).filter(|at| at * 7 % 11 < 3).collect();
+    let masked = |key: u64| {
+        let mut values = noise(500, key);
+        (0..500).filter(|at| kept.binary_search(at).is_err()).for_each(|at| values[at] = 0.0);
+        values
+    };
+    let (mut whole, mut some) = (masked(1), masked(1));
+    let [mut of_whole, mut of_some] = [(); 2].map(|()| Adam::new(AdamConfig::default(), 500));
+    for key in 2..6 {
+        of_whole.step(0.1, &mut whole, &masked(key));
+        of_some.step_at(&kept, 0.1, &mut some, &masked(key));
+    }
+    assert_eq!((whole, of_whole), (some, of_some));
+}

@@ -10,7 +10,7 @@
 //! smallest at the start.
 
 use mixpress_mixture::{Component, CountThreshold, Mixture, ScoreTable, root_mean_square, target_components};
-use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
+use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics, SparsePlan};
 
 use super::covered::CoveredLayer;
 use super::falling;
@@ -69,9 +69,13 @@ impl Prior {
         Ok(Self { mixture, scale, reach, table })
     }
 
-    /// Adds the pull on each latent to its gradient.
-    fn add_gradient(&self, latents: &[f32], strength: f32, gradient: &mut [f32]) {
+    /// Adds the pull on each latent to its gradient, or on those that are `kept`.
+    fn add_gradient(&self, kept: Option<&[usize]>, latents: &[f32], strength: f32, gradient: &mut [f32]) {
         let row = self.table.row_of_class(0);
+        if let Some(kept) = kept {
+            kept.iter().for_each(|&at| gradient[at] += strength * row[self.table.bin(latents[at])]);
+            return;
+        }
         for (gradient, &latent) in gradient.iter_mut().zip(latents) {
             *gradient += strength * row[self.table.bin(latent)];
         }
@@ -82,6 +86,7 @@ impl HardPhase {
     /// Begins with the weights of the joint phase and the levels that were selected for each layer.
     pub fn new(mut trainee: Trainee, levels: Vec<Levels>, settings: HardSettings) -> Result<Self, Error> {
         trainee.forget_moments();
+        trainee.plan_unpruned();
         let layers = trainee.covered().into_iter().zip(levels).map(|(covered, levels)| {
             // A layer of the zero level alone has no smallest magnitude to keep.
             let smallest = Some(levels.smallest_magnitude()).filter(|magnitude| magnitude.is_finite());
@@ -95,7 +100,8 @@ impl HardPhase {
     }
 
     /// Goes on from a snapshot.
-    pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: HardSettings) -> Result<Self, Error> {
+    pub fn restore(mut trainee: Trainee, snapshot: &Snapshot, settings: HardSettings) -> Result<Self, Error> {
+        trainee.plan_unpruned();
         let mut layers = Vec::new();
         for (index, covered) in trainee.covered().into_iter().enumerate() {
             let levels = Levels::new(snapshot.get_f32(&format!("hard.{index}.levels"))?.to_vec());
@@ -129,14 +135,19 @@ impl HardPhase {
     fn requantize(&mut self) {
         for layer in &self.layers {
             let latents = self.trainee.parameters()[layer.covered.parameter].data();
-            layer.quantize(latents, self.twin[layer.covered.parameter].data_mut());
+            let kept = self.trainee.kept(layer.covered.parameter);
+            layer.quantize(kept, latents, self.twin[layer.covered.parameter].data_mut());
         }
     }
 }
 
 impl HardLayer {
-    /// Writes each latent's level to `seen`.
-    fn quantize(&self, latents: &[f32], seen: &mut [f32]) {
+    /// Writes each latent's level to `seen`; where most are pruned for good, the levels of those that are `kept`.
+    fn quantize(&self, kept: Option<&[usize]>, latents: &[f32], seen: &mut [f32]) {
+        if let Some(kept) = kept {
+            kept.iter().for_each(|&at| seen[at] = self.levels.quantize(latents[at]));
+            return;
+        }
         for (seen, &latent) in seen.iter_mut().zip(latents) {
             *seen = self.levels.quantize(latent);
         }
@@ -195,6 +206,10 @@ impl Phase for HardPhase {
         (self.trainee.graph(), &self.twin)
     }
 
+    fn plan(&self) -> Option<&SparsePlan> {
+        self.trainee.plan()
+    }
+
     fn learned(&self) -> &Parameters {
         self.trainee.parameters()
     }
@@ -209,10 +224,11 @@ impl Phase for HardPhase {
             let latents = self.trainee.parameters()[index].data();
             if let Some(layer) = layer {
                 if let Some(prior) = &layer.prior {
-                    prior.add_gradient(latents, self.settings.strength, &mut gradient);
+                    prior.add_gradient(self.trainee.kept(index), latents, self.settings.strength, &mut gradient);
                 }
                 self.trainee.learn_unpruned(index, rate, &mut gradient);
-                layer.quantize(self.trainee.parameters()[index].data(), self.twin[index].data_mut());
+                let latents = self.trainee.parameters()[index].data();
+                layer.quantize(self.trainee.kept(index), latents, self.twin[index].data_mut());
             } else {
                 if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
                     pull_biases(latents, self.settings.bias_strength, &mut gradient);

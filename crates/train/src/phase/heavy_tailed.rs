@@ -75,10 +75,20 @@ impl HeavyTailedPrior {
         }
     }
 
-    /// Adds the pull of the prior on each weight of a layer to its gradient.
-    pub fn add_gradient(&self, layer: usize, weights: &[f32], strength: f32, gradient: &mut [f32]) {
+    /// Adds the pull of the prior on each weight of a layer to its gradient, or on those that are `kept`.
+    pub fn add_gradient(
+        &self,
+        layer: usize,
+        kept: Option<&[usize]>,
+        weights: &[f32],
+        strength: f32,
+        gradient: &mut [f32],
+    ) {
         let LayerPrior { context, table, .. } = &self.layers[layer];
-        table.add_gradient(weights, context, strength, gradient);
+        match kept {
+            None => table.add_gradient(weights, context, strength, gradient),
+            Some(kept) => table.add_gradient_at(kept, weights, context, strength, gradient),
+        }
     }
 
     /// Re-estimates every layer's components, ladder and context from its weights. `progress` of the phase is in [0, 1].

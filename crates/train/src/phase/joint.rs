@@ -7,7 +7,7 @@
 //! physically, which is what makes the later rounds cheap.
 
 use mixpress_mixture::{Mixture, typical_large};
-use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
+use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics, SparsePlan};
 
 use super::classic::ClassicPrior;
 use super::covered::CoveredLayer;
@@ -65,9 +65,18 @@ pub(crate) enum Prior {
 }
 
 impl Prior {
-    fn add_gradient(&mut self, layer: usize, weights: &[f32], strength: f32, gradient: &mut [f32]) {
+    /// Adds the pull on each weight of a layer to its gradient; where most are pruned for good, on those that are `kept`.
+    fn add_gradient(
+        &mut self,
+        layer: usize,
+        kept: Option<&[usize]>,
+        weights: &[f32],
+        strength: f32,
+        gradient: &mut [f32],
+    ) {
         match self {
-            Self::HeavyTailed(prior) => prior.add_gradient(layer, weights, strength, gradient),
+            Self::HeavyTailed(prior) => prior.add_gradient(layer, kept, weights, strength, gradient),
+            // It learns from pruned weights, too.
             Self::Classic(prior) => prior.add_gradient(layer, weights, strength, gradient),
         }
     }
@@ -100,6 +109,7 @@ impl JointPhase {
     /// Begins with the float network and the mixtures that its weights were drawn from: one a layer, or one for all.
     pub fn new(mut trainee: Trainee, mixtures: &[Mixture], settings: JointSettings) -> Result<Self, Error> {
         trainee.forget_moments();
+        trainee.plan_unpruned();
         let layers = trainee.covered();
         let prior = match settings.prior.kind {
             PriorKind::HeavyTailed => {
@@ -112,7 +122,8 @@ impl JointPhase {
     }
 
     /// Goes on from a snapshot.
-    pub fn restore(trainee: Trainee, snapshot: &Snapshot, settings: JointSettings) -> Result<Self, Error> {
+    pub fn restore(mut trainee: Trainee, snapshot: &Snapshot, settings: JointSettings) -> Result<Self, Error> {
+        trainee.plan_unpruned();
         let layers = trainee.covered();
         let prior = match settings.prior.kind {
             PriorKind::HeavyTailed => {
@@ -155,6 +166,10 @@ impl Phase for JointPhase {
         (self.trainee.graph(), self.trainee.parameters())
     }
 
+    fn plan(&self) -> Option<&SparsePlan> {
+        self.trainee.plan()
+    }
+
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let config = &self.settings.config;
         let steps = self.steps();
@@ -166,7 +181,8 @@ impl Phase for JointPhase {
             let Some(mut gradient) = gradients.take(index) else { continue };
             let values = self.trainee.parameters()[index].data();
             if let Some((position, _)) = layer {
-                self.prior.add_gradient(position, values, strength, &mut gradient);
+                let kept = self.trainee.kept(index);
+                self.prior.add_gradient(position, kept, values, strength, &mut gradient);
                 self.trainee.learn_unpruned(index, rate, &mut gradient);
             } else {
                 if self.trainee.graph().parameters()[index].kind == ParameterKind::Bias {
@@ -205,6 +221,7 @@ impl Phase for JointPhase {
                 prior.refresh(&self.trainee, &self.layers, done)?;
             }
         }
+        self.trainee.plan_unpruned();
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 //! entries and the running statistics of batch-norms, which follow the codebooks until then, are rounded to their stored type.
 
 use half::f16;
-use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics};
+use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics, SparsePlan};
 
 use super::covered::CoveredLayer;
 use super::falling;
@@ -62,7 +62,7 @@ impl TiedPhase {
             Ok(TiedLayer { covered, codebook, zero: levels.zero(), indices, adam })
         });
         let layers = layers.collect::<Result<_, Error>>()?;
-        Ok(Self { config, trainee, layers })
+        Ok(Self::planned(config, trainee, layers))
     }
 
     /// Goes on from a snapshot.
@@ -82,7 +82,16 @@ impl TiedPhase {
             let adam = crate::trainee::restore_adam(snapshot, &format!("tied.{index}"), codebook.len())?;
             layers.push(TiedLayer { covered, codebook, zero, indices, adam });
         }
-        Ok(Self { config, trainee, layers })
+        Ok(Self::planned(config, trainee, layers))
+    }
+
+    /// A weight is kept if its index is not that of zero, for the whole phase: another entry may pass through 0.
+    fn planned(config: TiedConfig, mut trainee: Trainee, layers: Vec<TiedLayer>) -> Self {
+        trainee.plan_kept(|parameter, at| {
+            let layer = layers.binary_search_by_key(&parameter, |layer| layer.covered.parameter);
+            layer.map_or(true, |layer| usize::from(layers[layer].indices[at]) != layers[layer].zero)
+        });
+        Self { config, trainee, layers }
     }
 
     /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to their stored type.
@@ -98,7 +107,7 @@ impl TiedPhase {
     /// Writes each weight's codebook entry into the network.
     fn expand(&mut self) {
         for layer in &self.layers {
-            layer.expand(self.trainee.parameters_mut()[layer.covered.parameter].data_mut());
+            layer.expand(None, self.trainee.parameters_mut()[layer.covered.parameter].data_mut());
         }
     }
 
@@ -124,19 +133,28 @@ impl TiedPhase {
 }
 
 impl TiedLayer {
-    fn expand(&self, weights: &mut [f32]) {
+    /// Writes each weight's codebook entry; where most are zero for good, the entries of those that are `kept`.
+    fn expand(&self, kept: Option<&[usize]>, weights: &mut [f32]) {
+        if let Some(kept) = kept {
+            kept.iter().for_each(|&at| weights[at] = self.codebook[usize::from(self.indices[at])]);
+            return;
+        }
         for (weight, &index) in weights.iter_mut().zip(&self.indices) {
             *weight = self.codebook[usize::from(index)];
         }
     }
 
-    /// One step of the codebook from the gradient of the weights.
-    fn learn(&mut self, rate: f32, gradient: &[f32]) {
+    /// One step of the codebook from the gradient of the weights; `kept` are those that are not zero for good.
+    fn learn(&mut self, kept: Option<&[usize]>, rate: f32, gradient: &[f32]) {
         let mut sums = vec![(0.0_f64, 0_usize); self.codebook.len()];
-        for (&index, &gradient) in self.indices.iter().zip(gradient) {
-            let (sum, count) = &mut sums[usize::from(index)];
-            *sum += f64::from(gradient);
+        let mut tally = |at: usize| {
+            let (sum, count) = &mut sums[usize::from(self.indices[at])];
+            *sum += f64::from(gradient[at]);
             *count += 1;
+        };
+        match kept {
+            Some(kept) => kept.iter().copied().for_each(&mut tally),
+            None => (0..gradient.len()).for_each(&mut tally),
         }
         sums[self.zero] = (0.0, 0);
         let means: Vec<f32> = sums.into_iter().map(|(sum, count)| (sum / count.max(1) as f64) as f32).collect();
@@ -155,6 +173,10 @@ impl Phase for TiedPhase {
         (self.trainee.graph(), self.trainee.parameters())
     }
 
+    fn plan(&self) -> Option<&SparsePlan> {
+        self.trainee.plan()
+    }
+
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let rate = falling(self.config.learning_rate, 0.0).at(step, self.steps());
         let frozen = self.is_frozen(step);
@@ -164,8 +186,9 @@ impl Phase for TiedPhase {
             let Some(gradient) = gradients.take(index) else { continue };
             match layer {
                 Some(layer) => {
-                    layer.learn(rate, &gradient);
-                    layer.expand(self.trainee.parameters_mut()[index].data_mut());
+                    let (kept, weights) = self.trainee.kept_and_weights_mut(index);
+                    layer.learn(kept, rate, &gradient);
+                    layer.expand(kept, weights);
                 }
                 None if !frozen => self.trainee.learn(index, rate, &gradient),
                 None => {}

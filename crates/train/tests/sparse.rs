@@ -1,0 +1,129 @@
+//! Phases that run on kept weights alone: stopped and resumed to the same bytes, on any number of threads.
+
+use std::cell::RefCell;
+
+use mixpress_mixture::CountThreshold;
+use mixpress_network::{Network, Parameters, zoo};
+use mixpress_tensor::Pool;
+use mixpress_train::{
+    Augmentation, BatchConfig, CancelToken, Coverage, DataSource, Error, HardConfig, HardSettings, JointConfig,
+    JointSettings, Keeper, Levels, Observer, PhaseName, PriorConfig, Purpose, Session, Snapshot, Start, TiedConfig,
+    Trainee, digits, initial_mixtures, initial_scales, stream,
+};
+
+/// 64-128-64-10 of which one weight in twenty is kept.
+fn thin() -> Trainee {
+    let graph = zoo::digits_mlp().lower(digits().train.item_shape()).unwrap();
+    let mut parameters = Parameters::he_normal(&graph, &mut stream(0, Purpose::Init, 0, 0));
+    for (index, _) in graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight()) {
+        let values = parameters[index].data_mut().iter_mut().enumerate();
+        values.for_each(|(at, value)| *value = if at * 7 % 20 == 3 { 2.0 * *value } else { 0.0 });
+    }
+    Trainee::new(Network::new(graph, parameters).unwrap(), Coverage::Weights)
+}
+
+/// Cancels a run after some steps, and keeps the snapshot of where it stopped.
+struct StopAt {
+    step: u64,
+    token: CancelToken,
+}
+
+impl Observer for StopAt {
+    fn stepped(&self, _: PhaseName, step: u64) {
+        if step == self.step {
+            self.token.cancel();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Keep(RefCell<Option<Snapshot>>);
+
+impl Keeper for Keep {
+    fn round_ended(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), Error> {
+        *self.0.borrow_mut() = Some(snapshot());
+        Ok(())
+    }
+}
+
+type Run = fn(&Session<'_>, Start<'_, Trainee>) -> Result<Trainee, Error>;
+
+fn joint(session: &Session<'_>, start: Start<'_, Trainee>) -> Result<Trainee, Error> {
+    let graph = zoo::digits_mlp().lower(session.train.item_shape()).unwrap();
+    let prior = PriorConfig::default();
+    let mixtures = initial_mixtures(&graph, &prior, 0)?;
+    let config = JointConfig { rounds: 2, prune_from: 0.1, shrink_from: 0.1, ..JointConfig::default() };
+    let scales = initial_scales(&graph, prior.covers);
+    let settings = JointSettings { config, prior, samples: session.train.len(), scales, has_convolutions: false };
+    Ok(session.joint(start, &mixtures, settings)?.trainee)
+}
+
+fn hard(session: &Session<'_>, start: Start<'_, Trainee>) -> Result<Trainee, Error> {
+    let settings = HardSettings {
+        config: HardConfig { rounds: 1, ..HardConfig::default() },
+        strength: 1e-5,
+        bias_strength: 1e-5,
+        threshold: CountThreshold::default(),
+        full_lens: vec![64 * 128, 128 * 64, 64 * 10],
+    };
+    let trainee = session.hard(start, levels(), settings)?.0;
+    assert!(trainee.plan().is_some(), "the phase runs on kept weights");
+    Ok(trainee)
+}
+
+fn tied(session: &Session<'_>, start: Start<'_, Trainee>) -> Result<Trainee, Error> {
+    let config = TiedConfig { rounds: 1, ..TiedConfig::default() };
+    let trainee = session.tied(start, &levels(), &config)?.0;
+    assert!(trainee.plan().is_some(), "the phase runs on kept weights");
+    Ok(trainee)
+}
+
+fn levels() -> Vec<Levels> {
+    vec![Levels::new(vec![-0.5, -0.2, 0.2, 0.5]); 3]
+}
+
+fn run(data: &DataSource, phase: Run, stop: u64, start: Start<'_, Trainee>) -> Result<Vec<u32>, Option<Snapshot>> {
+    let (token, keeper) = (CancelToken::new(), Keep::default());
+    let observer = StopAt { step: stop, token: token.clone() };
+    let session = Session {
+        train: &data.train,
+        validation: &data.test,
+        batch: BatchConfig { size: 100, augmentation: Augmentation::None, seed: 0 },
+        observer: &observer,
+        cancel: token,
+        keeper: &keeper,
+        pool: Pool::new(),
+    };
+    match phase(&session, start) {
+        Ok(trainee) => {
+            Ok(trainee.full_parameters().tensors().iter().flat_map(|t| t.data()).map(|x| x.to_bits()).collect())
+        }
+        Err(_) => Err(keeper.0.take()),
+    }
+}
+
+#[test]
+fn sparse_phases_resume_to_the_same_bytes_on_any_number_of_threads() {
+    let data = digits();
+    let mut planned = thin();
+    planned.plan_unpruned();
+    assert!(planned.plan().is_some(), "so few weights are worth a plan");
+    let phases: [(Run, u64); 4] = [(joint, 130), (joint, 610), (hard, 250), (tied, 330)];
+    for (index, (phase, stop)) in phases.into_iter().enumerate() {
+        let on = |threads, stop, start: Start<'_, Trainee>| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| run(&data, phase, stop, start))
+        };
+        let whole = on(1, u64::MAX, Start::With(thin())).expect("nobody stops it");
+        assert!(on(3, u64::MAX, Start::With(thin())).is_ok_and(|bits| bits == whole), "phase {index} on three threads");
+        let snapshot = on(2, stop, Start::With(thin())).unwrap_err().expect("a snapshot of where it stopped");
+        let full = zoo::digits_mlp().lower(data.train.item_shape()).unwrap();
+        let trainee = Trainee::restore(&full, Coverage::Weights, &snapshot).unwrap();
+        let resumed = on(2, u64::MAX, Start::From(&snapshot, trainee)).expect("nobody stops it");
+        assert!(resumed == whole, "phase {index} resumed at {stop}");
+    }
+}
