@@ -6,8 +6,29 @@ use std::iter::Sum;
 use num_traits::{Float, NumAssign};
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
+    /// Keeps other crates from implementing `Element`; lets kernels that exist for `f32` alone see whether they apply.
+    pub trait Sealed: Sized {
+        /// The numbers themselves where they are `f32`.
+        fn singles(_: &[Self]) -> Option<&[f32]> {
+            None
+        }
+
+        /// As `singles`, to be changed in place.
+        fn singles_mut(_: &mut [Self]) -> Option<&mut [f32]> {
+            None
+        }
+    }
+
+    impl Sealed for f32 {
+        fn singles(values: &[Self]) -> Option<&[f32]> {
+            Some(values)
+        }
+
+        fn singles_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+            Some(values)
+        }
+    }
+
     impl Sealed for f64 {}
 }
 

@@ -26,24 +26,24 @@ pub(crate) fn sum_by<T: Element>(values: &[T], f: impl Fn(T) -> T) -> T {
     )
 }
 
-/// `Σ f(a_i, b_i)`, summed as [`sum_by`] does.
-pub(crate) fn sum_by_pairs<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
+/// `Σ a_i` and `Σ a_i (b_i - centre)` in one pass, each summed as [`sum_by`] does.
+pub(crate) fn sum_and_products<T: Element>(a: &[T], b: &[T], centre: T) -> (T, T) {
     assert_eq!(a.len(), b.len());
     vectorized(
         #[inline(always)]
         || {
-            let mut lanes = [T::zero(); LANES];
+            let (mut sums, mut products) = ([T::zero(); LANES], [T::zero(); LANES]);
             let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
             let (left_rest, right_rest) = (left.remainder(), right.remainder());
-            for (left, right) in left.zip(right) {
-                for (lane, (&x, &y)) in lanes.iter_mut().zip(left.iter().zip(right)) {
-                    *lane += f(x, y);
+            let mut add = |left: &[T], right: &[T]| {
+                for ((sum, product), (&x, &y)) in sums.iter_mut().zip(&mut products).zip(left.iter().zip(right)) {
+                    *sum += x;
+                    *product += x * (y - centre);
                 }
-            }
-            for (lane, (&x, &y)) in lanes.iter_mut().zip(left_rest.iter().zip(right_rest)) {
-                *lane += f(x, y);
-            }
-            fold(lanes)
+            };
+            left.zip(right).for_each(|(left, right)| add(left, right));
+            add(left_rest, right_rest);
+            (fold(sums), fold(products))
         },
     )
 }
@@ -80,7 +80,8 @@ mod tests {
             let values: Vec<f64> = (0..len).map(f64::from).collect();
             let expected: f64 = values.iter().sum();
             assert_eq!(sum_by(&values, |x| x), expected);
-            assert_eq!(sum_by_pairs(&values, &values, |x, y| x + y), 2.0 * expected);
+            let products: f64 = values.iter().map(|x| x * (x - 2.0)).sum();
+            assert_eq!(sum_and_products(&values, &values, 2.0), (expected, products));
         }
         let mut columns = [1.0_f32; 3];
         sum_rows(&mut columns, &[1.0, 2.0, 3.0, 10.0, 20.0, 30.0]);

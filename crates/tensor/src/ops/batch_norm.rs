@@ -2,6 +2,8 @@
 
 use mixpress_simd::vectorized;
 
+use rayon::prelude::*;
+
 use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, reduce};
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Element, Mode, Tape, Var};
@@ -107,10 +109,7 @@ impl<T: Element> Tape<'_, T> {
                 || {
                     let planes = y.chunks_exact_mut(layout.positions).zip(x.chunks_exact(layout.positions));
                     for (c, (y, x)) in planes.enumerate() {
-                        let (mean, scale, shift) = affine(c);
-                        for (y, &x) in y.iter_mut().zip(x) {
-                            *y = (x - mean) * scale + shift;
-                        }
+                        normalise(y, x, affine(c));
                     }
                 },
             );
@@ -125,12 +124,14 @@ impl<T: Element> Operator<T> for BatchNormalise<T> {
         let Self { x, gamma, beta, layout, from_batch, mean, inverse_deviation } = *self;
         let values = context.value(x);
         // dβ = Σ g and dγ = Σ g x̂, which dx needs as well.
-        let mut d_beta = context.buffer(layout.channels);
-        sum_channels(&mut d_beta, layout, |_, range| reduce::sum_by(&gradient[range], |g| g));
-        let mut d_gamma = context.buffer(layout.channels);
-        sum_channels(&mut d_gamma, layout, |c, range| {
-            let mean = mean[c];
-            reduce::sum_by_pairs(&gradient[range.clone()], &values[range], |g, x| g * (x - mean)) * inverse_deviation[c]
+        let (mut d_beta, mut d_gamma) = (context.buffer(layout.channels), context.buffer(layout.channels));
+        for_each_channel(&mut d_beta, &mut d_gamma, layout, |c, ranges| {
+            let (mut sum, mut products) = (0.0, 0.0);
+            for range in ranges {
+                let (g, gx) = reduce::sum_and_products(&gradient[range.clone()], &values[range], mean[c]);
+                (sum, products) = (sum + g.widen(), products + gx.widen());
+            }
+            (T::narrow(sum), T::narrow(products) * inverse_deviation[c])
         });
         if context.needs(x) {
             let gamma_values = context.value(gamma);
@@ -151,9 +152,7 @@ impl<T: Element> Operator<T> for BatchNormalise<T> {
                             }
                             let mean_g = d_beta[c] / count;
                             let slope = d_gamma[c] / count * inverse_deviation[c];
-                            for (g, &x) in g.iter_mut().zip(x) {
-                                *g = scale * (*g - mean_g - (x - mean[c]) * slope);
-                            }
+                            denormalise(g, x, [scale, mean_g, mean[c], slope]);
                         }
                     },
                 );
@@ -165,7 +164,29 @@ impl<T: Element> Operator<T> for BatchNormalise<T> {
     }
 }
 
+/// `y = (x - mean) · scale + shift`. A function of its own, because only arguments tell the compiler that the slices do not
+/// overlap, without which it would not use vector units.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled inside the function that has the vector units enabled")]
+fn normalise<T: Element>(y: &mut [T], x: &[T], (mean, scale, shift): (T, T, T)) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = (x - mean) * scale + shift;
+    }
+}
+
+/// `g ← scale · (g - mean of g - (x - mean) · slope)`.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
+fn denormalise<T: Element>(g: &mut [T], x: &[T], [scale, mean_g, mean, slope]: [T; 4]) {
+    for (g, &x) in g.iter_mut().zip(x) {
+        *g = scale * (*g - mean_g - (x - mean) * slope);
+    }
+}
+
 /// Leaves mean and biased variance in the two buffers; the unbiased one stands in what is returned.
+///
+/// One pass over memory: mean and squares around it are taken of each plane while it is in the cache, and planes are joined
+/// by the formula of Chan, Golub & `LeVeque` 1979, which subtracts no large numbers from each other.
 fn batch_statistics<T: Element>(
     values: &[T],
     layout: Layout,
@@ -173,13 +194,19 @@ fn batch_statistics<T: Element>(
     variance: &mut [T],
 ) -> BatchStatistics<T> {
     let count = (layout.images * layout.positions) as f64;
-    sum_channels(mean, layout, |_, range| reduce::sum_by(&values[range], |x| x));
-    for m in mean.iter_mut() {
-        *m /= T::narrow(count);
-    }
-    sum_channels(variance, layout, |c, range| {
-        let mean = mean[c];
-        reduce::sum_by(&values[range], |x| (x - mean) * (x - mean))
+    for_each_channel(mean, variance, layout, |_, ranges| {
+        let (mut mean, mut squares, mut seen) = (0.0, 0.0, 0.0);
+        for range in ranges {
+            let plane = &values[range];
+            let own = plane.len() as f64;
+            let own_mean = reduce::sum_by(plane, |x| x) / T::narrow(own);
+            let own_squares = reduce::sum_by(plane, |x| (x - own_mean) * (x - own_mean));
+            let apart = own_mean.widen() - mean;
+            mean += apart * own / (seen + own);
+            squares += own_squares.widen() + apart * apart * seen * own / (seen + own);
+            seen += own;
+        }
+        (T::narrow(mean), T::narrow(squares))
     });
     let unbiased = variance.iter().map(|&squares| squares / T::narrow((count - 1.0).max(1.0))).collect();
     for v in variance.iter_mut() {
@@ -188,20 +215,26 @@ fn batch_statistics<T: Element>(
     BatchStatistics { mean: mean.to_vec(), variance: unbiased }
 }
 
-/// Sums `term(channel, range of elements)` over the images, for each channel.
-fn sum_channels<T: Element>(
-    dst: &mut [T],
+/// Computes two numbers for each channel from the ranges of its planes, in the order of the images.
+fn for_each_channel<T: Element>(
+    first: &mut [T],
+    second: &mut [T],
     layout: Layout,
-    term: impl Fn(usize, std::ops::Range<usize>) -> T + Sync + Send,
+    body: impl Fn(usize, &mut dyn Iterator<Item = std::ops::Range<usize>>) -> (T, T) + Sync + Send,
 ) {
     let Layout { images, channels, positions } = layout;
-    for_each_chunk(dst, 1, images * channels * positions >= PARALLEL_ELEMENTS, |c, sum| {
-        let total = (0..images).map(|image| {
+    let channel = |(c, (first, second)): (usize, (&mut T, &mut T))| {
+        let mut ranges = (0..images).map(|image| {
             let start = (image * channels + c) * positions;
-            term(c, start..start + positions).widen()
+            start..start + positions
         });
-        sum[0] = T::narrow(total.sum());
-    });
+        (*first, *second) = body(c, &mut ranges);
+    };
+    if images * channels * positions >= PARALLEL_ELEMENTS {
+        first.par_iter_mut().zip(second).enumerate().for_each(channel);
+    } else {
+        first.iter_mut().zip(second).enumerate().for_each(channel);
+    }
 }
 
 fn for_each_image<T: Element>(data: &mut [T], layout: Layout, body: impl Fn(usize, &mut [T]) + Sync + Send) {

@@ -4,6 +4,7 @@
 //! result ([`unfold`]); the convolution is then the product of the filters with it. Images are taken in a fixed number of
 //! groups that run in parallel; each group sums its own gradient of the weights, and groups are added in order.
 
+mod direct;
 mod unfold;
 
 use self::unfold::{crop, fold_add, pad, unfold, unfold_transposed};
@@ -197,6 +198,9 @@ fn padded<'a, T: Element>(g: &Geometry, x: &'a [T], scratch: &'a mut [T]) -> &'a
 }
 
 fn forward<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], weight: &[T], bias: Option<&[T]>) -> Buffer<T> {
+    if direct::applies::<T>(g) {
+        return direct::forward(pool, g, x, weight, bias);
+    }
     let mut y = pool.take(g.images * g.output_len());
     let images = items_a_task(g.images);
     for_each_chunk(&mut y, images * g.output_len(), g.parallel(), |task, y| {
@@ -236,6 +240,9 @@ fn bias_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, gradient: &[T]) -> Bu
 }
 
 fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], gradient: &[T]) -> Buffer<T> {
+    if direct::applies::<T>(g) {
+        return direct::weight_gradient(pool, g, x, gradient);
+    }
     let len = g.filters * g.taps();
     let images = items_a_task(g.images);
     let mut partial = pool.take(g.images.div_ceil(images) * len);
@@ -266,6 +273,9 @@ fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T], gradient: 
 }
 
 fn input_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, weight: &[T], gradient: &[T]) -> Buffer<T> {
+    if direct::applies_backwards::<T>(g) {
+        return direct::input_gradient(pool, g, weight, gradient);
+    }
     let filters_len = g.group_filters() * g.taps();
     let transposed = transposed_filters(pool, g, weight);
     let mut dx = pool.take(g.images * g.input_len());
