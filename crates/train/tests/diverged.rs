@@ -31,7 +31,9 @@ fn a_run_that_diverges_says_where_and_what_to_change() {
     let mut parameters = Parameters::he_normal(&graph, &mut stream(0, Purpose::Init, 0, 0));
     // Weights from which the first forward pass leaves the range of floats.
     for index in 0..parameters.len() {
-        parameters[index].data_mut().iter_mut().for_each(|weight| *weight *= 1e20);
+        for weight in parameters[index].data_mut() {
+            *weight *= 1e20;
+        }
     }
     let trainee = Trainee::new(Network::new(graph, parameters).unwrap(), Coverage::Weights);
     let keeper = Count::default();
