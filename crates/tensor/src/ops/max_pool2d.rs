@@ -5,7 +5,6 @@ use std::ops::Range;
 use mixpress_simd::vectorized;
 
 use super::window::{Pool2d, for_each_window};
-
 use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, items_a_task};
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Element, Tape, Var};
