@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::{Error, tensor::elements};
+use crate::{Error, codebook::is_f16_exact, tensor::elements};
 
 /// What the bytes of a [`PlainTensor`] are, each value little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,18 @@ impl PlainTensor {
     ) -> Result<Self, Error> {
         let data = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
         Self::from_bytes(name, shape, Dtype::F16, data)
+    }
+
+    /// A tensor that keeps its values to the last bit: f16 where that holds every one of them, else f32.
+    ///
+    /// # Errors
+    /// If the number of values is not the shape's product.
+    pub fn narrowest(name: impl Into<String>, shape: impl Into<Vec<usize>>, values: &[f32]) -> Result<Self, Error> {
+        if values.iter().all(|&v| is_f16_exact(v)) {
+            Self::rounded_to_f16(name, shape, values)
+        } else {
+            Self::from_f32(name, shape, values)
+        }
     }
 
     /// Name, as `bn1.running_mean`.

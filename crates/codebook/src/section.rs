@@ -4,8 +4,7 @@ use bincode::{Decode, Encode};
 
 use crate::{Error, Limits, wire};
 
-/// The first three bytes of every file.
-/// The first bytes of every `.mxp` file.
+/// The first three bytes of every `.mxp` file.
 pub const MAGIC: [u8; 3] = *b"MXP";
 /// The version that this crate writes, and the newest that it reads. 0 until the format is frozen at 1.0.
 const VERSION: u8 = 0;

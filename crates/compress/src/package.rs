@@ -1,6 +1,5 @@
 //! From the fine-tuned network to what its file holds (method, steps 6 and 7): codebooks, indices, structure.
 
-use half::f16;
 use mixpress_codebook::{AxisRef, Container, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup};
 use mixpress_network::{Definition, Graph, GroupRole, ParameterKind, Parameters};
 use mixpress_quantize::quantize_uniform;
@@ -40,11 +39,8 @@ pub(crate) fn package(
             ParameterKind::Bias => {
                 quantize_uniform(name, shape, values, facts.recipe.tied.bias_bits)?.with_axes(axes)?.into()
             }
-            // What half precision cannot hold was left in single precision by the fine-tuning.
-            _ if values.iter().all(|&value| f16::from_f32(value).to_f32() == value) => {
-                PlainTensor::rounded_to_f16(name, shape, values)?.into()
-            }
-            _ => PlainTensor::from_f32(name, shape, values)?.into(),
+            // The fine-tuning rounded them to half precision, but for what half precision cannot hold.
+            _ => PlainTensor::narrowest(name, shape, values)?.into(),
         };
         entries.push(entry);
     }

@@ -3,7 +3,7 @@
 //! A recipe is written in TOML, is printed back whole by `--print-recipe`, and is stored in the file as its
 //! *differences from versioned defaults*, which for a default run costs no byte at all.
 
-use mixpress_train::{Error as TrainError, HardConfig, JointConfig, PlainConfig, PriorConfig, TiedConfig};
+use mixpress_train::{Error as TrainError, HardConfig, JointConfig, PlainConfig, PriorConfig, TiedConfig, check_range};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -81,25 +81,21 @@ impl Recipe {
     /// # Errors
     /// [`Error::Setting`] or [`Error::Mixture`], naming the setting, its value and what is allowed.
     pub fn validate(&self) -> Result<(), Error> {
-        within("batch", self.batch as f64, 1.0, 65536.0, "from 1 to 65536")?;
-        within("validation", self.validation as f64, 2.0, 1e9, "at least 2 (one sample in 2 is held out)")?;
-        let phases = || {
+        let settings = || {
+            check_range("batch", self.batch as f64, 1.0, 65536.0, "from 1 to 65536")?;
+            check_range("validation", self.validation as f64, 2.0, 1e9, "at least 2 (one sample in 2 is held out)")?;
             self.prior.validate()?;
             self.plain.validate()?;
             self.joint.validate()?;
             self.hard.validate()?;
             self.tied.validate()
         };
-        phases().map_err(|error| match error {
+        settings().map_err(|error| match error {
             TrainError::Setting { setting, value, range } => Error::Setting { setting, value, range },
             TrainError::Mixture(error) => Error::Mixture(error),
             error => Error::Train(error),
         })
     }
-}
-
-fn within(setting: &'static str, value: f64, least: f64, most: f64, range: &'static str) -> Result<(), Error> {
-    if (least..=most).contains(&value) { Ok(()) } else { Err(Error::Setting { setting, value, range }) }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub use observer::{Measurement, Observer, PhaseName, Silent};
 pub use optim::{Adam, AdamConfig, AdamStep, Optimizer, OptimizerConfig, Sgd, SgdConfig, adam_update};
 pub use phase::{CoveredLayer, HardSettings, JointOutcome, JointSettings, Levels, Start, Tally, covered_layers};
 pub use random::{Purpose, below, permutation, stream};
+pub use ranges::check_range;
 pub use schedule::{Decay, Schedule};
 pub use session::{KeepNothing, Keeper, Session, error_rate};
 pub use trainee::{Trainee, restore_parameters, save_parameters};

@@ -13,12 +13,12 @@ impl PriorConfig {
     pub fn validate(&self) -> Result<(), Error> {
         let [a, b] = self.range;
         Range::new(a, b)?.means(self.components)?;
-        within("prior.components", self.components as f64, 2.0, 256.0, "from 2 to 256")?;
-        within("prior.std_dev", self.std_dev, 1e-3, 10.0, "from 0.001 to 10")?;
-        within("prior.spread", self.spread, 0.01, 1e6, "from 0.01 to 1000000")?;
+        check_range("prior.components", self.components as f64, 2.0, 256.0, "from 2 to 256")?;
+        check_range("prior.std_dev", self.std_dev, 1e-3, 10.0, "from 0.001 to 10")?;
+        check_range("prior.spread", self.spread, 0.01, 1e6, "from 0.01 to 1000000")?;
         self.threshold.validate()?;
         if let Proportions::StickBreaking { alpha } | Proportions::Dirichlet { alpha } = self.proportions {
-            within("prior.proportions.alpha", alpha, f64::MIN_POSITIVE, f64::MAX, "positive and finite")?;
+            check_range("prior.proportions.alpha", alpha, f64::MIN_POSITIVE, f64::MAX, "positive and finite")?;
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ impl JointConfig {
         fraction("joint.threshold", self.threshold)?;
         fraction("joint.prune_from", self.prune_from)?;
         fraction("joint.shrink_from", self.shrink_from)?;
-        within("joint.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")
+        check_range("joint.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")
     }
 }
 
@@ -67,8 +67,8 @@ impl HardConfig {
         strength("hard.strength", self.strength)?;
         fraction("hard.floor", self.floor)?;
         fraction("hard.level_floor", self.level_floor)?;
-        within("hard.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")?;
-        let each = |std_dev| within("hard.std_dev", std_dev, 1e-3, 10.0, "two numbers from 0.001 to 10");
+        check_range("hard.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")?;
+        let each = |std_dev| check_range("hard.std_dev", std_dev, 1e-3, 10.0, "two numbers from 0.001 to 10");
         self.std_dev.into_iter().try_for_each(each)
     }
 }
@@ -81,28 +81,32 @@ impl TiedConfig {
     pub fn validate(&self) -> Result<(), Error> {
         rounds("tied.rounds", self.rounds)?;
         rate("tied.learning_rate", self.learning_rate)?;
-        within("tied.level_bits", self.level_bits.into(), 1.0, 10.0, "from 1 to 10")?;
-        within("tied.bias_bits", self.bias_bits.into(), 2.0, 8.0, "from 2 to 8")
+        check_range("tied.level_bits", self.level_bits.into(), 1.0, 10.0, "from 1 to 10")?;
+        check_range("tied.bias_bits", self.bias_bits.into(), 2.0, 8.0, "from 2 to 8")
     }
 }
 
 fn rounds(setting: &'static str, value: u64) -> Result<(), Error> {
-    within(setting, value as f64, 1.0, 1e6, "from 1 to 1000000")
+    check_range(setting, value as f64, 1.0, 1e6, "from 1 to 1000000")
 }
 
 fn rate(setting: &'static str, value: f64) -> Result<(), Error> {
-    within(setting, value, 0.0, 10.0, "from 0 to 10")
+    check_range(setting, value, 0.0, 10.0, "from 0 to 10")
 }
 
 fn fraction(setting: &'static str, value: f64) -> Result<(), Error> {
-    within(setting, value, 0.0, 1.0, "from 0 to 1")
+    check_range(setting, value, 0.0, 1.0, "from 0 to 1")
 }
 
 fn strength(setting: &'static str, value: f64) -> Result<(), Error> {
-    within(setting, value, 0.0, 1e6, "from 0 to 1000000")
+    check_range(setting, value, 0.0, 1e6, "from 0 to 1000000")
 }
 
-fn within(setting: &'static str, value: f64, least: f64, most: f64, range: &'static str) -> Result<(), Error> {
+/// Checks a setting against its range, the ends included; `range` says it in words.
+///
+/// # Errors
+/// [`Error::Setting`] when the value is outside, or is no number.
+pub fn check_range(setting: &'static str, value: f64, least: f64, most: f64, range: &'static str) -> Result<(), Error> {
     if (least..=most).contains(&value) { Ok(()) } else { Err(Error::Setting { setting, value, range }) }
 }
 

@@ -7,7 +7,6 @@ use anyhow::Context;
 use mixpress::compress::Error;
 use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
-use mixpress::train::digits;
 
 use super::inputs;
 use crate::args::CompressArgs;
@@ -33,7 +32,8 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
             .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
     }
     let data = inputs::data(args.data.as_deref(), &network, defaults)?;
-    if args.data.is_none() && !args.talk.quiet && is_a_surprise(&network, &data) {
+    let is_embedded = args.data.is_none() && defaults.images.is_none();
+    if is_embedded && !args.talk.quiet && is_a_surprise(&network, &data) {
         eprintln!("note: without --data, {} is trained on {}", network.name, data.train.name());
     }
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
@@ -63,11 +63,10 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     Ok(())
 }
 
-/// Whether somebody who named a known network, but no data, may have expected others than the embedded digits.
-fn is_a_surprise(network: &Definition, data: &DataSource) -> bool {
-    let item = data.train.item_shape();
+/// Whether somebody who named this network, but no data, may have expected others than the embedded digits.
+fn is_a_surprise(network: &Definition, digits: &DataSource) -> bool {
     let is_known = zoo::by_name(&network.name).as_ref() == Some(network) && *network != zoo::digits_mlp();
-    is_known && item == digits().train.item_shape() && network.lower(item).is_ok()
+    is_known && network.lower(digits.train.item_shape()).is_ok()
 }
 
 /// Where the file goes, and whether it may replace what is there.

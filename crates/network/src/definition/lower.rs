@@ -15,45 +15,41 @@ impl Definition {
     /// # Errors
     ///
     /// [`Error::Shape`] where a layer cannot take what arrives, [`Error::Setting`] where one of its settings is out of
-    /// range, [`Error::Name`] for a name that no file could hold, [`Error::DuplicateParameter`] where two layers have the same name, and errors on sizes that are too large.
+    /// range, [`Error::Name`] for a name that no file could hold, [`Error::DuplicateParameter`] where two layers have the same
+    /// name, and errors on sizes that are too large.
     pub fn lower(&self, input: &[usize]) -> Result<Graph, Error> {
         if self.layers.is_empty() {
             return Err(Error::NoLayers { name: self.name.clone() });
         }
-        self.check_size()?;
-        self.check_names()?;
+        self.check_names(&self.all_layers()?)?;
         let mut builder = Graph::builder(input)?;
         let start = builder.input();
         sequence(&mut builder, &self.layers, start, &Numbering::ByKind { prefix: String::new() })?;
         builder.finish()
     }
 
-    /// Whether all names are such that every form of a definition can hold them. Call it once the size is known to be bounded.
-    fn check_names(&self) -> Result<(), Error> {
-        let mut level: Vec<&LayerSpec> = self.layers.iter().collect();
-        let mut names = vec![self.name.as_str()];
-        while !level.is_empty() {
-            names.extend(level.iter().filter_map(|layer| own_name(layer)));
-            level = level.into_iter().flat_map(inner).collect();
-        }
-        match names.into_iter().find(|name| !is_name(name)) {
+    /// Whether all names are such that every form of a definition can hold them.
+    fn check_names(&self, layers: &[&LayerSpec]) -> Result<(), Error> {
+        let names = layers.iter().filter_map(|layer| own_name(layer));
+        match std::iter::once(self.name.as_str()).chain(names).find(|name| !is_name(name)) {
             None => Ok(()),
             Some(name) => Err(Error::Name { name: name.to_owned() }),
         }
     }
 
-    /// Whether layers are too many or nested too deeply.
-    pub(super) fn check_size(&self) -> Result<(), Error> {
-        // Counted level by level, so that no depth can exhaust the stack.
-        let (mut level, mut count) = (self.layers.iter().collect::<Vec<_>>(), 0);
+    /// All layers, those of blocks included, if they are not too many nor nested too deeply.
+    pub(super) fn all_layers(&self) -> Result<Vec<&LayerSpec>, Error> {
+        // Collected level by level, so that no depth can exhaust the stack.
+        let (mut level, mut all) = (self.layers.iter().collect::<Vec<_>>(), Vec::new());
         for _ in 0..=MAX_DEPTH {
-            count += level.len();
-            if count > MAX_LAYERS {
+            let next = level.iter().flat_map(|layer| inner(layer)).collect();
+            all.append(&mut level);
+            if all.len() > MAX_LAYERS {
                 return Err(Error::TooManyLayers { limit: MAX_LAYERS });
             }
-            level = level.into_iter().flat_map(inner).collect();
+            level = next;
             if level.is_empty() {
-                return Ok(());
+                return Ok(all);
             }
         }
         Err(Error::TooDeep { limit: MAX_DEPTH })

@@ -49,7 +49,7 @@ impl Definition {
         let name = table.string("name")?.ok_or_else(|| table.missing("name"))?;
         let layers = table.layers("layer", 0)?.ok_or_else(|| table.missing("layer"))?;
         let definition = Self { name, layers };
-        definition.check_size()?;
+        definition.all_layers()?;
         Ok(definition)
     }
 }

@@ -228,7 +228,7 @@ fn shapes_that_do_not_fit_are_named_with_layer_expected_and_got() {
     );
     assert!(refused(Dense::new(1 << 20), &[1 << 20]).contains("has more than 2147483648 elements"));
     assert!(refused(Conv::new(1, 1).padding(usize::MAX / 2), &[1, 1, 1]).contains("`padding` must be"));
-    assert!(refused(Conv::new(1, 1).padding(1 << 28), &[1, 1, 1]).contains("more than"));
+    assert!(refused(Conv::new(1, 1).padding(1 << 26), &[1, 1, 1]).contains("more than"));
     for input in [&[][..], &[3, 3], &[0], &[1, 0, 3], &[1, 1, 1, 1]] {
         assert_eq!(zoo::digits_mlp().lower(input), Err(Error::Input { shape: input.to_vec() }));
     }

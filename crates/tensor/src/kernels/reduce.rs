@@ -1,7 +1,8 @@
 //! Sums in a fixed order.
 
-use crate::Element;
 use mixpress_simd::vectorized;
+
+use crate::Element;
 
 const LANES: usize = 16;
 

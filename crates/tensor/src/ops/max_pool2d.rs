@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::window::{Pool2d, for_each_window};
 use mixpress_simd::vectorized;
 
+use super::window::{Pool2d, for_each_window};
 use crate::kernels::{PARALLEL_ELEMENTS, for_each_chunk, items_a_task};
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Element, Tape, Var};

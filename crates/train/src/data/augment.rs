@@ -3,11 +3,11 @@
 //! An epoch's shifts are drawn at once, two bytes a sample, so a batch can be produced at random access and its bytes do
 //! not depend on the batches before it.
 
+use mixpress_simd::vectorized;
 use ndarray_rand::rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::random::{Purpose, stream};
-use mixpress_simd::vectorized;
 
 /// What is done to the training items of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,11 +11,11 @@
 //! Kingma & Ba 2015 (arXiv 1412.6980), algorithm 1; Loshchilov & Hutter 2019 (arXiv 1711.05101), algorithm 2, in the form
 //! that `PyTorch` computes: the decay is scaled by the learning rate.
 
+use mixpress_simd::vectorized;
 use serde::{Deserialize, Serialize};
 
 use super::{check, check_lengths, for_each_block, gather};
 use crate::Error;
-use mixpress_simd::vectorized;
 
 /// The constants of Adam.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

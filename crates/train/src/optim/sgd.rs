@@ -9,11 +9,11 @@
 //! Sutskever et al. 2013 (ICML 28), in the form that `PyTorch` computes: the learning rate multiplies the velocity instead
 //! of entering it.
 
+use mixpress_simd::vectorized;
 use serde::{Deserialize, Serialize};
 
 use super::{check, check_lengths, for_each_block, gather};
 use crate::Error;
-use mixpress_simd::vectorized;
 
 /// The constants of stochastic gradient descent.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,10 @@
 //! Everything here works on the channels of one group of one image that already has its padding around it, so that no window
 //! needs to be clipped.
 
+use mixpress_simd::vectorized;
+
 use super::Geometry;
 use crate::Element;
-use mixpress_simd::vectorized;
 
 /// Copies channels into the middle of zeros.
 pub(super) fn pad<T: Element>(g: &Geometry, x: &[T], padded: &mut [T]) {
