@@ -69,7 +69,7 @@ impl Windows {
     /// Sends the gradient of each window to the pixel that won.
     #[inline(always)]
     pub fn backward<T: Element>(&self, which: &[Cell<T>], dy: &[Cell<T>], plane: &mut [Cell<T>]) {
-        plane.fill([T::zero(); LANES]);
+        plane.as_flattened_mut().fill(T::zero());
         self.for_each_pixel(
             #[inline(always)]
             |window, place, pixel| {
