@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use mixpress_mixture::CountThreshold;
 use mixpress_network::{Network, Parameters, zoo};
-use mixpress_tensor::Pool;
+use mixpress_tensor::{Pool, Tensor};
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, Coverage, DataSource, Error, HardConfig, HardSettings, JointConfig,
     JointSettings, Keeper, Levels, Observer, PhaseName, PriorConfig, Purpose, Session, Snapshot, Start, TiedConfig,
@@ -100,7 +100,8 @@ fn run(data: &DataSource, phase: Run, stop: u64, start: Start<'_, Trainee>) -> R
     };
     match phase(&session, start) {
         Ok(trainee) => {
-            Ok(trainee.full_parameters().tensors().iter().flat_map(|t| t.data()).map(|x| x.to_bits()).collect())
+            let values = trainee.full_parameters();
+            Ok(values.tensors().iter().flat_map(Tensor::data).map(|value| value.to_bits()).collect())
         }
         Err(_) => Err(keeper.0.take()),
     }

@@ -137,6 +137,6 @@ mod tests {
 
     #[test]
     fn a_total_has_every_lane() {
-        assert_eq!(total(std::array::from_fn::<f64, LANES, _>(|lane| (1 << lane) as f64)), 65_535.0);
+        assert_eq!(total(std::array::from_fn::<f64, LANES, _>(|lane| f64::from(1 << lane))), 65_535.0);
     }
 }
