@@ -1,9 +1,10 @@
 //! Whole steps: the same bytes for any number of threads, and next to nothing from the allocator once the pool is warm.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mixpress_tensor::{BatchNorm, Conv2d, Mode, Pool, Pool2d, Tape, Tensor, Var};
+use mixpress_tensor::{BatchNorm, Conv2d, Mode, Pool, Pool2d, SparseLayer, SparsePattern, Tape, Tensor, Var};
 use mixpress_testing::uniform;
 use ndarray_rand::rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -148,6 +149,48 @@ fn a_warm_step_asks_the_allocator_for_little() {
         };
         let cold = allocated(step);
         assert!(cold > 10_000_000, "the first step fills the pool, with only {cold} bytes");
+        let idle = pool.idle_bytes();
+        for _ in 0..5 {
+            let warm = allocated(step);
+            assert!(warm < 8 << 10, "a warm step asked for {warm} bytes");
+            assert_eq!(pool.idle_bytes(), idle, "the pool has grown");
+        }
+    });
+}
+
+#[test]
+fn a_warm_step_on_kept_weights_asks_the_allocator_for_little() {
+    let images = tensor(&[70, 1, 28, 28], 1.0, 0);
+    let labels: Vec<u32> = (0..70).map(|n| n * 7 % 10).collect();
+    let shapes: [&[usize]; 6] = [&[20, 1, 5, 5], &[50, 20, 5, 5], &[500, 800], &[10, 500], &[500], &[10]];
+    let parameters: Vec<Tensor> = shapes.iter().zip(1..).map(|(shape, seed)| tensor(shape, 0.1, seed)).collect();
+    let patterns: Vec<Arc<SparsePattern>> =
+        shapes[..4].iter().map(|shape| Arc::new(SparsePattern::new(shape, |at| at % 50 == 7))).collect();
+    on_threads(1, || {
+        let pool = Pool::new();
+        let step = || {
+            let mut tape = Tape::new(&pool, Mode::Training);
+            let x = tape.constant(&images);
+            let p: Vec<Var> = parameters.iter().map(|parameter| tape.parameter(parameter)).collect();
+            let convolution = |at: usize| SparseLayer::Conv2d {
+                weight: p[at],
+                bias: None,
+                pattern: Arc::clone(&patterns[at]),
+                options: Conv2d::default(),
+            };
+            let linear = |at: usize| SparseLayer::Linear {
+                weight: p[at],
+                bias: Some(p[at + 2]),
+                pattern: Arc::clone(&patterns[at]),
+            };
+            let pool = SparseLayer::MaxPool(Pool2d::square(2));
+            let layers = [convolution(0), pool.clone(), convolution(1), pool, linear(2), SparseLayer::Relu, linear(3)];
+            let y = tape.sparse_chain(x, &layers);
+            let loss = tape.softmax_cross_entropy(y, &labels);
+            drop(tape.backward(loss));
+        };
+        let cold = allocated(step);
+        assert!(cold > 1_000_000, "the first step fills the pool, with only {cold} bytes");
         let idle = pool.idle_bytes();
         for _ in 0..5 {
             let warm = allocated(step);

@@ -3,21 +3,29 @@
 use std::cell::RefCell;
 
 use mixpress_mixture::CountThreshold;
-use mixpress_network::{Network, Parameters, zoo};
-use mixpress_tensor::Pool;
+use mixpress_network::{Definition, Dense, Graph, LayerSpec, Network, Parameters};
+use mixpress_tensor::{Pool, Tensor};
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, Coverage, DataSource, Error, HardConfig, HardSettings, JointConfig,
     JointSettings, Keeper, Levels, Observer, PhaseName, PriorConfig, Purpose, Session, Snapshot, Start, TiedConfig,
     Trainee, digits, initial_mixtures, initial_scales, stream,
 };
 
-/// 64-128-64-10 of which one weight in twenty is kept.
+/// 64-300-200-10, wide enough that few units die when weights do.
+fn wide() -> Graph {
+    let [first, second, last] = [300, 200, 10].map(Dense::new);
+    let hidden = Definition::new("wide").with(first).with(LayerSpec::Relu).with(second).with(LayerSpec::Relu);
+    hidden.with(last).lower(digits().train.item_shape()).unwrap()
+}
+
+/// [`wide`] with one weight in twenty kept, and all of the last layer.
 fn thin() -> Trainee {
-    let graph = zoo::digits_mlp().lower(digits().train.item_shape()).unwrap();
+    let graph = wide();
     let mut parameters = Parameters::he_normal(&graph, &mut stream(0, Purpose::Init, 0, 0));
-    for (index, _) in graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight()) {
+    for (index, spec) in graph.parameters().iter().enumerate().filter(|(_, spec)| spec.kind.is_weight()) {
         let values = parameters[index].data_mut().iter_mut().enumerate();
-        values.for_each(|(at, value)| *value = if at * 7 % 20 == 3 { 2.0 * *value } else { 0.0 });
+        values
+            .for_each(|(at, value)| *value = if at * 7 % 20 == 3 || spec.shape[0] == 10 { 2.0 * *value } else { 0.0 });
     }
     Trainee::new(Network::new(graph, parameters).unwrap(), Coverage::Weights)
 }
@@ -53,7 +61,7 @@ impl Keeper for Keep {
 type Run = fn(&Session<'_>, Start<'_, Trainee>) -> Result<Trainee, Error>;
 
 fn joint(session: &Session<'_>, start: Start<'_, Trainee>) -> Result<Trainee, Error> {
-    let graph = zoo::digits_mlp().lower(session.train.item_shape()).unwrap();
+    let graph = wide();
     let prior = PriorConfig::default();
     let mixtures = initial_mixtures(&graph, &prior, 0)?;
     let config = JointConfig { rounds: 2, prune_from: 0.1, shrink_from: 0.1, ..JointConfig::default() };
@@ -68,7 +76,7 @@ fn hard(session: &Session<'_>, start: Start<'_, Trainee>) -> Result<Trainee, Err
         strength: 1e-5,
         bias_strength: 1e-5,
         threshold: CountThreshold::default(),
-        full_lens: vec![64 * 128, 128 * 64, 64 * 10],
+        full_lens: vec![64 * 300, 300 * 200, 200 * 10],
     };
     let trainee = session.hard(start, levels(), settings)?.0;
     assert!(trainee.plan().is_some(), "the phase runs on kept weights");
@@ -100,7 +108,8 @@ fn run(data: &DataSource, phase: Run, stop: u64, start: Start<'_, Trainee>) -> R
     };
     match phase(&session, start) {
         Ok(trainee) => {
-            Ok(trainee.full_parameters().tensors().iter().flat_map(|t| t.data()).map(|x| x.to_bits()).collect())
+            let values = trainee.full_parameters();
+            Ok(values.tensors().iter().flat_map(Tensor::data).map(|value| value.to_bits()).collect())
         }
         Err(_) => Err(keeper.0.take()),
     }
@@ -121,8 +130,7 @@ fn sparse_phases_resume_to_the_same_bytes_on_any_number_of_threads() {
         let whole = on(1, u64::MAX, Start::With(thin())).expect("nobody stops it");
         assert!(on(3, u64::MAX, Start::With(thin())).is_ok_and(|bits| bits == whole), "phase {index} on three threads");
         let snapshot = on(2, stop, Start::With(thin())).unwrap_err().expect("a snapshot of where it stopped");
-        let full = zoo::digits_mlp().lower(data.train.item_shape()).unwrap();
-        let trainee = Trainee::restore(&full, Coverage::Weights, &snapshot).unwrap();
+        let trainee = Trainee::restore(&wide(), Coverage::Weights, &snapshot).unwrap();
         let resumed = on(2, u64::MAX, Start::From(&snapshot, trainee)).expect("nobody stops it");
         assert!(resumed == whole, "phase {index} resumed at {stop}");
     }

@@ -73,7 +73,9 @@ impl Prior {
     fn add_gradient(&self, kept: Option<&[usize]>, latents: &[f32], strength: f32, gradient: &mut [f32]) {
         let row = self.table.row_of_class(0);
         if let Some(kept) = kept {
-            kept.iter().for_each(|&at| gradient[at] += strength * row[self.table.bin(latents[at])]);
+            for &at in kept {
+                gradient[at] += strength * row[self.table.bin(latents[at])];
+            }
             return;
         }
         for (gradient, &latent) in gradient.iter_mut().zip(latents) {
@@ -145,7 +147,9 @@ impl HardLayer {
     /// Writes each latent's level to `seen`; where most are pruned for good, the levels of those that are `kept`.
     fn quantize(&self, kept: Option<&[usize]>, latents: &[f32], seen: &mut [f32]) {
         if let Some(kept) = kept {
-            kept.iter().for_each(|&at| seen[at] = self.levels.quantize(latents[at]));
+            for &at in kept {
+                seen[at] = self.levels.quantize(latents[at]);
+            }
             return;
         }
         for (seen, &latent) in seen.iter_mut().zip(latents) {

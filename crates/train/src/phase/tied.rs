@@ -136,7 +136,9 @@ impl TiedLayer {
     /// Writes each weight's codebook entry; where most are zero for good, the entries of those that are `kept`.
     fn expand(&self, kept: Option<&[usize]>, weights: &mut [f32]) {
         if let Some(kept) = kept {
-            kept.iter().for_each(|&at| weights[at] = self.codebook[usize::from(self.indices[at])]);
+            for &at in kept {
+                weights[at] = self.codebook[usize::from(self.indices[at])];
+            }
             return;
         }
         for (weight, &index) in weights.iter_mut().zip(&self.indices) {

@@ -90,11 +90,11 @@ impl Geometry {
     ) {
         let len = self.output_len();
         for (filter, y) in y.chunks_exact_mut(len).enumerate() {
-            let bias = [bias.map_or(T::zero(), |bias| bias[filter]); LANES];
+            let bias = bias.map_or(T::zero(), |bias| bias[filter]);
             let (start, taps) = pattern.row(filter);
             if taps.is_empty() {
                 // Nobody asks which place of a constant plane was the largest.
-                y.fill(bias);
+                y.as_flattened_mut().fill(bias);
                 continue;
             }
             let values = &values[start..start + taps.len()];
@@ -117,11 +117,11 @@ impl Geometry {
         &self,
         filter: usize,
         (taps, values): (&[Tap], &[T]),
-        bias: Cell<T>,
+        bias: T,
         x: &[Cell<T>],
         y: &mut [Cell<T>],
     ) {
-        y.fill(bias);
+        y.as_flattened_mut().fill(bias);
         let step = self.options.stride[1];
         self.for_each_strip(
             filter,
@@ -157,7 +157,7 @@ impl Geometry {
         plane: &mut [Cell<T>],
     ) {
         if let Some(dx) = &mut dx {
-            dx.fill([T::zero(); LANES]);
+            dx.as_flattened_mut().fill(T::zero());
         }
         let len = self.output_len();
         for (filter, dy) in dy.chunks_exact(len).enumerate() {

@@ -31,7 +31,7 @@ pub(super) fn cells_mut<T>(values: &mut [T]) -> &mut [Cell<T>] {
 pub(super) fn gather<T: Element>(images: &[T], cells: &mut [Cell<T>]) {
     let features = cells.len();
     if images.len() < LANES * features {
-        cells.fill([T::zero(); LANES]);
+        cells.as_flattened_mut().fill(T::zero());
     }
     for (tile, cells) in cells.chunks_mut(TILE).enumerate() {
         for (lane, image) in images.chunks_exact(features).enumerate().take(LANES) {
@@ -137,6 +137,6 @@ mod tests {
 
     #[test]
     fn a_total_has_every_lane() {
-        assert_eq!(total(std::array::from_fn::<f64, LANES, _>(|lane| (1 << lane) as f64)), 65_535.0);
+        assert_eq!(total(std::array::from_fn::<f64, LANES, _>(|lane| f64::from(1 << lane))), 65_535.0);
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn input_gradient<T: Element>(pattern: &SparsePattern, values: &[T], 
     vectorized(
         #[inline(always)]
         || {
-            dx.fill([T::zero(); LANES]);
+            dx.as_flattened_mut().fill(T::zero());
             for (row, dy) in dy.iter().enumerate() {
                 let (start, taps) = pattern.row(row);
                 for (tap, &w) in taps.iter().zip(&values[start..]) {

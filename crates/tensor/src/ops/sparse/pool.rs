@@ -61,15 +61,7 @@ impl Windows {
                     *which = [place; LANES];
                     return;
                 }
-                // By value, so that all lanes are taken at once.
-                let (x, mut best, mut places) = (*x, *y, *which);
-                #[allow(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
-                for lane in 0..LANES {
-                    let wins = (best[lane] < x[lane]) | (x[lane].is_nan() & !best[lane].is_nan());
-                    best[lane] = if wins { x[lane] } else { best[lane] };
-                    places[lane] = if wins { place } else { places[lane] };
-                }
-                (*y, *which) = (best, places);
+                (*y, *which) = winner((*y, *which), (*x, place));
             },
         );
     }
@@ -77,18 +69,39 @@ impl Windows {
     /// Sends the gradient of each window to the pixel that won.
     #[inline(always)]
     pub fn backward<T: Element>(&self, which: &[Cell<T>], dy: &[Cell<T>], plane: &mut [Cell<T>]) {
-        plane.fill([T::zero(); LANES]);
+        plane.as_flattened_mut().fill(T::zero());
         self.for_each_pixel(
             #[inline(always)]
             |window, place, pixel| {
                 let (dx, dy, which) = (&mut plane[pixel], &dy[window], &which[window]);
                 let place = T::narrow(place as f64);
-                let (mut sum, dy, which) = (*dx, *dy, *which);
+                // A product with 1 or 0: of a choice the compiler makes a masked store, which some processors are slow at.
+                let (old, dy, which) = (*dx, *dy, *which);
+                let mut sum = [T::zero(); LANES];
                 for lane in 0..LANES {
-                    sum[lane] += if which[lane] == place { dy[lane] } else { T::zero() };
+                    let won = if which[lane] == place { T::one() } else { T::zero() };
+                    sum[lane] = old[lane] + won * dy[lane];
                 }
                 *dx = sum;
             },
         );
     }
+}
+
+/// The larger of two pixels and its place, the earlier one on ties; a NaN is larger than any number.
+///
+/// Two loops of plain choices into fresh cells, or the compiler takes one lane at a time.
+#[inline(always)]
+fn winner<T: Element>((old, was): (Cell<T>, Cell<T>), (x, place): (Cell<T>, T)) -> (Cell<T>, Cell<T>) {
+    let (mut best, mut places) = ([T::zero(); LANES], [T::zero(); LANES]);
+    for lane in 0..LANES {
+        // A NaN is never at least as large as anything, so that it is chosen here, and what is NaN already stays.
+        let larger = if old[lane] >= x[lane] { old[lane] } else { x[lane] };
+        best[lane] = if old[lane].is_nan() { old[lane] } else { larger };
+    }
+    for lane in 0..LANES {
+        let larger = if old[lane] >= x[lane] { was[lane] } else { place };
+        places[lane] = if old[lane].is_nan() { was[lane] } else { larger };
+    }
+    (best, places)
 }

@@ -68,7 +68,7 @@ impl Problem for Chained {
 
 /// A weight of which about `kept` of 8 elements are kept, and its pattern.
 fn weight(shape: &[usize], kept: u64, seed: u64) -> (Tensor<f64>, Arc<SparsePattern>) {
-    let pattern = SparsePattern::new(shape, |position| (position as u64 * 0x9E37_79B9 ^ seed) % 61 % 8 < kept);
+    let pattern = SparsePattern::new(shape, |position| ((position as u64 * 0x9E37_79B9) ^ seed) % 61 % 8 < kept);
     let mut weight = tensor(shape, seed);
     let kept = |position: usize| pattern.positions().binary_search(&position).is_ok();
     let values = weight.data_mut().iter_mut().enumerate();
@@ -111,7 +111,7 @@ proptest! {
         for (index, pair) in sizes.windows(2).enumerate() {
             let (weight, pattern) = weight(&[pair[1], pair[0]], kept, seed ^ index as u64);
             inputs.push(weight);
-            inputs.extend(bias.then(|| tensor(&[pair[1]], seed ^ 77 ^ index as u64)));
+            inputs.extend(bias.then(|| tensor(&[pair[1]], seed ^ 0x4D ^ index as u64)));
             layers.extend([Layer::Linear(pattern, bias), Layer::Relu]);
         }
         layers.pop();
