@@ -12,6 +12,22 @@ pub(super) fn copy_rows(from: &[f32], size: [usize; 2], to: &mut [f32], strides:
     }
 }
 
+/// Gathers vectors of positions filter by filter: `places` says where each begins in the first of the planes, which are
+/// `positions` long, and how many of its `lanes` elements there are; the others become zero.
+pub(super) fn turn(planes: &[f32], positions: usize, places: &[[usize; 2]], lanes: usize, turned: &mut [f32]) {
+    for (filter, turned) in turned.chunks_exact_mut(places.len() * lanes).enumerate() {
+        let planes = &planes[filter * positions..];
+        for (&[place, inside], to) in places.iter().zip(turned.chunks_exact_mut(lanes)) {
+            if let (8, Some(to), Some(from)) = (inside, to.first_chunk_mut::<8>(), planes[place..].first_chunk::<8>()) {
+                *to = *from;
+            } else {
+                to[..inside].copy_from_slice(&planes[place..][..inside]);
+                to[inside..].fill(0.0);
+            }
+        }
+    }
+}
+
 /// Filters of `taps` weights each, in tiles of as many as the kernel takes at once: a tile holds, for each tap, the weights
 /// of its filters side by side.
 pub(super) fn pack(weights: &[f32], taps: usize, packed: &mut [f32]) {
