@@ -6,11 +6,19 @@
 //! kernel, and walks over the positions of several images: one flat loop, or the compiler would run out of registers. Both are generic over the vector units of `pulp` and are plain
 //! safe code; the order of each sum depends on the shapes and the number of lanes alone.
 
+#![allow(
+    clippy::inline_always,
+    reason = "all of it must be compiled inside the function that has the vector units enabled"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "arrays of fixed size and plain indices stay in registers; iterators do not"
+)]
+
 use pulp::{Simd, WithSimd};
 
 /// The first vector of a slice.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "it must be compiled inside the function that has the vector units enabled")]
 fn load<S: Simd>(slice: &[f32]) -> S::f32s {
     S::as_simd_f32s(&slice[..S::F32_LANES]).0[0]
 }
@@ -70,7 +78,6 @@ impl<const KW: usize> WithSimd for Correlate<'_, KW> {
 
 impl<const KW: usize> Correlate<'_, KW> {
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn all_filters<S: Simd, const P: usize>(&mut self, simd: S, places: [Place; P]) {
         let mut first = 0;
         while first + 6 <= self.filters {
@@ -92,7 +99,6 @@ impl<const KW: usize> Correlate<'_, KW> {
 
     /// Filters `first..first + F` at `P` vectors of positions.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn tile<S: Simd, const F: usize, const P: usize>(&mut self, simd: S, first: usize, places: [Place; P]) {
         let taps = self.weights.len() / self.filters;
         let weights = &self.weights[first * taps..(first + F) * taps];
@@ -181,7 +187,6 @@ impl<const KW: usize> WithSimd for Contract<'_, KW> {
 impl<const KW: usize> Contract<'_, KW> {
     /// The gradients of filters `first..first + F`.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn tile<S: Simd, const F: usize>(&mut self, simd: S, first: usize) {
         let vectors = self.windows.len();
         let mut gradients: [&[S::f32s]; F] = [&[]; F];

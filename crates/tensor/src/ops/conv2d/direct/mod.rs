@@ -266,3 +266,6 @@ fn contract<const KW: usize, T: Element>(pool: &Pool<T>, g: &Geometry, x: &[f32]
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Copies that bring images and filters into the order that the kernels read them in.
 
+use super::super::unfold::copy;
 use super::kernels::TILES;
 
 /// Copies planes of `size` to where each takes `strides[0]` elements and each of its rows `strides[1]`.
@@ -7,7 +8,7 @@ pub(super) fn copy_rows(from: &[f32], size: [usize; 2], to: &mut [f32], strides:
     let [height, width] = size;
     for (plane, from) in from.chunks_exact(height * width).enumerate() {
         for (row, from) in from.chunks_exact(width).enumerate() {
-            to[plane * strides[0] + row * strides[1]..][..width].copy_from_slice(from);
+            copy(&mut to[plane * strides[0] + row * strides[1]..][..width], from);
         }
     }
 }
