@@ -11,8 +11,12 @@ const BATCH: usize = 128;
 fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10);
-    let networks: [(Definition, &[usize]); 3] =
-        [(zoo::digits_mlp(), &[64]), (zoo::lenet_300_100(), &[1, 28, 28]), (zoo::lenet_5_caffe(), &[1, 28, 28])];
+    let networks: [(Definition, &[usize]); 4] = [
+        (zoo::digits_mlp(), &[64]),
+        (zoo::lenet_300_100(), &[1, 28, 28]),
+        (zoo::lenet_5_caffe(), &[1, 28, 28]),
+        (zoo::resnet_20(), &[3, 32, 32]),
+    ];
     for (definition, item) in networks {
         let graph = definition.lower(item).expect("the zoo's networks take these items");
         let mut rng = generator();

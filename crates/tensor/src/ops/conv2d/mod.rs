@@ -1,6 +1,7 @@
-//! Two-dimensional convolution (cross-correlation, as everywhere in deep learning) by matrix products.
+//! Two-dimensional convolution (cross-correlation, as everywhere in deep learning), by products of shifted rows where
+//! [`direct`] applies, and by matrix products elsewhere.
 //!
-//! An image is unfolded into a matrix with one row for each weight of a filter and one column for each position of the
+//! For these an image is unfolded into a matrix with one row for each weight of a filter and one column for each position of the
 //! result ([`unfold`]); the convolution is then the product of the filters with it. Images are taken in a fixed number of
 //! groups that run in parallel; each group sums its own gradient of the weights, and groups are added in order.
 

@@ -111,7 +111,7 @@ fn for_each_line(g: &Geometry, mut body: impl FnMut(usize, usize)) {
 /// Copies a short slice, without the detour through the C library that `copy_from_slice` takes.
 #[inline(always)]
 #[allow(clippy::inline_always)] // A few instructions, called millions of times a step.
-fn copy<T: Copy>(to: &mut [T], from: &[T]) {
+pub(super) fn copy<T: Copy>(to: &mut [T], from: &[T]) {
     let ((to, to_rest), (from, from_rest)) = (to.as_chunks_mut::<8>(), from.as_chunks::<8>());
     for (to, from) in to.iter_mut().zip(from) {
         *to = *from;

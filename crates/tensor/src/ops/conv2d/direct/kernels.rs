@@ -3,14 +3,22 @@
 //! Lanes are neighbouring positions of a row. [`Correlate`] holds a few filters times two vectors of positions in
 //! registers while it walks over channels and taps: each loaded vector meets several filters, each loaded weight several
 //! vectors, so that products and not loads are the limit. [`Contract`] holds a few filters times the taps of one row of the
-//! kernel, and walks over the positions of several images. Both are generic over the vector units of `pulp` and are plain
+//! kernel, and walks over the positions of several images: one flat loop, or the compiler would run out of registers. Both are generic over the vector units of `pulp` and are plain
 //! safe code; the order of each sum depends on the shapes and the number of lanes alone.
+
+#![allow(
+    clippy::inline_always,
+    reason = "all of it must be compiled inside the function that has the vector units enabled"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "arrays of fixed size and plain indices stay in registers; iterators do not"
+)]
 
 use pulp::{Simd, WithSimd};
 
 /// The first vector of a slice.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "it must be compiled inside the function that has the vector units enabled")]
 fn load<S: Simd>(slice: &[f32]) -> S::f32s {
     S::as_simd_f32s(&slice[..S::F32_LANES]).0[0]
 }
@@ -70,7 +78,6 @@ impl<const KW: usize> WithSimd for Correlate<'_, KW> {
 
 impl<const KW: usize> Correlate<'_, KW> {
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn all_filters<S: Simd, const P: usize>(&mut self, simd: S, places: [Place; P]) {
         let mut first = 0;
         while first + 6 <= self.filters {
@@ -92,7 +99,6 @@ impl<const KW: usize> Correlate<'_, KW> {
 
     /// Filters `first..first + F` at `P` vectors of positions.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn tile<S: Simd, const F: usize, const P: usize>(&mut self, simd: S, first: usize, places: [Place; P]) {
         let taps = self.weights.len() / self.filters;
         let weights = &self.weights[first * taps..(first + F) * taps];
@@ -136,7 +142,8 @@ impl<const KW: usize> Correlate<'_, KW> {
     }
 }
 
-/// The gradient of every weight from some images: `dw[f, c, tap] += Σ_images Σ_positions dy[f] · x[c] shifted by tap`.
+/// The gradient of every weight from some vectors of positions, of one image or several: `dw[f, c, tap] += Σ_vectors
+/// dy[f] · x[c] shifted by tap`.
 pub(super) struct Contract<'a, const KW: usize> {
     /// The padded channels of the images, and at least a vector and a kernel's width of finite numbers behind them.
     pub planes: &'a [f32],
@@ -147,13 +154,11 @@ pub(super) struct Contract<'a, const KW: usize> {
     pub pitch: usize,
     /// Height of the kernel.
     pub rows: usize,
-    /// The gradients of the result, images, filters, rows; each row filled up with zeros to whole vectors.
+    /// Where the window of each vector begins in the first channel of its image.
+    pub windows: &'a [usize],
+    /// The gradient of the result: for each filter all vectors, zero where they reach over the end of a row.
     pub gradient: &'a [f32],
     pub filters: usize,
-    /// Height of the result.
-    pub height: usize,
-    /// Its width in vectors.
-    pub vectors_a_row: usize,
     /// The sums, in the order of the weights.
     pub sums: &'a mut [f32],
 }
@@ -182,39 +187,27 @@ impl<const KW: usize> WithSimd for Contract<'_, KW> {
 impl<const KW: usize> Contract<'_, KW> {
     /// The gradients of filters `first..first + F`.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as above")]
     fn tile<S: Simd, const F: usize>(&mut self, simd: S, first: usize) {
-        let vectors = self.height * self.vectors_a_row;
-        let positions = vectors * S::F32_LANES;
-        let images = self.gradient.len() / (self.filters * positions);
+        let vectors = self.windows.len();
+        let mut gradients: [&[S::f32s]; F] = [&[]; F];
+        for f in 0..F {
+            let gradient = &self.gradient[(first + f) * vectors * S::F32_LANES..][..vectors * S::F32_LANES];
+            gradients[f] = &S::as_simd_f32s(gradient).0[..vectors];
+        }
         for channel in 0..self.channels {
             for row in 0..self.rows {
+                let planes = &self.planes[channel * self.plane_len + row * self.pitch..];
                 let mut sums = [[simd.splat_f32s(0.0); KW]; F];
-                for image in 0..images {
-                    let mut gradients: [&[S::f32s]; F] = [&[]; F];
+                for (vector, &window) in self.windows.iter().enumerate() {
+                    let window = &planes[window..][..S::F32_LANES + KW - 1];
+                    let mut gradient = [simd.splat_f32s(0.0); F];
                     for f in 0..F {
-                        let plane = &self.gradient[(image * self.filters + first + f) * positions..][..positions];
-                        gradients[f] = &S::as_simd_f32s(plane).0[..vectors];
+                        gradient[f] = gradients[f][vector];
                     }
-                    let mut at = (image * self.channels + channel) * self.plane_len + row * self.pitch;
-                    let (mut next_row, mut left) = (at + self.pitch, self.vectors_a_row);
-                    for vector in 0..vectors {
-                        let window = &self.planes[at..][..S::F32_LANES + KW - 1];
-                        let mut x = [simd.splat_f32s(0.0); KW];
-                        for tap in 0..KW {
-                            x[tap] = load::<S>(&window[tap..]);
-                        }
+                    for tap in 0..KW {
+                        let x = load::<S>(&window[tap..]);
                         for f in 0..F {
-                            let gradient = gradients[f][vector];
-                            for tap in 0..KW {
-                                sums[f][tap] = simd.mul_add_e_f32s(gradient, x[tap], sums[f][tap]);
-                            }
-                        }
-                        at += S::F32_LANES;
-                        left -= 1;
-                        if left == 0 {
-                            (at, left) = (next_row, self.vectors_a_row);
-                            next_row += self.pitch;
+                            sums[f][tap] = simd.mul_add_e_f32s(gradient[f], x, sums[f][tap]);
                         }
                     }
                 }

@@ -12,13 +12,17 @@ use mixpress_simd::{Level, level};
 use pulp::WithSimd;
 
 use self::kernels::{Contract, Correlate};
-use self::packing::{copy_rows, mirror, pack};
+use self::packing::{copy_rows, mirror, pack, turn};
 use super::Geometry;
 use crate::kernels::{for_each_chunk, items_a_task, reduce};
 use crate::{Buffer, Element, Pool};
 
-/// Elements of padded images and gradients that the gradient of the weights takes at once: they fit into a level-2 cache.
-const RESIDENT: usize = 1 << 16;
+/// Elements of the gradient that the gradient of the weights takes at once: with the images that belong to them they fit into
+/// a level-2 cache.
+const RESIDENT: usize = 1 << 15;
+
+/// Vectors of positions that it takes at once, at most.
+const BLOCK: usize = 256;
 
 /// Lanes of the vectors that a row of `width` positions is cut into.
 fn lanes(width: usize) -> usize {
@@ -66,9 +70,14 @@ pub(super) fn applies<T: Element>(g: &Geometry) -> bool {
         && g.result[1] >= lanes(g.result[1])
 }
 
-/// Whether the gradient of the input can be.
+/// Whether the gradient of the input can be, and is cheaper here: where the image is much larger than the result, most
+/// products would be with the zeros around the gradient.
 pub(super) fn applies_backwards<T: Element>(g: &Geometry) -> bool {
-    applies::<T>(g) && (0..2).all(|d| g.options.padding[d] < g.kernel[d]) && g.image[1] >= lanes(g.image[1])
+    let vectors = |[height, width]: [usize; 2]| height * width.div_ceil(lanes(width));
+    applies::<T>(g)
+        && (0..2).all(|d| g.options.padding[d] < g.kernel[d])
+        && g.image[1] >= lanes(g.image[1])
+        && 2 * vectors(g.image) <= 3 * vectors(g.result)
 }
 
 /// The sizes of one correlation of planes with filters, forwards or backwards.
@@ -216,40 +225,47 @@ pub(super) fn weight_gradient<T: Element>(pool: &Pool<T>, g: &Geometry, x: &[T],
 /// Adds the gradient of the weights from the images of one task.
 fn contract<const KW: usize, T: Element>(pool: &Pool<T>, g: &Geometry, x: &[f32], gradient: &[f32], sums: &mut [f32]) {
     let [height, pitch] = g.padded();
-    let [rows, width] = g.result;
-    let lanes = lanes(width);
-    let vectors_a_row = width.div_ceil(lanes);
-    let (plane_len, row_len) = (height * pitch, vectors_a_row * lanes);
-    let (planes_len, gradients_len) = (g.channels * plane_len, g.filters * rows * row_len);
-    let count = x.len() / g.input_len();
-    let at_once = (RESIDENT / (planes_len + gradients_len)).clamp(1, count.max(1));
-    let mut planes = pool.filled(at_once * planes_len + row_len + KW, T::zero());
+    let (plane_len, planes_len) = (height * pitch, g.channels * height * pitch);
+    let lanes = lanes(g.result[1]);
+    let vectors_a_row = g.result[1].div_ceil(lanes);
+    let vectors_an_image = g.result[0] * vectors_a_row;
+    let block = (RESIDENT / (g.filters * lanes)).clamp(1, BLOCK);
+    let images = (block / vectors_an_image).clamp(1, (x.len() / g.input_len()).max(1));
+    let block = block.min(images * vectors_an_image);
+    let mut planes = pool.filled(images * planes_len + lanes + KW, T::zero());
     let planes = T::singles_mut(&mut planes).expect("as above");
-    // Where rows are whole vectors the gradient is used where it is.
-    let mut filled = pool.filled(if row_len == width { 0 } else { at_once * gradients_len }, T::zero());
-    let filled = T::singles_mut(&mut filled).expect("as above");
-    let groups = x.chunks(at_once * g.input_len()).zip(gradient.chunks(at_once * g.output_len()));
-    for (x, gradient) in groups {
+    let mut turned = pool.take(g.filters * block * lanes);
+    let turned = T::singles_mut(&mut turned).expect("as above");
+    for (x, gradient) in x.chunks(images * g.input_len()).zip(gradient.chunks(images * g.output_len())) {
         let [py, px] = g.options.padding;
         copy_rows(x, g.image, &mut planes[py * pitch + px..], [plane_len, pitch]);
-        let gradient = if row_len == width {
-            gradient
-        } else {
-            copy_rows(gradient, g.result, filled, [rows * row_len, row_len]);
-            &filled[..gradient.len() / width * row_len]
-        };
-        let kernel = Contract::<KW> {
-            planes,
-            channels: g.channels,
-            plane_len,
-            pitch,
-            rows: g.kernel[0],
-            gradient,
-            filters: g.filters,
-            height: rows,
-            vectors_a_row,
-            sums,
-        };
-        run(width, kernel);
+        let vectors = x.len() / g.input_len() * vectors_an_image;
+        for first in (0..vectors).step_by(block) {
+            let (mut windows, mut places) = ([0; BLOCK], [[0; 2]; BLOCK]);
+            let count = block.min(vectors - first);
+            for (vector, (window, place)) in (first..first + count).zip(windows.iter_mut().zip(&mut places)) {
+                let (image, row) = (vector / vectors_an_image, vector % vectors_an_image / vectors_a_row);
+                let column = vector % vectors_a_row * lanes;
+                *window = image * planes_len + row * pitch + column;
+                let from = image * g.output_len() + row * g.result[1] + column;
+                *place = [from, lanes.min(g.result[1] - column)];
+            }
+            turn(gradient, g.positions(), &places[..count], lanes, &mut turned[..g.filters * count * lanes]);
+            let kernel = Contract::<KW> {
+                planes,
+                channels: g.channels,
+                plane_len,
+                pitch,
+                rows: g.kernel[0],
+                windows: &windows[..count],
+                gradient: &turned[..g.filters * count * lanes],
+                filters: g.filters,
+                sums,
+            };
+            run(g.result[1], kernel);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

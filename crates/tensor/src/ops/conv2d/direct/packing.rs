@@ -1,5 +1,6 @@
 //! Copies that bring images and filters into the order that the kernels read them in.
 
+use super::super::unfold::copy;
 use super::kernels::TILES;
 
 /// Copies planes of `size` to where each takes `strides[0]` elements and each of its rows `strides[1]`.
@@ -7,7 +8,23 @@ pub(super) fn copy_rows(from: &[f32], size: [usize; 2], to: &mut [f32], strides:
     let [height, width] = size;
     for (plane, from) in from.chunks_exact(height * width).enumerate() {
         for (row, from) in from.chunks_exact(width).enumerate() {
-            to[plane * strides[0] + row * strides[1]..][..width].copy_from_slice(from);
+            copy(&mut to[plane * strides[0] + row * strides[1]..][..width], from);
+        }
+    }
+}
+
+/// Gathers vectors of positions filter by filter: `places` says where each begins in the first of the planes, which are
+/// `positions` long, and how many of its `lanes` elements there are; the others become zero.
+pub(super) fn turn(planes: &[f32], positions: usize, places: &[[usize; 2]], lanes: usize, turned: &mut [f32]) {
+    for (filter, turned) in turned.chunks_exact_mut(places.len() * lanes).enumerate() {
+        let planes = &planes[filter * positions..];
+        for (&[place, inside], to) in places.iter().zip(turned.chunks_exact_mut(lanes)) {
+            if let (8, Some(to), Some(from)) = (inside, to.first_chunk_mut::<8>(), planes[place..].first_chunk::<8>()) {
+                *to = *from;
+            } else {
+                to[..inside].copy_from_slice(&planes[place..][..inside]);
+                to[inside..].fill(0.0);
+            }
         }
     }
 }
