@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use crate::blocks::Blocks;
 use crate::kernels::elementwise;
 use crate::{Buffer, Element, Var};
 
 /// The gradients of a loss with respect to the parameters of a tape; see [`Tape::backward`](crate::Tape::backward).
 pub struct Gradients<T = f32> {
-    slots: Vec<Option<Buffer<T>>>,
+    slots: Blocks<Option<Buffer<T>>>,
 }
 
 impl<T: Element> Gradients<T> {

@@ -39,6 +39,7 @@
 
 #![deny(unsafe_code)]
 
+mod blocks;
 mod element;
 mod error;
 mod gradients;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::blocks::Blocks;
 use crate::{Buffer, Element, Gradients, Pool, Tensor};
 
 /// Whether operators that differ between the two (batch-norm, dropout) learn or predict.
@@ -28,7 +29,7 @@ pub struct Var(pub(crate) usize);
 pub struct Tape<'p, T = f32> {
     pool: &'p Pool<T>,
     mode: Mode,
-    nodes: Vec<Node<'p, T>>,
+    nodes: Blocks<Node<'p, T>>,
 }
 
 struct Node<'p, T> {
@@ -109,7 +110,7 @@ impl<'p, T: Element> Tape<'p, T> {
     /// An empty tape that takes its buffers from `pool`.
     #[must_use]
     pub fn new(pool: &'p Pool<T>, mode: Mode) -> Self {
-        Self { pool, mode, nodes: Vec::with_capacity(32) }
+        Self { pool, mode, nodes: Blocks::new() }
     }
 
     /// Whether this step learns or predicts.
