@@ -13,8 +13,8 @@
 
 pub mod codebooks;
 pub mod codec;
-pub mod streams;
 pub mod prior;
+pub mod streams;
 
 use mixpress::network::{Graph, Parameters};
 use ndarray_rand::rand::{Rng, SeedableRng};

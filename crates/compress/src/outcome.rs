@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_file_tells_the_same_decoded_or_not() {
-        let values: Vec<f32> = (0..40_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 28).min(9) as f32 - 4.0).collect();
+        let values: Vec<f32> =
+            (0..40_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 28).min(9) as f32 - 4.0).collect();
         let entries: Vec<Entry> = vec![
             QuantizedTensor::from_values("fc1.weight", [200, 200], &values).unwrap().into(),
             QuantizedTensor::from_values("fc1.bias", [4], &values[..4]).unwrap().into(),
