@@ -1,6 +1,6 @@
 //! What the benches share: generators on fixed seeds, weights as trained layers have them.
 //!
-//! The benches themselves are in `benches/`, one file a question:
+//! The benches of criterion are in `benches/`, one file a question:
 //!
 //! - `prior`: what does the prior cost beside a plain pass, and does it grow with the number of components?
 //! - `step`: what does a training step of the zoo's networks cost?
@@ -9,11 +9,19 @@
 //! - `codebook`: how long does it take to fit codebooks to a whole model?
 //! - `codec`: how fast are large streams of quantised weights coded, beside zstd? The streams are in [`streams`], what is
 //!   done with them in [`codec`].
+//!
+//! The program of this package, `cargo xtask bench`, takes the same subjects to [`figures`] that are compared in one run, and
+//! to a [`comparison`] with PyTorch.
 #![forbid(unsafe_code)]
 
 pub mod codebooks;
 pub mod codec;
+pub mod comparison;
+pub mod figures;
 pub mod prior;
+pub mod pytorch;
+pub mod rounds;
+pub mod step;
 pub mod streams;
 
 use mixpress::network::{Graph, Parameters};

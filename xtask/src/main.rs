@@ -21,6 +21,7 @@ Examples:
   cargo xtask compress --network lenet-5-caffe
   cargo xtask compress --network digits-mlp --json
   cargo xtask evaluate target/mixpress/lenet-300-100.mxp
+  cargo xtask bench --quick
   cargo xtask tidy
   cargo xtask picture --network lenet-300-100 --layer fc1 -o weights.svg
 
@@ -51,12 +52,10 @@ enum Job {
     /// Trains and compresses a network in memory: above, a histogram of the float network's weights; below, the compressed
     /// network's, a spike for each value of the layer's codebook.
     Picture(picture::PictureArgs),
-    /// Runs the benches of mixpress-benches; what follows is given to them.
-    Bench {
-        /// Arguments of criterion, such as a filter.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
+    /// Measures this machine: prior, training steps, codec and codebooks, each beside what it is compared with.
+    ///
+    /// docs/performance.md says what the figures mean. The single benches are criterion's: cargo bench -p mixpress-benches.
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -65,7 +64,7 @@ fn main() -> ExitCode {
         Job::Tidy => tidy::run(),
         Job::TestFormat => test_format::run(),
         Job::Picture(args) => picture::run(&args),
-        Job::Bench { args } => bench::run(&args),
+        Job::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,16 +1,19 @@
 """Training steps of the zoo's networks in PyTorch, on the CPU: what `cargo xtask bench --against pytorch` compares with.
 
-A step is forward, backward and Adam on one batch of 128. Prints one JSON object: medians in milliseconds. The prior is written
-as a user of PyTorch would write it: a mixture of 17 Gaussians over all weights, by `logsumexp` over components, whose means,
-log-precisions and mixing logits learn with the weights.
+A step is forward, backward and Adam on one batch of 128. The prior is written as a user of PyTorch would write it: a mixture
+of 17 Gaussians over all weights, by `logsumexp` over components, whose means, log-precisions and mixing logits learn with the
+weights.
 
-Arguments: `--threads N` (2), `--rounds N` (5), `--networks a,b` (all), `--no-prior`.
+Prints one line of JSON when it is ready; then, for each line that it is sent, takes some steps of each network in turn and
+prints another one: milliseconds of each step.
+
+Arguments: `--threads N` (2), `--networks a,b` (all), `--no-prior`.
 """
 
 import argparse
 import json
 import math
-import statistics
+import sys
 import time
 
 import torch
@@ -151,7 +154,6 @@ def under_prior(name, compiled):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--no-prior", action="store_true")
     arguments = parser.parse_args()
@@ -163,20 +165,19 @@ def main():
     if not arguments.no_prior:
         subjects["lenet-300-100 prior eager"] = (under_prior("lenet-300-100", False), 5)
         subjects["lenet-300-100 prior compiled"] = (under_prior("lenet-300-100", True), 10)
-    times = {name: [] for name in subjects}
     for step, _ in subjects.values():
         for _ in range(3):
             step()
-    # Interleaved, so that a busy moment of the machine hits all of them.
-    for _ in range(arguments.rounds):
+    print(json.dumps({"version": torch.__version__, "networks": list(subjects)}), flush=True)
+    for _ in sys.stdin:
+        times = {}
         for name, (step, count) in subjects.items():
+            times[name] = []
             for _ in range(count):
                 start = time.perf_counter()
                 step()
                 times[name].append(1e3 * (time.perf_counter() - start))
-    result = {"torch": torch.__version__, "threads": arguments.threads}
-    result["step_ms"] = {name: statistics.median(each) for name, each in times.items()}
-    print(json.dumps(result))
+        print(json.dumps(times), flush=True)
 
 
 if __name__ == "__main__":
