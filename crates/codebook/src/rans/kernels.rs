@@ -181,6 +181,19 @@ mod x86 {
         table
     });
 
+    /// Asks for the memory that outputs come to after those of `group`: written at the kernel's rate it would come late.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn prefetch<T>(group: &[T; LANES]) {
+        const AHEAD: usize = 1024;
+        const LINE: usize = 64;
+        for at in (0..size_of_val(group)).step_by(LINE) {
+            let line = group.as_ptr().wrapping_byte_add(AHEAD + at);
+            // A hint, which may name any address: none is read.
+            _mm_prefetch::<_MM_HINT_T0>(line.cast());
+        }
+    }
+
     /// The places of a group's lanes in the table.
     #[repr(align(32))]
     struct Places([u32; LANES]);
@@ -235,6 +248,7 @@ mod x86 {
             if words.len() - read < LANES {
                 break;
             }
+            prefetch(group);
             unrolled! { N in 0 1 2 3 4 5 6 7; {
                 // SAFETY: places were cut to twelve bits, before the loop or at the end of this block.
                 let entries = unsafe { lookup8(slots, &places[N]) };
@@ -329,6 +343,7 @@ mod x86 {
             if words.len() - read < LANES {
                 break;
             }
+            prefetch(group);
             for (number, x) in x.iter_mut().enumerate() {
                 let places = _mm512_and_si512(*x, low12);
                 // SAFETY: places are below 4096; the group has room for `VECTORS` vectors of sixteen.
