@@ -20,8 +20,7 @@ fn container() -> Container {
     let axes = [Some(AxisRef::new(0)), None];
     let dense = QuantizedTensor::new("dense", [210, 800], book(33, 20), skewed(210, 800, 33, 20)).unwrap();
     let many = QuantizedTensor::new("many", [210, 30], book(300, 0), skewed(210, 30, 300, 0)).unwrap();
-    let offset =
-        QuantizedTensor::from_values("offset", [40_000], &[[0.5f32, 0.75, 1.0, 1.5]; 10_000].concat()).unwrap();
+    let offset = QuantizedTensor::from_values("offset", [40_000], &[0.5f32, 0.75, 1.0, 1.5].repeat(10_000)).unwrap();
     let flat: Vec<u16> = (0..9000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 25) as u16).collect();
     let flat = QuantizedTensor::new("flat", [90, 100], book(128, 64), flat).unwrap();
     let bits = QuantizedTensor::from_values("bits", [4], &[0.0, 1.0, 0.0, 2.0]).unwrap();
