@@ -3,6 +3,8 @@
 //! Each byte is told bit by bit, highest first. The contexts are the last 0, 1, 2 and 3 bytes; their counters are mixed.
 //! Before its first text the model reads the [`PRIMER`], so that a short recipe is not all news.
 
+use std::sync::OnceLock;
+
 use crate::{
     Error, Limits,
     binary::{BinaryCoder, Tally},
@@ -87,11 +89,11 @@ impl Text {
         if length == 0 {
             return Vec::new();
         }
-        self.model.get_or_insert_with(Model::primed).content(coder, kind, bytes, length)
+        self.model.get_or_insert_with(|| Model::primed().clone()).content(coder, kind, bytes, length)
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Model {
     logistic: Logistic,
     counters: Vec<Counter>,
@@ -101,17 +103,21 @@ struct Model {
 }
 
 impl Model {
-    fn primed() -> Self {
-        let mut model = Self {
-            logistic: Logistic::new(),
-            counters: vec![Counter::new(); ORDERS << SLOTS],
-            mixers: vec![Mixer::hundredths([30, 60, 70, 70], 400); 8],
-            history: 0,
-        };
-        for (kind, text) in PRIMER {
-            model.content(&mut Tally::default(), kind, text.as_bytes(), text.len());
-        }
-        model
+    /// After the primer. It is read once a process: a copy takes a fraction of the time, which small files would notice.
+    fn primed() -> &'static Self {
+        static PRIMED: OnceLock<Model> = OnceLock::new();
+        PRIMED.get_or_init(|| {
+            let mut model = Self {
+                logistic: Logistic::new(),
+                counters: vec![Counter::new(); ORDERS << SLOTS],
+                mixers: vec![Mixer::hundredths([30, 60, 70, 70], 400); 8],
+                history: 0,
+            };
+            for (kind, text) in PRIMER {
+                model.content(&mut Tally::default(), kind, text.as_bytes(), text.len());
+            }
+            model
+        })
     }
 
     fn content<C: BinaryCoder>(&mut self, coder: &mut C, kind: Kind, bytes: &[u8], length: usize) -> Vec<u8> {

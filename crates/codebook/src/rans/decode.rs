@@ -18,14 +18,14 @@ pub(super) trait Slot: Copy {
     fn parts(self) -> (u16, u32, u32);
 }
 
-/// An index below 256 and a frequency below 2^12: one load gives all.
+/// An index below 256 and a frequency below 2^12: one load gives all. The index stands lowest, where permutations look.
 impl Slot for u32 {
     fn new(index: usize, frequency: u32, offset: u32) -> Self {
-        (index as Self) << 24 | offset << 12 | frequency
+        frequency << 20 | offset << 8 | index as Self
     }
 
     fn parts(self) -> (u16, u32, u32) {
-        ((self >> 24) as u16, self & 0xFFF, self >> 12 & 0xFFF)
+        (self as u16 & 0xFF, self >> 20, self >> 8 & 0xFFF)
     }
 }
 

@@ -3,6 +3,10 @@
 //! States stay in registers, eight or sixteen lanes in each. A table entry is looked up for each lane; then the lanes whose
 //! state fell below 2^16 take the next words of the stream in their order: as many as there are bits in the comparison's
 //! mask, spread over those lanes by an expansion.
+//!
+//! The step of a lane is a chain of about twenty operations, and a processor hides it behind other lanes' only as far as it
+//! looks ahead. AVX2 has to carry the lanes' places in the table from a vector to eight addresses, the longest link of the
+//! chain; it writes them to memory at the end of a step and reads them a group later, when the way through memory is over.
 
 use mixpress_simd::Level;
 
@@ -41,7 +45,7 @@ mod x86 {
     use super::{LANES, Level, Output, plain_groups};
     use crate::rans::{LOWER, SCALE, SCALE_BITS, decode::Values};
 
-    /// How the outputs of a vector of table entries, whose highest byte is the index, are written.
+    /// How the outputs of a vector of table entries, whose lowest byte is the index, are written.
     pub(crate) trait Store: Sized {
         /// Whether outputs are values of the codebook, so that its size matters.
         const IS_VALUE: bool;
@@ -66,20 +70,19 @@ mod x86 {
         #[inline]
         #[target_feature(enable = "avx2")]
         unsafe fn store8<const BANKS: usize>(entries: __m256i, _: &Values, out: *mut Self) {
-            // The highest bytes of each half to its start, then the halves together.
-            let pick = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-                3, 7, 11, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
-            ));
+            // The lowest bytes of each half to its start, then the halves together.
+            let pick =
+                _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
             let halves = _mm256_shuffle_epi8(entries, pick);
-            let bytes = _mm256_permutevar8x32_epi32(halves, _mm256_setr_epi32(0, 4, 1, 1, 1, 1, 1, 1));
+            let bytes = _mm_unpacklo_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
             // SAFETY: the caller has room for eight bytes.
-            unsafe { _mm_storel_epi64(out.cast(), _mm256_castsi256_si128(bytes)) };
+            unsafe { _mm_storel_epi64(out.cast(), bytes) };
         }
 
         #[inline]
         #[target_feature(enable = "avx512f")]
         unsafe fn store16<const BANKS: usize>(entries: __m512i, _: &Values, out: *mut Self) {
-            let bytes = _mm512_cvtepi32_epi8(_mm512_srli_epi32::<24>(entries));
+            let bytes = _mm512_cvtepi32_epi8(entries);
             // SAFETY: the caller has room for sixteen bytes.
             unsafe { _mm_storeu_si128(out.cast(), bytes) };
         }
@@ -91,9 +94,8 @@ mod x86 {
         #[inline]
         #[target_feature(enable = "avx2")]
         unsafe fn store8<const BANKS: usize>(entries: __m256i, _: &Values, out: *mut Self) {
-            let indices = _mm256_srli_epi32::<24>(entries);
-            let halves = _mm256_packus_epi32(indices, indices);
-            let words = _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b1000>(halves));
+            let indices = _mm256_and_si256(entries, _mm256_set1_epi32(0xFF));
+            let words = _mm_packus_epi32(_mm256_castsi256_si128(indices), _mm256_extracti128_si256::<1>(indices));
             // SAFETY: the caller has room for eight times two bytes.
             unsafe { _mm_storeu_si128(out.cast(), words) };
         }
@@ -101,7 +103,7 @@ mod x86 {
         #[inline]
         #[target_feature(enable = "avx512f")]
         unsafe fn store16<const BANKS: usize>(entries: __m512i, _: &Values, out: *mut Self) {
-            let words = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<24>(entries));
+            let words = _mm512_cvtepi32_epi16(_mm512_and_si512(entries, _mm512_set1_epi32(0xFF)));
             // SAFETY: the caller has room for sixteen times two bytes.
             unsafe { _mm256_storeu_si256(out.cast(), words) };
         }
@@ -113,22 +115,22 @@ mod x86 {
         #[inline]
         #[target_feature(enable = "avx2")]
         unsafe fn store8<const BANKS: usize>(entries: __m256i, values: &Values, out: *mut Self) {
-            let indices = _mm256_srli_epi32::<24>(entries);
             let table = values.0.as_ptr();
-            // SAFETY: there are 1024 values: four vectors of eight, and one for every index of eight bits.
+            // A permutation looks at the index's lowest three bits; the next ones choose among the banks.
+            // SAFETY: there are 1024 values, so four vectors of eight.
             let bank =
-                |number: usize| unsafe { _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.add(8 * number)), indices) };
+                |number: usize| unsafe { _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.add(8 * number)), entries) };
             let found = if BANKS == 0 {
-                // SAFETY: as above.
+                let indices = _mm256_and_si256(entries, _mm256_set1_epi32(0xFF));
+                // SAFETY: there are 1024 values, so one for every index of eight bits.
                 unsafe { _mm256_i32gather_ps::<4>(table, indices) }
             } else {
-                // A permutation looks at the index's lowest three bits; the next ones choose among the banks.
-                let bit3 = _mm256_castsi256_ps(_mm256_slli_epi32::<4>(entries));
+                let bit3 = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(entries));
                 let low = _mm256_blendv_ps(bank(0), bank(1), bit3);
                 if BANKS == 2 {
                     low
                 } else {
-                    let bit4 = _mm256_castsi256_ps(_mm256_slli_epi32::<3>(entries));
+                    let bit4 = _mm256_castsi256_ps(_mm256_slli_epi32::<27>(entries));
                     _mm256_blendv_ps(low, _mm256_blendv_ps(bank(2), bank(3), bit3), bit4)
                 }
             };
@@ -139,14 +141,15 @@ mod x86 {
         #[inline]
         #[target_feature(enable = "avx512f")]
         unsafe fn store16<const BANKS: usize>(entries: __m512i, values: &Values, out: *mut Self) {
-            let indices = _mm512_srli_epi32::<24>(entries);
             let table = values.0.as_ptr();
+            // A permutation of two vectors looks at the index's lowest five bits.
             // SAFETY: there are 1024 values: two vectors of sixteen, and one for every index of eight bits.
             let found = unsafe {
                 if BANKS == 0 {
+                    let indices = _mm512_and_si512(entries, _mm512_set1_epi32(0xFF));
                     _mm512_i32gather_ps::<4>(indices, table)
                 } else {
-                    _mm512_permutex2var_ps(_mm512_loadu_ps(table), indices, _mm512_loadu_ps(table.add(16)))
+                    _mm512_permutex2var_ps(_mm512_loadu_ps(table), entries, _mm512_loadu_ps(table.add(16)))
                 }
             };
             // SAFETY: the caller has room for sixteen.
@@ -154,22 +157,51 @@ mod x86 {
         }
     }
 
-    /// For each set of lanes, which of the next words each of its lanes takes: lane `i` that of as many as there are lanes of
-    /// the set below `i`.
-    static EXPANSIONS: [[u8; 8]; 256] = {
-        let mut table = [[0; 8]; 256];
+    /// For each set of eight lanes, the shuffle that brings each of its lanes its word, of eight words that both halves of a
+    /// vector hold: to lane `i` that of as many as there are lanes of the set below `i`, and zeros to the other lanes.
+    #[repr(align(32))]
+    struct Expansions([[u8; 32]; 256]);
+
+    static EXPANSIONS: Expansions = Expansions({
+        // A byte whose highest bit is set asks for zero.
+        let mut table = [[0x80; 32]; 256];
         let mut set = 0;
         while set < 256 {
             let (mut lane, mut word) = (0, 0);
             while lane < 8 {
-                table[set][lane] = word;
-                word += (set >> lane & 1) as u8;
+                if set >> lane & 1 == 1 {
+                    table[set][4 * lane] = 2 * word;
+                    table[set][4 * lane + 1] = 2 * word + 1;
+                    word += 1;
+                }
                 lane += 1;
             }
             set += 1;
         }
         table
-    };
+    });
+
+    /// Asks for the memory that outputs come to after those of `group`: written at the kernel's rate it would come late.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn prefetch<T>(group: &[T; LANES]) {
+        const AHEAD: usize = 1024;
+        const LINE: usize = 64;
+        for at in (0..size_of_val(group)).step_by(LINE) {
+            let line = group.as_ptr().wrapping_byte_add(AHEAD + at);
+            // A hint, which may name any address: none is read.
+            _mm_prefetch::<_MM_HINT_T0>(line.cast());
+        }
+    }
+
+    /// The places of a group's lanes in the table.
+    #[repr(align(32))]
+    struct Places([u32; LANES]);
+
+    /// A body once for each number: loops over arrays of vectors stay loops otherwise, and the arrays in memory.
+    macro_rules! unrolled {
+        ($number:ident in $($value:literal)*; $body:block) => { $({ const $number: usize = $value; $body })* };
+    }
 
     /// Groups on AVX2, or by the plain kernel where the processor lacks it.
     pub(super) fn avx2_groups<T: Output>(
@@ -200,39 +232,49 @@ mod x86 {
         slots: &[u32; SCALE],
         values: &Values,
     ) -> (usize, usize) {
-        const VECTORS: usize = LANES / 8;
         let low12 = _mm256_set1_epi32(SCALE as i32 - 1);
-        let mut x = [_mm256_setzero_si256(); VECTORS];
-        for (x, lanes) in x.iter_mut().zip(states.as_chunks::<8>().0) {
-            // SAFETY: eight lanes.
-            *x = unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) };
+        let mut x = [_mm256_setzero_si256(); LANES / 8];
+        let mut places = Places([0; LANES]);
+        let places = places.0.as_chunks_mut::<8>().0;
+        for ((x, lanes), places) in x.iter_mut().zip(states.as_chunks::<8>().0).zip(&mut *places) {
+            // SAFETY: eight lanes each.
+            unsafe {
+                *x = _mm256_loadu_si256(lanes.as_ptr().cast());
+                _mm256_storeu_si256(places.as_mut_ptr().cast(), _mm256_and_si256(*x, low12));
+            }
         }
         let (mut done, mut read) = (0, 0);
         for group in out.as_chunks_mut::<LANES>().0 {
             if words.len() - read < LANES {
                 break;
             }
-            for (number, x) in x.iter_mut().enumerate() {
-                let entries = lookup8(slots, _mm256_and_si256(*x, low12));
-                // SAFETY: the group has room for `VECTORS` vectors of eight.
-                unsafe { T::store8::<BANKS>(entries, values, group.as_mut_ptr().add(8 * number)) };
-                let frequency = _mm256_and_si256(entries, low12);
-                let offset = _mm256_and_si256(_mm256_srli_epi32::<12>(entries), low12);
-                let quotient = _mm256_srli_epi32::<{ SCALE_BITS as i32 }>(*x);
+            prefetch(group);
+            unrolled! { N in 0 1 2 3 4 5 6 7; {
+                // SAFETY: places were cut to twelve bits, before the loop or at the end of this block.
+                let entries = unsafe { lookup8(slots, &places[N]) };
+                // SAFETY: the group has room for eight vectors of eight.
+                unsafe { T::store8::<BANKS>(entries, values, group.as_mut_ptr().add(8 * N)) };
+                let frequency = _mm256_srli_epi32::<20>(entries);
+                let offset = _mm256_and_si256(_mm256_srli_epi32::<8>(entries), low12);
+                let quotient = _mm256_srli_epi32::<{ SCALE_BITS as i32 }>(x[N]);
                 let state = _mm256_add_epi32(_mm256_mullo_epi32(frequency, quotient), offset);
-                let is_low = _mm256_cmpeq_epi32(_mm256_srli_epi32::<16>(state), _mm256_setzero_si256());
-                let set = _mm256_movemask_ps(_mm256_castsi256_ps(is_low)) as usize;
+                // By halves of lanes: what follows looks at the sign alone, which is that of the upper half.
+                let is_low = _mm256_castsi256_ps(_mm256_cmpeq_epi16(state, _mm256_setzero_si256()));
+                let set = _mm256_movemask_ps(is_low) as usize;
                 // SAFETY: at least 64 words were left before the group, of which each vector reads at most eight and is
                 // at most eight ahead; a mask of eight lanes is below 256.
                 let (next, expansion) = unsafe {
                     let next = _mm_loadu_si128(words.as_ptr().add(read).cast());
-                    (next, _mm_loadl_epi64(EXPANSIONS.as_ptr().add(set).cast()))
+                    (next, _mm256_load_si256(EXPANSIONS.0.as_ptr().add(set).cast()))
                 };
-                let next = _mm256_permutevar8x32_epi32(_mm256_cvtepu16_epi32(next), _mm256_cvtepu8_epi32(expansion));
+                let next = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(next), expansion);
                 let refilled = _mm256_or_si256(_mm256_slli_epi32::<16>(state), next);
-                *x = _mm256_blendv_epi8(state, refilled, is_low);
+                let state = _mm256_blendv_ps(_mm256_castsi256_ps(state), _mm256_castsi256_ps(refilled), is_low);
+                x[N] = _mm256_castps_si256(state);
                 read += set.count_ones() as usize;
-            }
+                // SAFETY: eight lanes.
+                unsafe { _mm256_storeu_si256(places[N].as_mut_ptr().cast(), _mm256_and_si256(x[N], low12)) };
+            } }
             done += LANES;
         }
         for (x, lanes) in x.iter().zip(states.as_chunks_mut::<8>().0) {
@@ -242,22 +284,22 @@ mod x86 {
         (done, read)
     }
 
-    /// The entries at eight places, all below 4096: by eight loads, which processors with slow gathers do faster.
+    /// The entries at eight places: by eight loads, which processors with slow gathers do faster.
+    ///
+    /// # Safety
+    /// Places are below 4096.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn lookup8(slots: &[u32; SCALE], places: __m256i) -> __m256i {
-        let (low, high) = (_mm256_castsi256_si128(places), _mm256_extracti128_si256::<1>(places));
-        let pairs = [
-            _mm_cvtsi128_si64(low),
-            _mm_extract_epi64::<1>(low),
-            _mm_cvtsi128_si64(high),
-            _mm_extract_epi64::<1>(high),
-        ];
-        // SAFETY: places are below 4096.
-        let at = |place: u64| unsafe { *slots.get_unchecked(place as usize) as i32 };
-        let [a, b, c, d] = pairs.map(|pair| pair as u64);
-        let (first, second) = (|pair: u64| at(pair & 0xFFFF_FFFF), |pair: u64| at(pair >> 32));
-        _mm256_setr_epi32(first(a), second(a), first(b), second(b), first(c), second(c), first(d), second(d))
+    unsafe fn lookup8(slots: &[u32; SCALE], places: &[u32; 8]) -> __m256i {
+        let at = |lane: usize| {
+            // Volatile, for the compiler would take the place out of the register that it was written from: a chain that the
+            // processor waits for.
+            // SAFETY: a reference.
+            let place = unsafe { (&raw const places[lane]).read_volatile() };
+            // SAFETY: the caller's promise.
+            unsafe { *slots.get_unchecked(place as usize) as i32 }
+        };
+        _mm256_setr_epi32(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7))
     }
 
     /// Groups on AVX-512, or by the plain kernel where the processor lacks it.
@@ -301,6 +343,7 @@ mod x86 {
             if words.len() - read < LANES {
                 break;
             }
+            prefetch(group);
             for (number, x) in x.iter_mut().enumerate() {
                 let places = _mm512_and_si512(*x, low12);
                 // SAFETY: places are below 4096; the group has room for `VECTORS` vectors of sixteen.
@@ -309,8 +352,8 @@ mod x86 {
                     T::store16::<BANKS>(entries, values, group.as_mut_ptr().add(16 * number));
                     entries
                 };
-                let frequency = _mm512_and_si512(entries, low12);
-                let offset = _mm512_and_si512(_mm512_srli_epi32::<12>(entries), low12);
+                let frequency = _mm512_srli_epi32::<20>(entries);
+                let offset = _mm512_and_si512(_mm512_srli_epi32::<8>(entries), low12);
                 let quotient = _mm512_srli_epi32::<SCALE_BITS>(*x);
                 let state = _mm512_add_epi32(_mm512_mullo_epi32(frequency, quotient), offset);
                 let is_low = _mm512_cmplt_epu32_mask(state, lower);
