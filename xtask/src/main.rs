@@ -9,6 +9,7 @@ mod picture;
 mod product;
 mod repository;
 mod test_format;
+mod test_old_cpu;
 mod tidy;
 
 use std::process::ExitCode;
@@ -47,6 +48,9 @@ enum Job {
     /// Decodes the golden .mxp files with docs/format/decode.py, which was written from docs/format.md alone (needs
     /// Python 3 and its package numpy).
     TestFormat,
+    /// Decodes the golden files and trains 20 steps on an old processor, which has no vector units beyond SSE3 (needs Linux
+    /// on `x86_64`, and qemu-x86_64 of QEMU's user mode).
+    TestOldCpu,
     /// Draws the weights of a layer before and after compression, the README's picture, as an SVG file.
     ///
     /// Trains and compresses a network in memory: above, a histogram of the float network's weights; below, the compressed
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Job::Product(command) => return product::run(&command),
         Job::Tidy => tidy::run(),
         Job::TestFormat => test_format::run(),
+        Job::TestOldCpu => test_old_cpu::run(),
         Job::Picture(args) => picture::run(&args),
         Job::Bench(args) => bench::run(&args),
     };

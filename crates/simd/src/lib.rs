@@ -134,6 +134,14 @@ mod tests {
         assert_eq!(Some(choose(Some("mmx")).0), widest);
     }
 
+    /// Where tests are run with a level pinned that this processor lacks, they must not count as run on that level.
+    #[test]
+    fn these_tests_run_on_the_level_that_is_pinned() {
+        if let Ok(name) = std::env::var(VARIABLE) {
+            assert!(level().name().eq_ignore_ascii_case(&name), "{VARIABLE} is {name}, and loops run on {}", level());
+        }
+    }
+
     #[test]
     fn every_level_computes_the_same_bytes() {
         let values: Vec<f32> = (0_u16..1000).map(|i| f32::from(i).sin()).collect();
