@@ -93,7 +93,7 @@ pub enum Error {
 
 /// An error naming the first value that is not finite.
 pub(crate) fn all_finite(values: &[f32]) -> Result<(), Error> {
-    match first_other(values, |value| value.is_finite()) {
+    match first_other(values, f32::is_finite) {
         Some(position) => Err(Error::NotFinite { position, value: values[position] }),
         None => Ok(()),
     }

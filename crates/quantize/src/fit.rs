@@ -30,7 +30,7 @@ pub const BINS: usize = 1 << 16;
 pub const CELLS: usize = 4096;
 
 /// Bins that a cut may move at a time.
-const REACH: usize = 64;
+const REACH: usize = 16;
 
 /// Times that cuts may move on the bins.
 const MOVES: usize = 32;
@@ -180,7 +180,7 @@ struct Weights<'a> {
     importances: Option<&'a [f32]>,
 }
 
-impl<'a> Weights<'a> {
+impl Weights<'_> {
     /// Visits each weight of positive importance.
     #[inline]
     fn for_each(self, mut visit: impl FnMut(f32, f64)) {

@@ -26,7 +26,7 @@ impl Cell {
     }
 
     /// Joins the other's values to these, by sums of terms that are not negative, so that no digits cancel (Chan, Golub and
-    /// LeVeque 1979, equation 2.1).
+    /// `LeVeque` 1979, equation 2.1).
     pub(crate) fn add(&mut self, other: &Self) {
         if other.importance > 0.0 {
             let total = self.importance + other.importance;
@@ -40,7 +40,9 @@ impl Cell {
     /// All of them as one.
     pub(crate) fn joined(cells: &[Self]) -> Self {
         let mut all = Self::default();
-        cells.iter().for_each(|cell| all.add(cell));
+        for cell in cells {
+            all.add(cell);
+        }
         all
     }
 

@@ -189,7 +189,7 @@ pub(super) struct Parts<'a> {
     bins: &'a Bins,
     /// The first part of each bin, [`WHOLE`] if it is not divided.
     first: Vec<u32>,
-    parts: Vec<Bin>,
+    divided: Vec<Bin>,
 }
 
 /// Marks a bin that is not divided.
@@ -198,33 +198,33 @@ const WHOLE: u32 = u32::MAX;
 impl<'a> Parts<'a> {
     /// Divides the bins that are marked, each into 2 to the power of `bits` or as many as it has values.
     pub(super) fn new(bins: &'a Bins, marked: &[bool], bits: u32) -> Self {
-        let (mut first, mut parts) = (vec![WHOLE; bins.len()], Vec::new());
+        let (mut first, mut divided) = (vec![WHOLE; bins.len()], Vec::new());
         for (at, bin) in bins.bins.iter().enumerate().filter(|&(at, bin)| marked[at] && bin.shift > 0) {
-            first[at] = parts.len() as u32;
+            first[at] = divided.len() as u32;
             let bits = bits.min(bin.shift);
             let shift = bin.shift - bits;
-            parts.extend((0..1 << bits).map(|part: u32| Bin { first: bin.first + (part << shift), shift }));
+            divided.extend((0..1 << bits).map(|part: u32| Bin { first: bin.first + (part << shift), shift }));
         }
-        Self { bins, first, parts }
+        Self { bins, first, divided }
     }
 
     /// What is in each part.
     pub(super) fn histogram(&self, weights: Weights) -> Vec<Cell> {
         let count = |weights: Weights| {
-            let mut sums = vec![Sums::default(); self.parts.len()];
+            let mut sums = vec![Sums::default(); self.divided.len()];
             weights.for_each(|value, importance| {
                 let (bin, offset) = self.bins.of(key(value));
                 let first = self.first[bin];
                 if first != WHOLE {
                     // The parts of a bin are equal.
-                    let shift = self.parts[first as usize].shift;
+                    let shift = self.divided[first as usize].shift;
                     sums[(first + (offset >> shift)) as usize].count(offset & ((1 << shift) - 1), importance);
                 }
             });
             sums
         };
         let sums = in_order(weights, count);
-        self.parts.iter().zip(&sums).map(|(part, sums)| part.cell(sums)).collect()
+        self.divided.iter().zip(&sums).map(|(part, sums)| part.cell(sums)).collect()
     }
 
     /// The parts of a bin, nothing if it is whole.
@@ -233,7 +233,7 @@ impl<'a> Parts<'a> {
             return 0..0;
         }
         let first = self.first[bin] as usize;
-        first..first + (1 << (self.bins.bins[bin].shift - self.parts[first].shift))
+        first..first + (1 << (self.bins.bins[bin].shift - self.divided[first].shift))
     }
 }
 

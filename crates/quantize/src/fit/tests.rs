@@ -182,7 +182,7 @@ fn bad_input_is_named() {
         let mut many = vec![1.0; 50_000];
         many[40_000] = bad;
         assert!(matches!(fit_codebook(&many, 4), Err(Error::NotFinite { position: 40_000, .. })));
-        let refused = fit_weighted_codebook(&[0.5; 50_000], &many, 4);
+        let refused = fit_weighted_codebook(&vec![0.5; 50_000], &many, 4);
         assert!(matches!(refused, Err(Error::Importance { position: 40_000, .. })));
     }
     assert_eq!(fit_weighted_codebook(&[1.0, 2.0], &[1.0], 4), Err(Error::ImportanceCount { expected: 2, got: 1 }));
