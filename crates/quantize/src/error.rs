@@ -1,5 +1,9 @@
 //! Everything that can be wrong with what is to be quantised.
 
+use std::ops::Range;
+
+use mixpress_parallel::map_reduce;
+
 /// Why a layer, or a setting, was refused. Every message names the value and, where there is one, the remedy.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -89,8 +93,23 @@ pub enum Error {
 
 /// An error naming the first value that is not finite.
 pub(crate) fn all_finite(values: &[f32]) -> Result<(), Error> {
-    match values.iter().position(|value| !value.is_finite()) {
+    match first_other(values, f32::is_finite) {
         Some(position) => Err(Error::NotFinite { position, value: values[position] }),
         None => Ok(()),
     }
+}
+
+/// An error naming the first importance that is negative or not finite.
+pub(crate) fn all_importances(importances: &[f32]) -> Result<(), Error> {
+    match first_other(importances, |value| value.is_finite() && value >= 0.0) {
+        Some(position) => Err(Error::Importance { position, value: importances[position] }),
+        None => Ok(()),
+    }
+}
+
+/// The first value that is not good. Looks at whole blocks without a branch a value, because as a rule all are good.
+fn first_other(values: &[f32], is_good: impl Fn(f32) -> bool + Sync) -> Option<usize> {
+    let block = |range: Range<usize>| values[range].iter().fold(true, |good, &value| good & is_good(value));
+    let all_good = map_reduce(values.len(), block, |left, right| left & right).unwrap_or(true);
+    if all_good { None } else { values.iter().position(|&value| !is_good(value)) }
 }

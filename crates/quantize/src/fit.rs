@@ -1,32 +1,51 @@
-//! Codebooks fitted to weights that were given: optimal on a histogram, then refined on the weights themselves.
+//! Codebooks fitted to weights that were given: optimal on a histogram, then on finer and finer parts of it where levels meet.
 //!
-//! Few weights (up to [`CELLS`] distinct ones among 16,384) are clustered optimally as they are. Many are first counted in [`BINS`] equal
-//! bins, each with its exact sums; bins are joined to at most [`CELLS`] cells, more of them where there are more weights
-//! (the cube root of the density, as the levels of a fine optimal quantiser are distributed: Panter and Dite 1951); the cells
-//! are clustered by dynamic programming. What is lost is that cells are not divided, and a few rounds of Lloyd's
-//! algorithm on the weights, which look only at weights in bins where two levels meet, win most of it back.
+//! Where there are few distinct weights (up to [`CELLS`]), they are clustered optimally as they are. Many are first counted in
+//! about [`BINS`] bins, which are narrow where weights are dense, each with its exact sums; bins are joined to at most [`CELLS`]
+//! cells by the same rule (the cube root of the density, as the levels of a fine optimal quantiser are distributed: Panter and
+//! Dite 1951); the cells are clustered by dynamic programming. What is lost is that cells are not divided. The same
+//! programme wins it back in windows around the cuts: first on the bins, then on parts of the bins in which levels meet, for which the
+//! weights are counted once more, and again while a cut moves out of the bins that were divided.
 //!
 //! How far from the best possible the result is at most, is known: the optimum on the cells' means, less the spread within cells,
 //! bounds every codebook's error from below (see [`Fit::lower_bound`]).
 
+mod bins;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
 use rayon::prelude::*;
 
+use self::bins::{Bins, Parts, key};
 use crate::Error;
-use crate::error::all_finite;
-use crate::optimal::{Cell, cluster};
+use crate::error::{all_finite, all_importances};
+use crate::optimal::{Cell, Prefix, cluster, clusters, settle, settle_within};
 use crate::stored::MOST_LEVELS;
 
-/// Equal bins of the histogram.
+/// Bins of the histogram, about.
 pub const BINS: usize = 1 << 16;
 
 /// Cells that are clustered by dynamic programming, at most.
 pub const CELLS: usize = 4096;
 
-/// Weights that are sorted one by one, at most.
-const MOST_SORTED: usize = 1 << 14;
+/// Bins that a cut may move at a time.
+const REACH: usize = 16;
 
-/// Rounds of refinement on the weights.
-const ROUNDS: usize = 4;
+/// Times that cuts may move on the bins.
+const MOVES: usize = 32;
+
+/// Bins that are divided on either side of a cut.
+const NEAR: usize = 2;
+
+/// A bin is divided into 2 to this power, or less where that would make more than [`MOST_PARTS`].
+const PART_BITS: u32 = 6;
+
+/// Parts of bins, at most: about what fits a level-2 cache, as the histogram does.
+const MOST_PARTS: usize = 1 << 16;
+
+/// Times that bins are divided.
+const ROUNDS: usize = 3;
 
 /// Chunks in which weights are visited, at most: a fixed number, so that sums do not depend on the number of threads.
 const CHUNKS: usize = 8;
@@ -37,14 +56,14 @@ const SMALLEST_CHUNK: usize = 1 << 18;
 /// A codebook fitted to weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
-    /// The levels, ascending; fewer than were asked for where there are fewer distinct weights.
+    /// The levels, ascending; fewer than were asked for where there are fewer distinct weights, or more levels than the histogram tells apart.
     pub levels: Vec<f32>,
     /// `Σ importance · (weight - nearest level)²`.
     pub squared_error: f64,
     /// No codebook with as many levels has a smaller squared error.
     ///
     /// By the triangle inequality: replacing each weight by its cell's mean moves the root of any codebook's error by
-    /// at most the root of the spread within cells.
+    /// at most the root of the spread within cells. What sums may have lost to rounding is taken off.
     pub lower_bound: f64,
 }
 
@@ -64,9 +83,7 @@ pub fn fit_weighted_codebook(weights: &[f32], importances: &[f32], levels: usize
     if importances.len() != weights.len() {
         return Err(Error::ImportanceCount { expected: weights.len(), got: importances.len() });
     }
-    if let Some(position) = importances.iter().position(|value| !(value.is_finite() && *value >= 0.0)) {
-        return Err(Error::Importance { position, value: importances[position] });
-    }
+    all_importances(importances)?;
     fit(Weights { values: weights, importances: Some(importances) }, levels)
 }
 
@@ -79,9 +96,9 @@ fn fit(weights: Weights, levels: usize) -> Result<Fit, Error> {
         Some(cells) if cells.is_empty() => Err(Error::Nothing),
         Some(cells) => {
             let best = cluster(&cells, levels);
-            let levels = to_levels(&best.levels);
+            let levels = to_levels(&clusters(&cells, &best.cuts));
             let squared_error: f64 = cells.iter().map(|cell| distance(cell, &levels)).sum();
-            Ok(Fit { squared_error, levels, lower_bound: best.error.min(squared_error) })
+            Ok(Fit { squared_error, levels, lower_bound: (best.error - best.rounding).max(0.0).min(squared_error) })
         }
         None => fit_many(weights, levels),
     }
@@ -90,28 +107,70 @@ fn fit(weights: Weights, levels: usize) -> Result<Fit, Error> {
 fn fit_many(weights: Weights, levels: usize) -> Result<Fit, Error> {
     let bins = Bins::new(weights).ok_or(Error::Nothing)?;
     let histogram = bins.histogram(weights);
-    let cells = join(&histogram, CELLS.max(levels));
-    if cells.is_empty() {
-        return Err(Error::Nothing);
-    }
+    let filled: Vec<usize> = (0..bins.len()).filter(|&bin| histogram[bin].importance > 0.0).collect();
+    let fine: Vec<Cell> = filled.iter().map(|&bin| histogram[bin]).collect();
+    let widths = filled.iter().map(|&bin| bins.bin(bin).width());
+    let starts = join(&fine, widths, CELLS.max(levels));
+    let cells = clusters(&fine, &starts[1..]);
     let best = cluster(&cells, levels);
-    let within: f64 = cells.iter().map(Cell::error).sum();
-    let lower_bound = ((best.error - within).max(0.0).sqrt() - within.sqrt()).max(0.0).powi(2);
+    let lower_bound = ((best.error - best.rounding).max(0.0).sqrt() - scatter(&cells).sqrt()).max(0.0).powi(2);
 
-    let mut levels = to_levels(&best.levels);
-    let mut clusters = bins.assign(weights, &histogram, &levels);
-    let mut squared_error = total_error(&clusters, &levels);
+    let cuts: Vec<usize> = best.cuts.iter().map(|&cut| starts[cut]).collect();
+    let cuts = settle(&fine, &cuts, REACH, MOVES);
+    let levels = to_levels(&divide(weights, &bins, &filled, &fine, cuts));
+    let squared_error = bins.error(weights, &histogram, &levels);
+    Ok(Fit { levels, squared_error, lower_bound: lower_bound.min(squared_error) })
+}
+
+/// The clusters when cuts may fall inside of bins.
+fn divide(weights: Weights, bins: &Bins, filled: &[usize], fine: &[Cell], mut cuts: Vec<usize>) -> Vec<Cell> {
+    let mut found = clusters(fine, &cuts);
     for _ in 0..ROUNDS {
-        let moved = to_levels(&means(&clusters, &levels));
-        let next = bins.assign(weights, &histogram, &moved);
-        let error = total_error(&next, &moved);
-        // Rounding to f32 may undo a tiny gain: what is not better is not kept.
-        if error >= squared_error {
+        let near = |cut: usize| cut.saturating_sub(NEAR)..(cut + NEAR).min(filled.len());
+        let mut marked = vec![false; bins.len()];
+        cuts.iter().flat_map(|&cut| near(cut)).for_each(|at| marked[filled[at]] = true);
+        let count = marked.iter().filter(|&&is_marked| is_marked).count();
+        let bits = (MOST_PARTS / count.max(1)).max(1).ilog2().min(PART_BITS);
+        let parts = Parts::new(bins, &marked, bits);
+        let counted = parts.histogram(weights);
+
+        // The filled bins in order, with the filled parts of those that are divided in their place.
+        let mut cells = Vec::with_capacity(fine.len() + counted.len());
+        let mut places = Vec::with_capacity(fine.len() + 1);
+        for (&bin, cell) in filled.iter().zip(fine) {
+            places.push(cells.len());
+            let of_bin = parts.of(bin);
+            if of_bin.is_empty() {
+                cells.push(*cell);
+            } else {
+                cells.extend(counted[of_bin].iter().filter(|part| part.importance > 0.0));
+            }
+        }
+        places.push(cells.len());
+        let windows: Vec<_> = cuts.iter().map(|&cut| places[near(cut).start]..places[near(cut).end] + 1).collect();
+        let moved = settle_within(&Prefix::new(&cells), &windows);
+        let next = clusters(&cells, &moved);
+        // Where cuts crowd in a bin, they may have been pushed out of reach of where they were.
+        if scatter(&next) > scatter(&found) {
             break;
         }
-        (levels, clusters, squared_error) = (moved, next, error);
+        found = next;
+
+        let is_at_end = |(cut, window): (&usize, &Range<usize>)| {
+            (*cut == window.start && *cut > 1) || (*cut + 1 == window.end && *cut + 1 < cells.len())
+        };
+        if !moved.iter().zip(&windows).any(is_at_end) {
+            break;
+        }
+        // On to the bin that each cut is in; those of two cuts in one bin must differ.
+        let mut least = 1;
+        for (at, cut) in moved.iter().enumerate() {
+            let bin = places.partition_point(|&place| place <= *cut) - 1;
+            cuts[at] = bin.clamp(least, filled.len() - (moved.len() - at));
+            least = cuts[at] + 1;
+        }
     }
-    Ok(Fit { levels, squared_error, lower_bound: lower_bound.min(squared_error) })
+    found
 }
 
 /// Weights and, where they differ, their importances.
@@ -121,175 +180,150 @@ struct Weights<'a> {
     importances: Option<&'a [f32]>,
 }
 
-impl<'a> Weights<'a> {
-    fn iter(self) -> impl Iterator<Item = (f64, f64)> + use<'a> {
-        let importance = move |position: usize| self.importances.map_or(1.0, |all| f64::from(all[position]));
-        self.values.iter().enumerate().map(move |(position, &value)| (f64::from(value), importance(position)))
+impl Weights<'_> {
+    /// Visits each weight of positive importance.
+    #[inline]
+    fn for_each(self, mut visit: impl FnMut(f32, f64)) {
+        match self.importances {
+            None => self.values.iter().for_each(|&value| visit(value, 1.0)),
+            Some(importances) => self.values.iter().zip(importances).for_each(|(&value, &importance)| {
+                if importance > 0.0 {
+                    visit(value, f64::from(importance));
+                }
+            }),
+        }
+    }
+
+    fn part(self, range: Range<usize>) -> Self {
+        Self { values: &self.values[range.clone()], importances: self.importances.map(|all| &all[range]) }
     }
 
     /// Equal parts, a number of them that depends on the number of weights alone.
     fn chunks(self) -> Vec<Self> {
         let size = self.values.len().div_ceil(CHUNKS).max(SMALLEST_CHUNK);
-        let part = |at: usize| {
-            let range = at * size..self.values.len().min((at + 1) * size);
-            Self { values: &self.values[range.clone()], importances: self.importances.map(|all| &all[range]) }
-        };
+        let part = |at: usize| self.part(at * size..self.values.len().min((at + 1) * size));
         (0..self.values.len().div_ceil(size)).map(part).collect()
     }
 }
 
 /// A cell for each distinct weight, if there are few.
 fn distinct(weights: Weights) -> Option<Vec<Cell>> {
-    if weights.values.len() > MOST_SORTED {
-        return None;
-    }
-    let mut all: Vec<(f64, f64)> = weights.iter().filter(|&(_, importance)| importance > 0.0).collect();
-    all.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut cells: Vec<Cell> = Vec::new();
-    let mut last = None;
-    for (value, importance) in all {
-        let cell = Cell::of(value, importance);
-        match cells.last_mut() {
-            Some(of_last) if last == Some(value) => of_last.add(&cell),
-            _ => cells.push(cell),
+    let count = |weights: Weights| {
+        let mut importances: HashMap<u32, f64> = HashMap::new();
+        for start in (0..weights.values.len()).step_by(CELLS) {
+            let part = weights.part(start..weights.values.len().min(start + CELLS));
+            part.for_each(|value, importance| *importances.entry(key(value)).or_default() += importance);
+            if importances.len() > CELLS {
+                return None;
+            }
         }
-        last = Some(value);
+        Some(importances)
+    };
+    // Chunks far into many weights tell the same as the first: they are looked at only if that one has few.
+    let chunks = weights.chunks();
+    let Some((first, others)) = chunks.split_first() else { return Some(Vec::new()) };
+    let mut all = count(*first)?;
+    for counted in others.par_iter().map(|chunk| count(*chunk)).collect::<Option<Vec<_>>>()? {
+        for (key, importance) in counted {
+            *all.entry(key).or_default() += importance;
+        }
     }
-    (cells.len() <= CELLS).then_some(cells)
-}
-
-/// The division of the weights' range into equal bins.
-struct Bins {
-    start: f64,
-    width: f64,
-    inverse_width: f64,
+    let mut all: Vec<(u32, f64)> = all.into_iter().collect();
+    all.sort_unstable_by_key(|&(key, _)| key);
+    (all.len() <= CELLS).then(|| all.iter().map(|&(key, importance)| Cell::of(bins::value(key), importance)).collect())
 }
 
 impl Bins {
-    fn new(weights: Weights) -> Option<Self> {
-        let (low, high) = mixpress_parallel::map_reduce(
-            weights.values.len(),
-            |range| {
-                weights.values[range]
-                    .iter()
-                    .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
-            },
-            |left, right| (left.0.min(right.0), left.1.max(right.1)),
-        )?;
-        let width = (f64::from(high) - f64::from(low)) / BINS as f64;
-        Some(Self { start: f64::from(low), width, inverse_width: if width > 0.0 { width.recip() } else { 0.0 } })
-    }
-
-    #[inline]
-    fn of(&self, value: f64) -> usize {
-        (((value - self.start) * self.inverse_width) as usize).min(BINS - 1)
-    }
-
-    /// The sums of each bin.
-    fn histogram(&self, weights: Weights) -> Vec<Cell> {
-        let count = |weights: Weights| {
-            let mut cells = vec![Cell::default(); BINS];
-            for (value, importance) in weights.iter() {
-                cells[self.of(value)].add(&Cell::of(value, importance));
-            }
-            cells
-        };
-        sum_in_order(weights.chunks().into_par_iter().map(count).collect(), BINS)
-    }
-
-    /// Sums of the weights nearest to each level. Only weights in bins where two levels meet are looked at one by one.
-    fn assign(&self, weights: Weights, histogram: &[Cell], levels: &[f32]) -> Vec<Cell> {
+    /// The squared error of levels. Only weights in bins where two levels meet are looked at one by one.
+    fn error(&self, weights: Weights, histogram: &[Cell], levels: &[f32]) -> f64 {
         let limits: Vec<f64> = levels.windows(2).map(|pair| 0.5 * (f64::from(pair[0]) + f64::from(pair[1]))).collect();
         let nearest = |value: f64| limits.partition_point(|&limit| limit < value);
-        let mut clusters = vec![Cell::default(); levels.len()];
-        let mut is_mixed = vec![false; BINS];
-        for (bin, cell) in histogram.iter().enumerate() {
-            // A weight may have been rounded into the bin from a little outside of it.
-            let edge = |bins: f64| self.start + bins * self.width;
-            let (low, high) = (nearest(edge(bin as f64 - 1e-6)), nearest(edge(bin as f64 + 1.0 + 1e-6)));
-            if low == high {
-                clusters[low].add(cell);
+        let mut is_mixed = vec![false; self.len()];
+        let mut error = 0.0;
+        for (at, cell) in histogram.iter().enumerate().filter(|(_, cell)| cell.importance > 0.0) {
+            let (low, high) = self.bin(at).ends();
+            let level = nearest(low);
+            if level == nearest(high) {
+                error += cell.error(f64::from(levels[level]));
             } else {
-                is_mixed[bin] = true;
+                is_mixed[at] = true;
             }
         }
         let look = |weights: Weights| {
-            let mut clusters = vec![Cell::default(); levels.len()];
-            for (value, importance) in weights.iter() {
-                if is_mixed[self.of(value)] {
-                    clusters[nearest(value)].add(&Cell::of(value, importance));
+            let mut error = 0.0;
+            weights.for_each(|value, importance| {
+                if is_mixed[self.at(value)] {
+                    let value = f64::from(value);
+                    let off = value - f64::from(levels[nearest(value)]);
+                    error += importance * off * off;
                 }
-            }
-            clusters
+            });
+            error
         };
-        let looked = sum_in_order(weights.chunks().into_par_iter().map(look).collect(), levels.len());
-        for (cluster, looked) in clusters.iter_mut().zip(&looked) {
-            cluster.add(looked);
-        }
-        clusters
+        let looked: Vec<f64> = weights.chunks().into_par_iter().map(look).collect();
+        error + looked.iter().sum::<f64>()
     }
 }
 
-fn sum_in_order(parts: Vec<Vec<Cell>>, len: usize) -> Vec<Cell> {
-    let mut total = vec![Cell::default(); len];
-    for part in parts {
-        for (sum, cell) in total.iter_mut().zip(&part) {
-            sum.add(cell);
-        }
+/// Joins neighbouring cells of the given widths to at most `most` of about equal shares of `Σ (importance · width²)^(1/3)`, and returns the
+/// first of each.
+fn join(cells: &[Cell], widths: impl Iterator<Item = f64>, most: usize) -> Vec<usize> {
+    if cells.len() <= most {
+        return (0..cells.len()).collect();
     }
-    total
-}
-
-/// Joins neighbouring bins to at most `most` cells of about equal shares of `Σ importance^(1/3)`; empty bins vanish.
-fn join(histogram: &[Cell], most: usize) -> Vec<Cell> {
-    let share = |cell: &Cell| cell.importance.cbrt();
-    let filled: Vec<&Cell> = histogram.iter().filter(|cell| cell.importance > 0.0).collect();
-    if filled.len() <= most {
-        return filled.into_iter().copied().collect();
-    }
-    let step = filled.iter().map(|cell| share(cell)).sum::<f64>() / most as f64;
-    let mut cells: Vec<Cell> = Vec::with_capacity(most);
+    let shares: Vec<f64> =
+        cells.iter().zip(widths).map(|(cell, width)| (cell.importance * width * width).cbrt()).collect();
+    let shares = share_out(&shares, &vec![1.0; shares.len()], most as f64);
+    let mut starts = Vec::with_capacity(most);
     let (mut seen, mut current) = (0.0, usize::MAX);
-    for cell in filled {
-        let middle = seen + 0.5 * share(cell);
-        seen += share(cell);
-        let at = ((middle / step) as usize).min(most - 1);
-        match cells.last_mut() {
-            Some(last) if at == current => last.add(cell),
-            _ => cells.push(*cell),
+    for (at, share) in shares.iter().enumerate() {
+        let joined = ((seen + 0.5 * share) as usize).min(most - 1);
+        seen += share;
+        if joined != current {
+            starts.push(at);
         }
-        current = at;
+        current = joined;
     }
-    cells
+    starts
 }
 
-fn to_levels(levels: &[f64]) -> Vec<f32> {
-    let mut levels: Vec<f32> = levels.iter().map(|&level| level as f32).collect();
+/// Shares `total` out in proportion to the wishes, but none more than its limit: what that leaves goes to the others.
+fn share_out(wishes: &[f64], limits: &[f64], total: f64) -> Vec<f64> {
+    let mut scale = 0.0;
+    let mut limited = usize::MAX;
+    loop {
+        let (mut left, mut wanted, mut count) = (total, 0.0, 0);
+        for (&wish, &limit) in wishes.iter().zip(limits) {
+            if wish * scale >= limit {
+                left -= limit;
+                count += 1;
+            } else {
+                wanted += wish;
+            }
+        }
+        // The scale grows, and so does the number of those at their limits.
+        if count == limited || wanted <= 0.0 || left <= 0.0 {
+            break;
+        }
+        (scale, limited) = (left / wanted, count);
+    }
+    wishes.iter().zip(limits).map(|(&wish, &limit)| (wish * scale).min(limit)).collect()
+}
+
+/// The squared error of each cell's mean as its level.
+fn scatter(cells: &[Cell]) -> f64 {
+    cells.iter().map(|cell| cell.scatter).sum()
+}
+
+fn to_levels(clusters: &[Cell]) -> Vec<f32> {
+    let mut levels: Vec<f32> = clusters.iter().map(|cluster| cluster.mean as f32).collect();
     levels.dedup();
     levels
 }
 
-/// The means of the clusters; an empty one keeps its level.
-fn means(clusters: &[Cell], levels: &[f32]) -> Vec<f64> {
-    let mean = |(cluster, &level): (&Cell, &f32)| {
-        if cluster.importance > 0.0 { cluster.mean() } else { f64::from(level) }
-    };
-    clusters.iter().zip(levels).map(mean).collect()
-}
-
-/// The squared error of clusters with the given levels.
-fn total_error(clusters: &[Cell], levels: &[f32]) -> f64 {
-    let error = |(cluster, &level): (&Cell, &f32)| {
-        let off = if cluster.importance > 0.0 { cluster.mean() - f64::from(level) } else { 0.0 };
-        cluster.error() + cluster.importance * off * off
-    };
-    clusters.iter().zip(levels).map(error).sum()
-}
-
 /// The squared error of a cell of one distinct value with the level nearest to it.
 fn distance(cell: &Cell, levels: &[f32]) -> f64 {
-    let value = cell.mean();
-    let off = levels.iter().map(|&level| (value - f64::from(level)).abs()).fold(f64::INFINITY, f64::min);
+    let off = levels.iter().map(|&level| (cell.mean - f64::from(level)).abs()).fold(f64::INFINITY, f64::min);
     cell.importance * off * off
 }
 
