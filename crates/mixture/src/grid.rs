@@ -22,7 +22,9 @@
 //! asked for its neighbours' exponentials ([`nodes`]).
 
 mod divide;
+mod hot;
 mod nodes;
+mod sweep;
 mod visit;
 
 use std::sync::{Mutex, PoisonError};
@@ -31,8 +33,10 @@ use mixpress_simd::vectorized;
 use rayon::prelude::*;
 
 use self::divide::{Axis, Block, divide};
+use self::hot::HotCell;
 use self::nodes::{Basis, CELLS, NodeSums, ORDER, scores};
-use self::visit::{Cell, Layout, Moments};
+use self::sweep::{HotMoments, SWEEP};
+use self::visit::{Cell, Filled, Layout, Moments};
 use crate::lanes::{LANES, Lanes};
 use crate::mixture::Term;
 use crate::statistics::{Accumulator, sum_up};
@@ -66,13 +70,15 @@ const SAMPLED: usize = 1 << 20;
 pub struct Grid<'a> {
     mixture: &'a Mixture,
     scale: f64,
-    basis: Basis,
+    basis: Basis<ORDER>,
     axis: Axis,
     blocks: Vec<Block>,
     /// Entries of the coarse cells, with one at either end for what is outside.
     table: Vec<u32>,
     /// The score in each fine cell; cell 0 is for weights that are evaluated exactly.
     cells: Vec<Cell>,
+    /// The cell that takes most weights before they come to the others.
+    hot: Option<HotCell>,
 }
 
 impl Mixture {
@@ -94,12 +100,13 @@ impl<'a> Grid<'a> {
             Some(axis) => (axis, divide(mixture.terms(), &axis)),
             None => (Axis::empty(), Vec::new()),
         };
+        let hot = if blocks.is_empty() { None } else { HotCell::choose(mixture, scale) };
         let mut table = vec![0];
         table.extend(blocks.iter().flat_map(Block::entries));
         table.push(0);
         let fine = blocks.last().map_or(1, |block| block.fine().end);
         let cells = vec![Cell::default(); fine];
-        let mut grid = Self { mixture, scale, basis: Basis::new(), axis, blocks, table, cells };
+        let mut grid = Self { mixture, scale, basis: Basis::of_cell(), axis, blocks, table, cells, hot };
         grid.interpolate();
         grid
     }
@@ -151,7 +158,7 @@ impl<'a> Grid<'a> {
     }
 
     fn layout(&self) -> Layout<'_> {
-        Layout { inverse_step: self.axis.inverse_step(), first: self.axis.first() - 1, table: &self.table }
+        Layout { inverse_step: self.axis.inverse_step(), first: self.axis.first() - 1, table: &self.table, hot: self.hot.as_ref().map(|cell| &cell.hot) }
     }
 
     /// As [`Mixture::statistics`].
@@ -190,10 +197,10 @@ impl<'a> Grid<'a> {
         let exact: Vec<Option<Statistics>> = chunks
             .map(|chunk| {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let cells = taken.unwrap_or_else(|| self.cells.clone());
-                let mut visitor = Visitor { grid: self, cells, exact: None };
+                let filled = taken.unwrap_or_else(|| self.empty());
+                let mut visitor = Visitor { grid: self, filled, exact: None };
                 visit(chunk, &mut visitor);
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.cells);
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.filled);
                 visitor.exact.map(|exact| exact.statistics)
             })
             .collect();
@@ -201,18 +208,28 @@ impl<'a> Grid<'a> {
         self.finish(total, &idle.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn empty(&self) -> Filled {
+        Filled { cells: self.cells.clone(), hot: HotMoments::default() }
+    }
+
     /// Adds the statistics of all cells to `total`: the sum of `filled`, one copy of the cells for each thread that visited weights.
-    fn finish(&self, total: Statistics, filled: &[Vec<Cell>]) -> Statistics {
+    fn finish(&self, total: Statistics, filled: &[Filled]) -> Statistics {
         let of_groups: Vec<Statistics> = self
             .blocks
             .par_chunks(self.blocks.len().div_ceil(GROUPS).max(1))
             .map(|blocks| self.evaluate(blocks, filled))
             .collect();
-        of_groups.iter().fold(total, sum_up)
+        let mut total = of_groups.iter().fold(total, sum_up);
+        if let Some(cell) = &self.hot {
+            let mut moments = HotMoments::default();
+            filled.iter().for_each(|filled| moments.add(&filled.hot));
+            cell.add_statistics(self.mixture, &moments, &mut total);
+        }
+        total
     }
 
     /// Statistics of the weights in some blocks of cells, from their moments.
-    fn evaluate(&self, blocks: &[Block], filled: &[Vec<Cell>]) -> Statistics {
+    fn evaluate(&self, blocks: &[Block], filled: &[Filled]) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
         for block in blocks {
             let terms = self.terms_of(block);
@@ -220,8 +237,8 @@ impl<'a> Grid<'a> {
             let mut batch = Batch::new(&self.basis);
             for (fine, (middle, width)) in block.fine().zip(block.fine_cells(&self.axis)) {
                 let mut of_cell = Moments::default();
-                for cells in filled {
-                    of_cell.add(&cells[fine]);
+                for filled in filled {
+                    of_cell.add(&filled.cells[fine]);
                 }
                 if of_cell.count() == 0 {
                     continue;
@@ -251,21 +268,21 @@ impl<'a> Grid<'a> {
 
 /// Weights in a chunk.
 fn chunk(len: usize) -> usize {
-    len.div_ceil(CHUNKS).max(SMALLEST_CHUNK)
+    len.div_ceil(CHUNKS).max(SMALLEST_CHUNK).next_multiple_of(SWEEP)
 }
 
 /// What a thread collects of the weights of a chunk. Its cells go on to the next chunk, sums over weights that are evaluated
 /// exactly do not, because their order matters.
 struct Visitor<'g> {
     grid: &'g Grid<'g>,
-    cells: Vec<Cell>,
+    filled: Filled,
     exact: Option<Accumulator<'g>>,
 }
 
 impl Visitor<'_> {
     fn visit(&mut self, weights: &[f32], factor: f64, gradient: &mut [f32]) {
-        let Self { grid, cells, exact } = self;
-        grid.layout().add_gradient(weights, factor as f32, gradient, cells, |weight, gradient| {
+        let Self { grid, filled, exact } = self;
+        grid.layout().add_gradient(weights, factor as f32, gradient, filled, |weight, gradient| {
             let exact = exact.get_or_insert_with(|| Accumulator::new(grid.mixture));
             let score = exact.visit(f64::from(weight) / grid.scale);
             *gradient = (f64::from(*gradient) + factor * score) as f32;
@@ -282,7 +299,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(basis: &Basis) -> Self {
+    fn new(basis: &Basis<ORDER>) -> Self {
         Self { offsets: basis.nodes, nodes: [0.0; LANES], weights: [0.0; LANES], len: 0 }
     }
 

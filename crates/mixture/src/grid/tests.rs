@@ -11,7 +11,7 @@ use crate::{Component, Gradients};
 fn cubics_are_reproduced_and_summed_without_error() {
     let expected = [0.3, -1.5, 0.7, 2.0];
     let f = |t: f64| expected.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
-    let basis = Basis::new();
+    let basis = Basis::of_cell();
     for (got, expected) in basis.coefficients(&basis.nodes.map(f)).iter().zip(expected) {
         assert!((got - expected).abs() < 1e-13, "{got} instead of {expected}");
     }
@@ -120,7 +120,7 @@ fn almost_no_weight_needs_the_exact_path() {
         let mut weights = vec![0.0; 100_000];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(5), &mut weights);
         let grid = mixture.grid(&weights, 1.0);
-        let mut visitor = Visitor { grid: &grid, cells: grid.cells.clone(), exact: None };
+        let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
         visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
         let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
         assert!(exact <= 10, "{exact} of K = {k}");

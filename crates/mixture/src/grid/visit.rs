@@ -10,6 +10,7 @@
 use mixpress_simd::vectorized;
 
 use super::nodes::ORDER;
+use super::sweep::{Hot, HotMoments, SWEEP};
 
 /// Weights that are worked on together: so many that what is stored piece by piece has left the store queue before it is
 /// read as whole registers.
@@ -91,6 +92,8 @@ pub(super) struct Layout<'a> {
     /// The coarse cell `first + i` has entry `i`; weights beyond either end take the entry there.
     pub(super) first: i32,
     pub(super) table: &'a [u32],
+    /// The cell that takes most weights.
+    pub(super) hot: Option<&'a Hot>,
 }
 
 /// Buffers of a group.
@@ -102,6 +105,13 @@ struct Group {
     cubics: [[f32; ORDER]; GROUP],
 }
 
+/// What weights leave behind.
+#[derive(Clone, Debug)]
+pub(super) struct Filled {
+    pub(super) cells: Vec<Cell>,
+    pub(super) hot: HotMoments,
+}
+
 impl Layout<'_> {
     /// Adds `factor` times the score of each weight to its entry of `gradient`, and the weights to the fine
     /// cells. Those that no fine cell takes are handed to `exact` with their entry.
@@ -110,7 +120,7 @@ impl Layout<'_> {
         weights: &[f32],
         factor: f32,
         gradient: &mut [f32],
-        fine: &mut [Cell],
+        filled: &mut Filled,
         mut exact: impl FnMut(f32, &mut f32),
     ) {
         assert_eq!(weights.len(), gradient.len(), "one gradient a weight");
@@ -121,15 +131,43 @@ impl Layout<'_> {
             powers: [[0; ORDER]; GROUP],
             cubics: [[0.0; ORDER]; GROUP],
         };
+        let Filled { cells, hot: moments } = filled;
         vectorized(
             #[inline(always)]
             || {
-                let (whole, rest) = weights.as_chunks::<GROUP>();
-                let (whole_gradient, rest_gradient) = gradient.as_chunks_mut::<GROUP>();
-                for (weights, gradient) in whole.iter().zip(whole_gradient) {
-                    self.visit(&mut group, weights, factor, gradient, fine, &mut exact);
+                let mut rest = 0;
+                if let Some(hot) = self.hot {
+                    let mut cold = [0; GROUP + SWEEP + 8];
+                    let mut waiting = 0;
+                    let mut of_cold = [[0.0; GROUP]; 2];
+                    while let (Some(some), Some(of_some)) = (weights[rest..].first_chunk(), gradient[rest..].first_chunk_mut()) {
+                        let into = cold[waiting..].first_chunk_mut().expect("room for a sweep");
+                        waiting += hot.sweep(some, factor, of_some, moments, rest as u32, into);
+                        rest += SWEEP;
+                        let last = rest + SWEEP > weights.len();
+                        while waiting >= GROUP || (last && waiting > 0) {
+                            let len = waiting.min(GROUP);
+                            waiting -= len;
+                            let cold = &cold[waiting..waiting + len];
+                            let [cold_weights, cold_gradient] = &mut of_cold;
+                            for (weight, &position) in cold_weights.iter_mut().zip(cold) {
+                                *weight = weights[position as usize];
+                            }
+                            *cold_gradient = [0.0; GROUP];
+                            let cold_gradient = &mut cold_gradient[..len];
+                            self.visit(&mut group, &cold_weights[..len], factor, cold_gradient, cells, &mut exact);
+                            for (&added, &position) in cold_gradient.iter().zip(cold) {
+                                gradient[position as usize] += added;
+                            }
+                        }
+                    }
                 }
-                self.visit(&mut group, rest, factor, rest_gradient, fine, &mut exact);
+                let (whole, few) = weights[rest..].as_chunks::<GROUP>();
+                let (whole_gradient, few_gradient) = gradient[rest..].as_chunks_mut::<GROUP>();
+                for (weights, gradient) in whole.iter().zip(whole_gradient) {
+                    self.visit(&mut group, weights, factor, gradient, cells, &mut exact);
+                }
+                self.visit(&mut group, few, factor, few_gradient, cells, &mut exact);
             },
         );
     }

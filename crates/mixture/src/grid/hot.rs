@@ -1,0 +1,152 @@
+//! The hot cell: one wide cell around zero, where most weights are.
+//!
+//! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a line; what bends
+//! it are the tails of the neighbours. So one polynomial of degree [`DEGREE`] holds for all of a wide cell, and its moments for all
+//! statistics.
+//!
+//! # How exact it is
+//! Interpolation at Chebyshev's nodes is within a factor of 3 of the best polynomial of its degree, and for the functions at hand, which are
+//! analytic, its error is spread over the cell like the Chebyshev polynomial of the next degree (Trefethen, *Approximation Theory and
+//! Approximation Practice*, chapters 15 and 8). So the error is seen at points halfway between nodes. [`choose`] tries widths, from
+//! the widest down, and takes the first where, at [`CHECKS`] points a node, the score and each responsibility
+//! times 1, `z` and `z²` are as near to their exact values as [`RELATIVE`] and [`ABSOLUTE`] say. That no component is so narrow that it could
+//! hide between the points is seen to first: logarithms of two components, relative to each other, change by no more than
+//! [`LARGEST_CHANGE`] from the middle to an end. Components that are fainter than `e^-26` everywhere in the cell are not asked.
+
+use std::f64::consts::PI;
+
+use super::divide::{UNRESOLVED, active, best, worst};
+use super::nodes::{Basis, NodeSums, shares};
+use super::sweep::{DEGREE, Hot, HotMoments};
+use crate::Statistics;
+use crate::lanes::LANES;
+use crate::mixture::Term;
+use crate::Mixture;
+
+/// Nodes of the cell.
+const NODES: usize = DEGREE + 1;
+
+const _: () = assert!(NODES == LANES, "nodes fill the lanes");
+
+/// Points at which the polynomials are checked, a node.
+const CHECKS: usize = 3;
+
+/// Errors allowed, relative to a function's own value ...
+const RELATIVE: f64 = 1e-5;
+
+/// ... and to the largest: the score's in the cell, and 1 for responsibilities.
+const ABSOLUTE: f64 = 1e-7;
+
+/// The most by which logarithms of components may change relative to each other, from the middle of the cell to an end.
+const LARGEST_CHANGE: f64 = 24.0;
+
+/// Half the widths that are tried, in standard deviations of the zero component.
+const HALVES: [f64; 12] = [4.0, 3.5, 3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75];
+
+/// Under the mixture, the cell must take at least this share of the weights to be worth while.
+const SMALLEST_SHARE: f64 = 0.4;
+
+/// The hot cell of a mixture.
+#[derive(Clone, Debug)]
+pub(super) struct HotCell {
+    basis: Basis<NODES>,
+    /// Half its width, in units of `u`.
+    half: f64,
+    active: Vec<u32>,
+    pub(super) hot: Hot,
+}
+
+impl HotCell {
+    /// The widest cell that is exact enough, where there is one that is worth while.
+    pub(super) fn choose(mixture: &Mixture, scale: f64) -> Option<Self> {
+        let zero = mixture.components()[mixture.zero_index()];
+        let basis = Basis::new(std::array::from_fn(|n| {
+            -libm::cos(PI * (n as f64 + 0.5) / NODES as f64)
+        }));
+        let all: Vec<u32> = (0..mixture.len() as u32).collect();
+        let mut candidates = all;
+        for half in HALVES {
+            let half = half * zero.std_dev;
+            let share: f64 = mixture.components().iter().map(|c| c.proportion * (c.normal_cdf(half) - c.normal_cdf(-half))).sum();
+            if share < SMALLEST_SHARE {
+                break;
+            }
+            let inverse = (half * scale).recip() as f32;
+            if !inverse.is_normal() {
+                continue;
+            }
+            candidates = active(mixture.terms(), &candidates, -half, half);
+            let terms: Vec<Term> = candidates.iter().map(|&position| mixture.terms()[position as usize]).collect();
+            if let Some(score) = polynomial(&terms, half, &basis) {
+                return Some(Self { basis, half, active: candidates, hot: Hot { inverse, score } });
+            }
+        }
+        None
+    }
+
+    /// Adds the statistics of the weights with these moments.
+    pub(super) fn add_statistics(&self, mixture: &Mixture, moments: &HotMoments, total: &mut Statistics) {
+        if moments.count() == 0 {
+            return;
+        }
+        let terms: Vec<Term> = self.active.iter().map(|&position| mixture.terms()[position as usize]).collect();
+        let mut sums = NodeSums::new(terms.len());
+        sums.add(&terms, &self.basis.nodes.map(|node| node * self.half), &self.basis.weights(moments.values()));
+        total.weights += moments.count();
+        total.log_likelihood += sums.log_likelihood();
+        for (sums, &position) in sums.of_terms().zip(&self.active) {
+            let of = &mut total.components[position as usize];
+            of.count += sums.count;
+            of.first += sums.first;
+            of.second += sums.second;
+        }
+    }
+}
+
+/// The score's polynomial in `[-half, half]`, if it and those of the responsibilities are exact enough there.
+fn polynomial(terms: &[Term], half: f64, basis: &Basis<NODES>) -> Option<[f32; NODES]> {
+    let ruler = terms.iter().max_by(|a, b| worst(a, -half, half).total_cmp(&worst(b, -half, half)))?;
+    let floor = worst(ruler, -half, half);
+    let seen: Vec<usize> = (0..terms.len()).filter(|&at| floor - best(&terms[at], -half, half) < UNRESOLVED).collect();
+    let slope = |term: &Term, u: f64| (term.mean - u) * term.inverse_std_dev * term.inverse_std_dev;
+    let change = |term: &Term| {
+        [-half, half].map(|u| (slope(term, u) - slope(ruler, u)).abs()).into_iter().fold(0.0, f64::max) * half
+    };
+    if seen.iter().any(|&at| change(&terms[at]) > LARGEST_CHANGE) {
+        return None;
+    }
+    let at_nodes = shares(terms, &basis.nodes.map(|node| node * half));
+    let score = basis.coefficients(&at_nodes.score).map(|coefficient| coefficient as f32);
+    let largest = at_nodes.score.iter().fold(0.0_f64, |largest, score| largest.max(score.abs()));
+    for check in 0..CHECKS {
+        // Chebyshev's points that are no nodes.
+        let points: [f64; LANES] = std::array::from_fn(|n| {
+            -libm::cos(PI * ((n as f64) + check as f64 / CHECKS as f64) / NODES as f64)
+        });
+        let exact = shares(terms, &points.map(|point| point * half));
+        for (&point, exact) in points.iter().zip(exact.score) {
+            let t = point as f32;
+            let got = score.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
+            let allowed = RELATIVE * exact.abs() + ABSOLUTE * largest;
+            if !((f64::from(got) - exact).abs() <= allowed) {
+                return None;
+            }
+        }
+        for &at in &seen {
+            let term = &terms[at];
+            for power in 0..3 {
+                let function = |u: f64, share: f64| share * term.z(u).powi(power);
+                let nodes = std::array::from_fn(|n| function(basis.nodes[n] * half, at_nodes.shares[at][n]));
+                let polynomial = basis.coefficients(&nodes);
+                for (n, &point) in points.iter().enumerate() {
+                    let exact = function(point * half, exact.shares[at][n]);
+                    let got = polynomial.iter().rev().fold(0.0, |sum, coefficient| sum * point + coefficient);
+                    if !((got - exact).abs() <= RELATIVE * exact.abs() + ABSOLUTE) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+    Some(score)
+}
