@@ -1,7 +1,7 @@
 //! The hot cell: one wide cell around zero, where most weights are.
 //!
 //! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a line; what bends
-//! it are the tails of the neighbours. So one polynomial of degree [`DEGREE`] holds for all of a wide cell, and its moments for all
+//! it are the tails of the neighbours. So one polynomial of degree [`DEGREES`] holds for all of a wide cell, and its moments for all
 //! statistics.
 //!
 //! # How exact it is
@@ -17,16 +17,13 @@ use std::f64::consts::PI;
 
 use super::divide::{UNRESOLVED, active, best, worst};
 use super::nodes::{Basis, NodeSums, shares};
-use super::sweep::{DEGREE, Hot, HotMoments};
+use super::sweep::{DEGREES, Hot, HotMoments, LARGEST_DEGREE};
 use crate::Statistics;
 use crate::lanes::LANES;
 use crate::mixture::Term;
 use crate::Mixture;
 
-/// Nodes of the cell.
-const NODES: usize = DEGREE + 1;
-
-const _: () = assert!(NODES == LANES, "nodes fill the lanes");
+const _: () = assert!(LARGEST_DEGREE + 1 == LANES, "nodes fill the lanes");
 
 /// Points at which the polynomials are checked, a node.
 const CHECKS: usize = 3;
@@ -41,7 +38,11 @@ const ABSOLUTE: f64 = 1e-7;
 const LARGEST_CHANGE: f64 = 24.0;
 
 /// Half the widths that are tried, in standard deviations of the zero component.
-const HALVES: [f64; 12] = [4.0, 3.5, 3.0, 2.75, 2.5, 2.25, 2.0, 1.75, 1.5, 1.25, 1.0, 0.75];
+const HALVES: [f64; 13] = [4.0, 3.5, 3.0, 2.7, 2.5, 2.3, 2.1, 1.9, 1.7, 1.5, 1.3, 1.0, 0.75];
+
+/// What a degree costs a weight of the hot cell, and what it costs that a weight is not in it.
+const COST_OF_DEGREE: f64 = 1.0;
+const COST_OF_COLD: f64 = 100.0;
 
 /// Under the mixture, the cell must take at least this share of the weights to be worth while.
 const SMALLEST_SHARE: f64 = 0.4;
@@ -49,7 +50,7 @@ const SMALLEST_SHARE: f64 = 0.4;
 /// The hot cell of a mixture.
 #[derive(Clone, Debug)]
 pub(super) struct HotCell {
-    basis: Basis<NODES>,
+    basis: Basis<LANES>,
     /// Half its width, in units of `u`.
     half: f64,
     active: Vec<u32>,
@@ -57,14 +58,26 @@ pub(super) struct HotCell {
 }
 
 impl HotCell {
-    /// The widest cell that is exact enough, where there is one that is worth while.
+    /// The cell that promises the least work, where there is one that is worth while.
     pub(super) fn choose(mixture: &Mixture, scale: f64) -> Option<Self> {
+        let mut best: Option<(f64, Self)> = None;
+        for degree in DEGREES {
+            if let Some((share, cell)) = Self::widest(mixture, scale, degree) {
+                let cost = degree as f64 * COST_OF_DEGREE + (1.0 - share) * COST_OF_COLD;
+                if best.as_ref().is_none_or(|(least, _)| cost < *least) {
+                    best = Some((cost, cell));
+                }
+            }
+        }
+        best.map(|(_, cell)| cell)
+    }
+
+    /// The widest cell that is exact enough with polynomials of some degree, and the share of weights that it takes.
+    fn widest(mixture: &Mixture, scale: f64, degree: usize) -> Option<(f64, Self)> {
         let zero = mixture.components()[mixture.zero_index()];
-        let basis = Basis::new(std::array::from_fn(|n| {
-            -libm::cos(PI * (n as f64 + 0.5) / NODES as f64)
-        }));
-        let all: Vec<u32> = (0..mixture.len() as u32).collect();
-        let mut candidates = all;
+        let nodes = std::array::from_fn(|n| if n <= degree { -libm::cos(PI * (n as f64 + 0.5) / (degree + 1) as f64) } else { 0.0 });
+        let basis = Basis::new(nodes, degree + 1);
+        let mut candidates: Vec<u32> = (0..mixture.len() as u32).collect();
         for half in HALVES {
             let half = half * zero.std_dev;
             let share: f64 = mixture.components().iter().map(|c| c.proportion * (c.normal_cdf(half) - c.normal_cdf(-half))).sum();
@@ -78,7 +91,7 @@ impl HotCell {
             candidates = active(mixture.terms(), &candidates, -half, half);
             let terms: Vec<Term> = candidates.iter().map(|&position| mixture.terms()[position as usize]).collect();
             if let Some(score) = polynomial(&terms, half, &basis) {
-                return Some(Self { basis, half, active: candidates, hot: Hot { inverse, score } });
+                return Some((share, Self { basis, half, active: candidates, hot: Hot { inverse, degree, score } }));
             }
         }
         None
@@ -104,7 +117,7 @@ impl HotCell {
 }
 
 /// The score's polynomial in `[-half, half]`, if it and those of the responsibilities are exact enough there.
-fn polynomial(terms: &[Term], half: f64, basis: &Basis<NODES>) -> Option<[f32; NODES]> {
+fn polynomial(terms: &[Term], half: f64, basis: &Basis<LANES>) -> Option<[f32; LANES]> {
     let ruler = terms.iter().max_by(|a, b| worst(a, -half, half).total_cmp(&worst(b, -half, half)))?;
     let floor = worst(ruler, -half, half);
     let seen: Vec<usize> = (0..terms.len()).filter(|&at| floor - best(&terms[at], -half, half) < UNRESOLVED).collect();
@@ -119,9 +132,9 @@ fn polynomial(terms: &[Term], half: f64, basis: &Basis<NODES>) -> Option<[f32; N
     let score = basis.coefficients(&at_nodes.score).map(|coefficient| coefficient as f32);
     let largest = at_nodes.score.iter().fold(0.0_f64, |largest, score| largest.max(score.abs()));
     for check in 0..CHECKS {
-        // Chebyshev's points that are no nodes.
+        // As dense towards the ends as the nodes.
         let points: [f64; LANES] = std::array::from_fn(|n| {
-            -libm::cos(PI * ((n as f64) + check as f64 / CHECKS as f64) / NODES as f64)
+            -libm::cos(PI * ((n as f64) + (check as f64 + 0.5) / CHECKS as f64) / LANES as f64)
         });
         let exact = shares(terms, &points.map(|point| point * half));
         for (&point, exact) in points.iter().zip(exact.score) {

@@ -29,16 +29,17 @@ impl Basis<ORDER> {
     pub(super) fn of_cell() -> Self {
         // (3/7 ± 2/7 √(6/5)), the squares of the roots (Abramowitz and Stegun, 25.4.30).
         let [inner, outer] = [-1.0, 1.0].map(|sign: f64| 0.5 * (3.0 / 7.0 + sign * 2.0 / 7.0 * 1.2_f64.sqrt()).sqrt());
-        Self::new([-outer, -inner, inner, outer])
+        Self::new([-outer, -inner, inner, outer], ORDER)
     }
 }
 
 impl<const N: usize> Basis<N> {
-    pub(super) fn new(nodes: [f64; N]) -> Self {
+    /// Polynomials of the first `len` nodes; those of the others are zero.
+    pub(super) fn new(nodes: [f64; N], len: usize) -> Self {
         let lagrange = std::array::from_fn(|n| {
             let mut polynomial = [0.0; N];
-            polynomial[0] = 1.0;
-            for (other, &root) in nodes.iter().enumerate().filter(|&(other, _)| other != n) {
+            polynomial[0] = f64::from(u8::from(n < len));
+            for (other, &root) in nodes[..len].iter().enumerate().filter(|&(other, _)| other != n) {
                 // Times (t - root) / (node - root); the degree is at most `other + 1`.
                 let factor = (nodes[n] - root).recip();
                 for m in (0..N.min(other + 2)).rev() {

@@ -7,8 +7,11 @@
 /// Weights that are swept together.
 pub(super) const SWEEP: usize = 512;
 
-/// Highest power.
-pub(super) const DEGREE: usize = 15;
+/// The highest degree.
+pub(super) const LARGEST_DEGREE: usize = 15;
+
+/// Degrees that there are.
+pub(super) const DEGREES: [usize; 4] = [3, 7, 11, 15];
 
 /// Adding this to a number in `[-1, 1]` leaves it in units of `1 / UNITS`.
 const ROUNDER: f32 = 6.0;
@@ -37,14 +40,16 @@ const POSITIONS: [[u8; 8]; 256] = {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hot {
     pub(super) inverse: f32,
-    pub(super) score: [f32; DEGREE + 1],
+    /// One of [`DEGREES`].
+    pub(super) degree: usize,
+    pub(super) score: [f32; LARGEST_DEGREE + 1],
 }
 
-/// `Σ t^m` over the weights in the hot cell, in units of their rounding.
+/// `Σ t^m` over the weights in the hot cell, up to its degree, in units of their rounding.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HotMoments {
     count: u64,
-    powers: [i64; DEGREE],
+    powers: [i64; LARGEST_DEGREE],
 }
 
 impl HotMoments {
@@ -59,17 +64,17 @@ impl HotMoments {
         self.count as usize
     }
 
-    pub(super) fn values(&self) -> [f64; DEGREE + 1] {
+    pub(super) fn values(&self) -> [f64; LARGEST_DEGREE + 1] {
         std::array::from_fn(|m| if m == 0 { self.count as f64 } else { self.powers[m - 1] as f64 / UNITS })
     }
 }
 
 impl Hot {
     /// Adds `factor` times the score of each weight of the hot cell to its entry of `gradient`, and the weight to `moments`.
-    /// Positions of the other weights, plus `first`, are written to `cold`; their number is returned.
+    /// Positions of the other weights, plus `first`, are written to `cold`; their number is returned. `D` is the degree.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-    pub(super) fn sweep(
+    pub(super) fn sweep<const D: usize>(
         &self,
         weights: &[f32; SWEEP],
         factor: f32,
@@ -80,34 +85,27 @@ impl Hot {
     ) -> usize {
         let mut positions = [0.0_f32; SWEEP];
         let mut outside = [0_u8; SWEEP];
+        let score = self.score.map(|coefficient| coefficient * factor);
         for i in 0..SWEEP {
             let t = weights[i] * self.inverse;
             // False for NaN.
             let inside = t.abs() <= 1.0;
-            positions[i] = if inside { t } else { 0.0 };
+            let t = if inside { t } else { 0.0 };
+            let score = polynomial::<D>(&score, t);
+            gradient[i] += if inside { score } else { 0.0 };
+            positions[i] = t;
             outside[i] = u8::from(!inside);
         }
-        let c = self.score.map(|coefficient| coefficient * factor);
-        for i in 0..SWEEP {
-            let t = positions[i];
-            let score = polynomial(&c, t);
-            gradient[i] += if outside[i] == 0 { score } else { 0.0 };
+        let (low, high) = moments.powers.split_at_mut(8);
+        match D {
+            3 => add(low, sums(&positions, powers::<3>)),
+            7 => add(low, sums(&positions, powers::<7>)),
+            _ => add(low, sums(&positions, powers::<8>)),
         }
-        let low = sums(&positions, |t| {
-            let t2 = t * t;
-            let t3 = t2 * t;
-            let t4 = t2 * t2;
-            [t, t2, t3, t4, t4 * t, t4 * t2, t4 * t3, t4 * t4]
-        });
-        let high = sums(&positions, |t| {
-            let t2 = t * t;
-            let t3 = t2 * t;
-            let t4 = t2 * t2;
-            let t8 = t4 * t4;
-            [t8 * t, t8 * t2, t8 * t3, t8 * t4, t8 * (t4 * t), t8 * (t4 * t2), t8 * (t4 * t3)]
-        });
-        for (sum, of_sweep) in moments.powers.iter_mut().zip(low.into_iter().chain(high)) {
-            *sum += i64::from(of_sweep);
+        match D {
+            11 => add(high, sums(&positions, high_powers::<3>)),
+            15 => add(high, sums(&positions, high_powers::<7>)),
+            _ => (),
         }
         let mut len = 0;
         for (at, outside) in outside.as_chunks::<8>().0.iter().enumerate() {
@@ -122,6 +120,12 @@ impl Hot {
         }
         moments.count += (SWEEP - len) as u64;
         len
+    }
+}
+
+fn add<const N: usize>(sums: &mut [i64], of_sweep: [i32; N]) {
+    for (sum, of_sweep) in sums.iter_mut().zip(of_sweep) {
+        *sum += i64::from(of_sweep);
     }
 }
 
@@ -140,13 +144,43 @@ fn sums<const N: usize>(positions: &[f32; SWEEP], powers: impl Fn(f32) -> [f32; 
     sums.map(|sum| sum.wrapping_sub(bias) as i32)
 }
 
+/// The first powers of `t`, from the first up.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn powers<const N: usize>(t: f32) -> [f32; N] {
+    let mut powers = [t; N];
+    for m in 1..N {
+        let half = m.div_ceil(2);
+        powers[m] = powers[half - 1] * powers[m - half];
+    }
+    powers
+}
+
+/// Powers of `t` from the ninth up.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn high_powers<const N: usize>(t: f32) -> [f32; N] {
+    let t2 = t * t;
+    let t4 = t2 * t2;
+    let t8 = t4 * t4;
+    powers::<N>(t).map(|power| t8 * power)
+}
+
 /// Estrin's scheme: pairs, pairs of pairs and so on, so that few operations wait for others.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-fn polynomial(c: &[f32; DEGREE + 1], t: f32) -> f32 {
+fn polynomial<const D: usize>(c: &[f32; LARGEST_DEGREE + 1], t: f32) -> f32 {
     let t2 = t * t;
     let t4 = t2 * t2;
     let t8 = t4 * t4;
     let four = |at: usize| (c[at] + c[at + 1] * t) + (c[at + 2] + c[at + 3] * t) * t2;
-    (four(0) + four(4) * t4) + (four(8) + four(12) * t4) * t8
+    match D {
+        3 => four(0),
+        7 => four(0) + four(4) * t4,
+        11 => (four(0) + four(4) * t4) + four(8) * t8,
+        _ => (four(0) + four(4) * t4) + (four(8) + four(12) * t4) * t8,
+    }
 }
+
+#[cfg(test)]
+mod tests;

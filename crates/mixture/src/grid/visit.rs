@@ -131,37 +131,18 @@ impl Layout<'_> {
             powers: [[0; ORDER]; GROUP],
             cubics: [[0.0; ORDER]; GROUP],
         };
-        let Filled { cells, hot: moments } = filled;
         vectorized(
             #[inline(always)]
             || {
-                let mut rest = 0;
-                if let Some(hot) = self.hot {
-                    let mut cold = [0; GROUP + SWEEP + 8];
-                    let mut waiting = 0;
-                    let mut of_cold = [[0.0; GROUP]; 2];
-                    while let (Some(some), Some(of_some)) = (weights[rest..].first_chunk(), gradient[rest..].first_chunk_mut()) {
-                        let into = cold[waiting..].first_chunk_mut().expect("room for a sweep");
-                        waiting += hot.sweep(some, factor, of_some, moments, rest as u32, into);
-                        rest += SWEEP;
-                        let last = rest + SWEEP > weights.len();
-                        while waiting >= GROUP || (last && waiting > 0) {
-                            let len = waiting.min(GROUP);
-                            waiting -= len;
-                            let cold = &cold[waiting..waiting + len];
-                            let [cold_weights, cold_gradient] = &mut of_cold;
-                            for (weight, &position) in cold_weights.iter_mut().zip(cold) {
-                                *weight = weights[position as usize];
-                            }
-                            *cold_gradient = [0.0; GROUP];
-                            let cold_gradient = &mut cold_gradient[..len];
-                            self.visit(&mut group, &cold_weights[..len], factor, cold_gradient, cells, &mut exact);
-                            for (&added, &position) in cold_gradient.iter().zip(cold) {
-                                gradient[position as usize] += added;
-                            }
-                        }
-                    }
-                }
+                let degree = self.hot.map_or(0, |hot| hot.degree);
+                let rest = match degree {
+                    0 => 0,
+                    3 => self.sweep::<3>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    7 => self.sweep::<7>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    11 => self.sweep::<11>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    _ => self.sweep::<15>(&mut group, weights, factor, gradient, filled, &mut exact),
+                };
+                let cells = &mut filled.cells;
                 let (whole, few) = weights[rest..].as_chunks::<GROUP>();
                 let (whole_gradient, few_gradient) = gradient[rest..].as_chunks_mut::<GROUP>();
                 for (weights, gradient) in whole.iter().zip(whole_gradient) {
@@ -170,6 +151,52 @@ impl Layout<'_> {
                 self.visit(&mut group, few, factor, few_gradient, cells, &mut exact);
             },
         );
+    }
+
+    /// Lets the hot cell sweep over the weights, and visits those that are not in it. Returns how many weights that were: whole sweeps.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+    fn sweep<const D: usize>(
+        &self,
+        group: &mut Group,
+        weights: &[f32],
+        factor: f32,
+        gradient: &mut [f32],
+        filled: &mut Filled,
+        exact: &mut impl FnMut(f32, &mut f32),
+    ) -> usize {
+        let Some(hot) = self.hot else { return 0 };
+        let mut cold = [0; GROUP + SWEEP + 8];
+        let mut waiting = 0;
+        let mut rest = 0;
+        let mut cold_weights = [0.0; GROUP];
+        while rest + SWEEP <= weights.len() {
+            let some = weights[rest..].first_chunk().expect("a whole sweep");
+            let of_some = gradient[rest..].first_chunk_mut().expect("a whole sweep");
+            let into = cold[waiting..].first_chunk_mut().expect("room for a sweep");
+            waiting += hot.sweep::<D>(some, factor, of_some, &mut filled.hot, rest as u32, into);
+            rest += SWEEP;
+            let last = rest + SWEEP > weights.len();
+            let mut done = 0;
+            while waiting - done >= GROUP || (last && waiting > done) {
+                // The first that wait come first, so that the order of weights is kept.
+                let cold = &cold[done..waiting.min(done + GROUP)];
+                let len = cold.len();
+                for (weight, &position) in cold_weights.iter_mut().zip(cold) {
+                    *weight = weights[position as usize];
+                }
+                let mut cold_gradient = [0.0; GROUP];
+                let cold_gradient = &mut cold_gradient[..len];
+                self.visit(group, &cold_weights[..len], factor, cold_gradient, &mut filled.cells, exact);
+                for (&added, &position) in cold_gradient.iter().zip(cold) {
+                    gradient[position as usize] += added;
+                }
+                done += len;
+            }
+            cold.copy_within(done..waiting, 0);
+            waiting -= done;
+        }
+        rest
     }
 
     #[inline(always)]
