@@ -6,6 +6,9 @@
 //! `[-1/2, 1/2]` of its weights: any cubic summed over the weights is a function of those, so the statistics of every
 //! component (`Σ r`, `Σ r z`, `Σ r z²`, `Σ ln p`) come from one pass over the cells' nodes after the pass over the weights.
 //!
+//! Where zero's component takes most weights, one wide cell around zero, with a polynomial of a higher degree, stands before the
+//! others ([`hot`]): its weights need no table. Only those that are not in it come to the cells.
+//!
 //! # How exact it is
 //! Responsibilities are a softmax of parabolas. Let `D` be the most that the logarithms of two components, relative to each
 //! other, can change from a cell's middle to its edge. The softmax is analytic up to a distance of about `π / D` cells'
@@ -158,7 +161,12 @@ impl<'a> Grid<'a> {
     }
 
     fn layout(&self) -> Layout<'_> {
-        Layout { inverse_step: self.axis.inverse_step(), first: self.axis.first() - 1, table: &self.table, hot: self.hot.as_ref().map(|cell| &cell.hot) }
+        Layout {
+            inverse_step: self.axis.inverse_step(),
+            first: self.axis.first() - 1,
+            table: &self.table,
+            hot: self.hot.as_ref().map(|cell| &cell.hot),
+        }
     }
 
     /// As [`Mixture::statistics`].
@@ -208,6 +216,7 @@ impl<'a> Grid<'a> {
         self.finish(total, &idle.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Cells in which no weight has been yet.
     fn empty(&self) -> Filled {
         Filled { cells: self.cells.clone(), hot: HotMoments::default() }
     }
@@ -222,7 +231,9 @@ impl<'a> Grid<'a> {
         let mut total = of_groups.iter().fold(total, sum_up);
         if let Some(cell) = &self.hot {
             let mut moments = HotMoments::default();
-            filled.iter().for_each(|filled| moments.add(&filled.hot));
+            for filled in filled {
+                moments.add(&filled.hot);
+            }
             cell.add_statistics(self.mixture, &moments, &mut total);
         }
         total

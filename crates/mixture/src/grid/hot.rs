@@ -1,31 +1,34 @@
 //! The hot cell: one wide cell around zero, where most weights are.
 //!
-//! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a line; what bends
-//! it are the tails of the neighbours. So one polynomial of degree [`DEGREES`] holds for all of a wide cell, and its moments for all
-//! statistics.
+//! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a line; what
+//! bends it are the tails of the neighbours. So one polynomial holds for all of a wide cell, and the moments of its weights for all
+//! statistics. Each of [`DEGREES`] gets the widest cell that is exact enough, and the one that promises the least work is taken:
+//! a higher degree costs all weights a little, a narrow cell sends more of them to the grid.
 //!
 //! # How exact it is
-//! Interpolation at Chebyshev's nodes is within a factor of 3 of the best polynomial of its degree, and for the functions at hand, which are
-//! analytic, its error is spread over the cell like the Chebyshev polynomial of the next degree (Trefethen, *Approximation Theory and
-//! Approximation Practice*, chapters 15 and 8). So the error is seen at points halfway between nodes. [`choose`] tries widths, from
-//! the widest down, and takes the first where, at [`CHECKS`] points a node, the score and each responsibility
-//! times 1, `z` and `z²` are as near to their exact values as [`RELATIVE`] and [`ABSOLUTE`] say. That no component is so narrow that it could
-//! hide between the points is seen to first: logarithms of two components, relative to each other, change by no more than
+//! Interpolation at Chebyshev's nodes is within a small factor of the best polynomial of its degree, and as responsibilities are
+//! analytic, its error is spread over the cell like the Chebyshev polynomial of the next degree (Trefethen, *Approximation Theory
+//! and Approximation Practice*, chapters 8 and 15). So it is seen at points between the nodes: at [`CHECKS`] times as many points as the
+//! highest degree has nodes, the score and each component's responsibility times 1, `z` and `z²` must be as near to their exact values as
+//! [`RELATIVE`] and [`ABSOLUTE`] say, a tenth of what [`Grid`](super::Grid) promises. That no component is so narrow that it could hide
+//! between the points is seen to first: logarithms of two components, relative to each other, change by no more than
 //! [`LARGEST_CHANGE`] from the middle to an end. Components that are fainter than `e^-26` everywhere in the cell are not asked.
+//!
+//! Rounding of the moments is harmless: an error in `Σ t^m` counts as much as coefficient `m` of a responsibility's
+//! polynomial, and high coefficients of such smooth functions are small.
 
 use std::f64::consts::PI;
 
 use super::divide::{UNRESOLVED, active, best, worst};
 use super::nodes::{Basis, NodeSums, shares};
 use super::sweep::{DEGREES, Hot, HotMoments, LARGEST_DEGREE};
-use crate::Statistics;
 use crate::lanes::LANES;
 use crate::mixture::Term;
-use crate::Mixture;
+use crate::{Mixture, Statistics};
 
 const _: () = assert!(LARGEST_DEGREE + 1 == LANES, "nodes fill the lanes");
 
-/// Points at which the polynomials are checked, a node.
+/// Points at which the polynomials are checked, a node of the highest degree.
 const CHECKS: usize = 3;
 
 /// Errors allowed, relative to a function's own value ...
@@ -40,7 +43,7 @@ const LARGEST_CHANGE: f64 = 24.0;
 /// Half the widths that are tried, in standard deviations of the zero component.
 const HALVES: [f64; 13] = [4.0, 3.5, 3.0, 2.7, 2.5, 2.3, 2.1, 1.9, 1.7, 1.5, 1.3, 1.0, 0.75];
 
-/// What a degree costs a weight of the hot cell, and what it costs that a weight is not in it.
+/// What a degree costs each weight, and what it costs that a weight is not in the cell, in proportion.
 const COST_OF_DEGREE: f64 = 1.0;
 const COST_OF_COLD: f64 = 100.0;
 
@@ -50,9 +53,11 @@ const SMALLEST_SHARE: f64 = 0.4;
 /// The hot cell of a mixture.
 #[derive(Clone, Debug)]
 pub(super) struct HotCell {
+    /// Chebyshev's nodes on `[-1, 1]`, as many as the degree needs.
     basis: Basis<LANES>,
     /// Half its width, in units of `u`.
     half: f64,
+    /// Positions of the components that matter in it.
     active: Vec<u32>,
     pub(super) hot: Hot,
 }
@@ -75,12 +80,15 @@ impl HotCell {
     /// The widest cell that is exact enough with polynomials of some degree, and the share of weights that it takes.
     fn widest(mixture: &Mixture, scale: f64, degree: usize) -> Option<(f64, Self)> {
         let zero = mixture.components()[mixture.zero_index()];
-        let nodes = std::array::from_fn(|n| if n <= degree { -libm::cos(PI * (n as f64 + 0.5) / (degree + 1) as f64) } else { 0.0 });
+        let nodes = std::array::from_fn(|n| {
+            if n <= degree { -libm::cos(PI * (n as f64 + 0.5) / (degree + 1) as f64) } else { 0.0 }
+        });
         let basis = Basis::new(nodes, degree + 1);
         let mut candidates: Vec<u32> = (0..mixture.len() as u32).collect();
         for half in HALVES {
             let half = half * zero.std_dev;
-            let share: f64 = mixture.components().iter().map(|c| c.proportion * (c.normal_cdf(half) - c.normal_cdf(-half))).sum();
+            let share: f64 =
+                mixture.components().iter().map(|c| c.proportion * (c.normal_cdf(half) - c.normal_cdf(-half))).sum();
             if share < SMALLEST_SHARE {
                 break;
             }
@@ -140,8 +148,7 @@ fn polynomial(terms: &[Term], half: f64, basis: &Basis<LANES>) -> Option<[f32; L
         for (&point, exact) in points.iter().zip(exact.score) {
             let t = point as f32;
             let got = score.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
-            let allowed = RELATIVE * exact.abs() + ABSOLUTE * largest;
-            if !((f64::from(got) - exact).abs() <= allowed) {
+            if !is_near(got.into(), exact, largest) {
                 return None;
             }
         }
@@ -154,7 +161,7 @@ fn polynomial(terms: &[Term], half: f64, basis: &Basis<LANES>) -> Option<[f32; L
                 for (n, &point) in points.iter().enumerate() {
                     let exact = function(point * half, exact.shares[at][n]);
                     let got = polynomial.iter().rev().fold(0.0, |sum, coefficient| sum * point + coefficient);
-                    if !((got - exact).abs() <= RELATIVE * exact.abs() + ABSOLUTE) {
+                    if !is_near(got, exact, 1.0) {
                         return None;
                     }
                 }
@@ -162,4 +169,9 @@ fn polynomial(terms: &[Term], half: f64, basis: &Basis<LANES>) -> Option<[f32; L
         }
     }
     Some(score)
+}
+
+/// Whether the error is allowed; false for NaN.
+fn is_near(got: f64, exact: f64, largest: f64) -> bool {
+    (got - exact).abs() <= RELATIVE * exact.abs() + ABSOLUTE * largest
 }

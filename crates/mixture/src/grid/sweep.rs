@@ -4,7 +4,7 @@
 //! summed as integers: adding 6 to a number in `[-1, 1]` leaves it, so rounded, in the mantissa. Weights that are not in the hot
 //! cell take part as `t = 0`, which adds nothing, and are then listed, eight at a time, by a table that tells the set bits of a byte.
 
-/// Weights that are swept together.
+/// Weights that are swept together: so few that sums of their powers fit into 32 bits.
 pub(super) const SWEEP: usize = 512;
 
 /// The highest degree.
@@ -123,6 +123,7 @@ impl Hot {
     }
 }
 
+/// Adds the sums of a sweep to those of all.
 fn add<const N: usize>(sums: &mut [i64], of_sweep: [i32; N]) {
     for (sum, of_sweep) in sums.iter_mut().zip(of_sweep) {
         *sum += i64::from(of_sweep);

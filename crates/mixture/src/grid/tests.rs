@@ -123,7 +123,8 @@ proptest! {
 
 #[test]
 fn the_hot_cell_takes_most_weights_of_presets() {
-    for (k, fraction, degrees) in [(17, 0.25, [11, 15]), (17, 0.05, [3; 2]), (257, 0.25, [11, 15]), (257, 0.05, [3; 2])] {
+    for (k, fraction, degrees) in [(17, 0.25, [11, 15]), (17, 0.05, [3; 2]), (257, 0.25, [11, 15]), (257, 0.05, [3; 2])]
+    {
         let mixture = preset(k, fraction);
         let mut weights = vec![0.0; 1 << 16];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(7), &mut weights);
