@@ -45,8 +45,9 @@ use crate::mixture::Term;
 use crate::statistics::{Accumulator, sum_up};
 use crate::{Mixture, Statistics};
 
-/// `D` of the module's text: 0.125 makes for errors of about `2e-7` of the local size of a function.
-const LARGEST_CHANGE: f64 = 0.125;
+/// `D` of the module's text. What decides it are small gradients beside a steep change of the score: errors there count against
+/// the largest gradient.
+const LARGEST_CHANGE: f64 = 0.1;
 
 /// Fewer weights than this are evaluated exactly: building a grid would cost more.
 const FEWEST_WEIGHTS: usize = 2048;

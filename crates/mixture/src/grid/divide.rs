@@ -15,7 +15,7 @@ use crate::mixture::Term;
 pub(super) const UNRESOLVED: f64 = 26.0;
 
 /// `D` of components far below the density, at most.
-const LARGEST_FAINT_CHANGE: f64 = 0.2;
+const LARGEST_FAINT_CHANGE: f64 = 0.16;
 
 /// Components this many nats below the density in a whole stretch are left out of it: `e^-38` is `3e-17`.
 const NEGLIGIBLE: f64 = 38.0;
