@@ -6,6 +6,9 @@
 //! `[-1/2, 1/2]` of its weights: any cubic summed over the weights is a function of those, so the statistics of every
 //! component (`Σ r`, `Σ r z`, `Σ r z²`, `Σ ln p`) come from one pass over the cells' nodes after the pass over the weights.
 //!
+//! Where zero's component takes most weights, one wide cell around zero, with a polynomial of a higher degree, stands before the
+//! others ([`hot`]): its weights need no table. Only those that are not in it come to the cells.
+//!
 //! # How exact it is
 //! Responsibilities are a softmax of parabolas. Let `D` be the most that the logarithms of two components, relative to each
 //! other, can change from a cell's middle to its edge. The softmax is analytic up to a distance of about `π / D` cells'
@@ -22,7 +25,9 @@
 //! asked for its neighbours' exponentials ([`nodes`]).
 
 mod divide;
+mod hot;
 mod nodes;
+mod sweep;
 mod visit;
 
 use std::sync::{Mutex, PoisonError};
@@ -31,15 +36,18 @@ use mixpress_simd::vectorized;
 use rayon::prelude::*;
 
 use self::divide::{Axis, Block, divide};
+use self::hot::HotCell;
 use self::nodes::{Basis, CELLS, NodeSums, ORDER, scores};
-use self::visit::{Cell, Layout, Moments};
+use self::sweep::{HotMoments, SWEEP};
+use self::visit::{Cell, Filled, Layout, Moments};
 use crate::lanes::{LANES, Lanes};
 use crate::mixture::Term;
 use crate::statistics::{Accumulator, sum_up};
 use crate::{Mixture, Statistics};
 
-/// `D` of the module's text: 0.125 makes for errors of about `2e-7` of the local size of a function.
-const LARGEST_CHANGE: f64 = 0.125;
+/// `D` of the module's text. What decides it are small gradients beside a steep change of the score: errors there count against
+/// the largest gradient.
+const LARGEST_CHANGE: f64 = 0.1;
 
 /// Fewer weights than this are evaluated exactly: building a grid would cost more.
 const FEWEST_WEIGHTS: usize = 2048;
@@ -66,13 +74,15 @@ const SAMPLED: usize = 1 << 20;
 pub struct Grid<'a> {
     mixture: &'a Mixture,
     scale: f64,
-    basis: Basis,
+    basis: Basis<ORDER>,
     axis: Axis,
     blocks: Vec<Block>,
     /// Entries of the coarse cells, with one at either end for what is outside.
     table: Vec<u32>,
     /// The score in each fine cell; cell 0 is for weights that are evaluated exactly.
     cells: Vec<Cell>,
+    /// The cell that takes most weights before they come to the others.
+    hot: Option<HotCell>,
 }
 
 impl Mixture {
@@ -94,12 +104,13 @@ impl<'a> Grid<'a> {
             Some(axis) => (axis, divide(mixture.terms(), &axis)),
             None => (Axis::empty(), Vec::new()),
         };
+        let hot = if blocks.is_empty() { None } else { HotCell::choose(mixture, scale) };
         let mut table = vec![0];
         table.extend(blocks.iter().flat_map(Block::entries));
         table.push(0);
         let fine = blocks.last().map_or(1, |block| block.fine().end);
         let cells = vec![Cell::default(); fine];
-        let mut grid = Self { mixture, scale, basis: Basis::new(), axis, blocks, table, cells };
+        let mut grid = Self { mixture, scale, basis: Basis::of_cell(), axis, blocks, table, cells, hot };
         grid.interpolate();
         grid
     }
@@ -151,7 +162,12 @@ impl<'a> Grid<'a> {
     }
 
     fn layout(&self) -> Layout<'_> {
-        Layout { inverse_step: self.axis.inverse_step(), first: self.axis.first() - 1, table: &self.table }
+        Layout {
+            inverse_step: self.axis.inverse_step(),
+            first: self.axis.first() - 1,
+            table: &self.table,
+            hot: self.hot.as_ref().map(|cell| &cell.hot),
+        }
     }
 
     /// As [`Mixture::statistics`].
@@ -190,10 +206,10 @@ impl<'a> Grid<'a> {
         let exact: Vec<Option<Statistics>> = chunks
             .map(|chunk| {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let cells = taken.unwrap_or_else(|| self.cells.clone());
-                let mut visitor = Visitor { grid: self, cells, exact: None };
+                let filled = taken.unwrap_or_else(|| self.empty());
+                let mut visitor = Visitor { grid: self, filled, exact: None };
                 visit(chunk, &mut visitor);
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.cells);
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(visitor.filled);
                 visitor.exact.map(|exact| exact.statistics)
             })
             .collect();
@@ -201,18 +217,31 @@ impl<'a> Grid<'a> {
         self.finish(total, &idle.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Cells in which no weight has been yet.
+    fn empty(&self) -> Filled {
+        Filled { cells: self.cells.clone(), hot: HotMoments::default() }
+    }
+
     /// Adds the statistics of all cells to `total`: the sum of `filled`, one copy of the cells for each thread that visited weights.
-    fn finish(&self, total: Statistics, filled: &[Vec<Cell>]) -> Statistics {
+    fn finish(&self, total: Statistics, filled: &[Filled]) -> Statistics {
         let of_groups: Vec<Statistics> = self
             .blocks
             .par_chunks(self.blocks.len().div_ceil(GROUPS).max(1))
             .map(|blocks| self.evaluate(blocks, filled))
             .collect();
-        of_groups.iter().fold(total, sum_up)
+        let mut total = of_groups.iter().fold(total, sum_up);
+        if let Some(cell) = &self.hot {
+            let mut moments = HotMoments::default();
+            for filled in filled {
+                moments.add(&filled.hot);
+            }
+            cell.add_statistics(self.mixture, &moments, &mut total);
+        }
+        total
     }
 
     /// Statistics of the weights in some blocks of cells, from their moments.
-    fn evaluate(&self, blocks: &[Block], filled: &[Vec<Cell>]) -> Statistics {
+    fn evaluate(&self, blocks: &[Block], filled: &[Filled]) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
         for block in blocks {
             let terms = self.terms_of(block);
@@ -220,8 +249,8 @@ impl<'a> Grid<'a> {
             let mut batch = Batch::new(&self.basis);
             for (fine, (middle, width)) in block.fine().zip(block.fine_cells(&self.axis)) {
                 let mut of_cell = Moments::default();
-                for cells in filled {
-                    of_cell.add(&cells[fine]);
+                for filled in filled {
+                    of_cell.add(&filled.cells[fine]);
                 }
                 if of_cell.count() == 0 {
                     continue;
@@ -251,21 +280,21 @@ impl<'a> Grid<'a> {
 
 /// Weights in a chunk.
 fn chunk(len: usize) -> usize {
-    len.div_ceil(CHUNKS).max(SMALLEST_CHUNK)
+    len.div_ceil(CHUNKS).max(SMALLEST_CHUNK).next_multiple_of(SWEEP)
 }
 
 /// What a thread collects of the weights of a chunk. Its cells go on to the next chunk, sums over weights that are evaluated
 /// exactly do not, because their order matters.
 struct Visitor<'g> {
     grid: &'g Grid<'g>,
-    cells: Vec<Cell>,
+    filled: Filled,
     exact: Option<Accumulator<'g>>,
 }
 
 impl Visitor<'_> {
     fn visit(&mut self, weights: &[f32], factor: f64, gradient: &mut [f32]) {
-        let Self { grid, cells, exact } = self;
-        grid.layout().add_gradient(weights, factor as f32, gradient, cells, |weight, gradient| {
+        let Self { grid, filled, exact } = self;
+        grid.layout().add_gradient(weights, factor as f32, gradient, filled, |weight, gradient| {
             let exact = exact.get_or_insert_with(|| Accumulator::new(grid.mixture));
             let score = exact.visit(f64::from(weight) / grid.scale);
             *gradient = (f64::from(*gradient) + factor * score) as f32;
@@ -282,7 +311,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(basis: &Basis) -> Self {
+    fn new(basis: &Basis<ORDER>) -> Self {
         Self { offsets: basis.nodes, nodes: [0.0; LANES], weights: [0.0; LANES], len: 0 }
     }
 

@@ -12,10 +12,10 @@ use crate::lanes::exp;
 use crate::mixture::Term;
 
 /// Components this many nats below the density in a whole cell may change as they like.
-const UNRESOLVED: f64 = 26.0;
+pub(super) const UNRESOLVED: f64 = 26.0;
 
 /// `D` of components far below the density, at most.
-const LARGEST_FAINT_CHANGE: f64 = 0.2;
+const LARGEST_FAINT_CHANGE: f64 = 0.16;
 
 /// Components this many nats below the density in a whole stretch are left out of it: `e^-38` is `3e-17`.
 const NEGLIGIBLE: f64 = 38.0;
@@ -179,7 +179,7 @@ fn descend(terms: &[Term], axis: &Axis, cells: Range<usize>, candidates: &[u32],
 }
 
 /// Those of the candidates that are not negligible between `left` and `right`.
-fn active(terms: &[Term], candidates: &[u32], left: f64, right: f64) -> Vec<u32> {
+pub(super) fn active(terms: &[Term], candidates: &[u32], left: f64, right: f64) -> Vec<u32> {
     let floor = floor(candidates.iter().map(|&position| &terms[position as usize]), left, right);
     let matters = |&position: &u32| best(&terms[position as usize], left, right) >= floor - NEGLIGIBLE;
     candidates.iter().copied().filter(matters).collect()
@@ -187,16 +187,16 @@ fn active(terms: &[Term], candidates: &[u32], left: f64, right: f64) -> Vec<u32>
 
 /// A bound under the logarithm of the density between `left` and `right`: that of the component with the best worst case.
 /// Parabolas open downwards, so a component's worst case is at an end ...
-fn floor<'t>(terms: impl Iterator<Item = &'t Term>, left: f64, right: f64) -> f64 {
+pub(super) fn floor<'t>(terms: impl Iterator<Item = &'t Term>, left: f64, right: f64) -> f64 {
     terms.map(|term| worst(term, left, right)).fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn worst(term: &Term, left: f64, right: f64) -> f64 {
+pub(super) fn worst(term: &Term, left: f64, right: f64) -> f64 {
     term.log(left).min(term.log(right))
 }
 
 /// ... and its best case at the point nearest to its mean.
-fn best(term: &Term, left: f64, right: f64) -> f64 {
+pub(super) fn best(term: &Term, left: f64, right: f64) -> f64 {
     term.log(term.mean.clamp(left, right))
 }
 

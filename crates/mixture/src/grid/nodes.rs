@@ -12,30 +12,37 @@ pub(super) const ORDER: usize = 4;
 /// Cells whose nodes fill the lanes.
 pub(super) const CELLS: usize = LANES / ORDER;
 
-/// Lagrange's basis polynomials of Gauss and Legendre's nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
-///
-/// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over weights
-/// that are spread smoothly in a cell.
+/// Lagrange's basis polynomials of `N` nodes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Basis {
-    /// Half the roots of Legendre's polynomial of degree 4, ascending.
-    pub(super) nodes: [f64; ORDER],
+pub(super) struct Basis<const N: usize> {
+    /// The nodes, ascending.
+    pub(super) nodes: [f64; N],
     /// `lagrange[n][m]` is coefficient `m` of the polynomial that is 1 at node `n` and 0 at the others.
-    lagrange: [[f64; ORDER]; ORDER],
+    lagrange: [[f64; N]; N],
 }
 
-impl Basis {
-    pub(super) fn new() -> Self {
+impl Basis<ORDER> {
+    /// Gauss and Legendre's nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
+    ///
+    /// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over weights
+    /// that are spread smoothly in a cell.
+    pub(super) fn of_cell() -> Self {
         // (3/7 ± 2/7 √(6/5)), the squares of the roots (Abramowitz and Stegun, 25.4.30).
         let [inner, outer] = [-1.0, 1.0].map(|sign: f64| 0.5 * (3.0 / 7.0 + sign * 2.0 / 7.0 * 1.2_f64.sqrt()).sqrt());
-        let nodes = [-outer, -inner, inner, outer];
+        Self::new([-outer, -inner, inner, outer], ORDER)
+    }
+}
+
+impl<const N: usize> Basis<N> {
+    /// Polynomials of the first `len` nodes; those of the others are zero.
+    pub(super) fn new(nodes: [f64; N], len: usize) -> Self {
         let lagrange = std::array::from_fn(|n| {
-            let mut polynomial = [0.0; ORDER];
-            polynomial[0] = 1.0;
-            for (other, &root) in nodes.iter().enumerate().filter(|&(other, _)| other != n) {
+            let mut polynomial = [0.0; N];
+            polynomial[0] = f64::from(u8::from(n < len));
+            for (other, &root) in nodes[..len].iter().enumerate().filter(|&(other, _)| other != n) {
                 // Times (t - root) / (node - root); the degree is at most `other + 1`.
                 let factor = (nodes[n] - root).recip();
-                for m in (0..ORDER.min(other + 2)).rev() {
+                for m in (0..N.min(other + 2)).rev() {
                     let shifted = if m > 0 { polynomial[m - 1] } else { 0.0 };
                     polynomial[m] = factor * (shifted - root * polynomial[m]);
                 }
@@ -46,8 +53,8 @@ impl Basis {
     }
 
     /// Coefficients of the polynomial with the given values at the nodes.
-    pub(super) fn coefficients(&self, values: &[f64; ORDER]) -> [f64; ORDER] {
-        let mut coefficients = [0.0; ORDER];
+    pub(super) fn coefficients(&self, values: &[f64; N]) -> [f64; N] {
+        let mut coefficients = [0.0; N];
         for (value, polynomial) in values.iter().zip(&self.lagrange) {
             for (coefficient, of_basis) in coefficients.iter_mut().zip(polynomial) {
                 *coefficient += value * of_basis;
@@ -57,7 +64,7 @@ impl Basis {
     }
 
     /// Weights of the nodes, so that a polynomial summed over a cell's weights is the weighted sum of its values at the nodes.
-    pub(super) fn weights(&self, moments: [f64; ORDER]) -> [f64; ORDER] {
+    pub(super) fn weights(&self, moments: [f64; N]) -> [f64; N] {
         self.lagrange.map(|polynomial| polynomial.iter().zip(moments).map(|(of_basis, moment)| of_basis * moment).sum())
     }
 }
@@ -83,6 +90,38 @@ pub(super) fn scores(terms: &[Term], u: &Lanes) -> Lanes {
             slope
         },
     )
+}
+
+/// Scores at some values, and each term's responsibilities.
+pub(super) struct Shares {
+    pub(super) score: Lanes,
+    pub(super) shares: Vec<Lanes>,
+}
+
+/// The score and the responsibilities of some terms at the values `u`.
+pub(super) fn shares(terms: &[Term], u: &Lanes) -> Shares {
+    let score = scores(terms, u);
+    let mut shares = vec![[0.0; LANES]; terms.len()];
+    vectorized(
+        #[inline(always)]
+        || {
+            let peak = peaks(terms, u);
+            let mut total = [0.0; LANES];
+            for (term, shares) in terms.iter().zip(&mut shares) {
+                for lane in 0..LANES {
+                    let z = (u[lane] - term.mean) * term.inverse_std_dev;
+                    shares[lane] = exp(term.log_height - 0.5 * z * z - peak[lane]);
+                    total[lane] += shares[lane];
+                }
+            }
+            for shares in &mut shares {
+                for lane in 0..LANES {
+                    shares[lane] /= total[lane];
+                }
+            }
+        },
+    );
+    Shares { score, shares }
 }
 
 /// Sums over nodes, one entry a term, and of the logarithm of the density.

@@ -11,7 +11,7 @@ use crate::{Component, Gradients};
 fn cubics_are_reproduced_and_summed_without_error() {
     let expected = [0.3, -1.5, 0.7, 2.0];
     let f = |t: f64| expected.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
-    let basis = Basis::new();
+    let basis = Basis::of_cell();
     for (got, expected) in basis.coefficients(&basis.nodes.map(f)).iter().zip(expected) {
         assert!((got - expected).abs() < 1e-13, "{got} instead of {expected}");
     }
@@ -96,6 +96,58 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn it_agrees_where_zero_rules(
+        others in prop::collection::vec((-1.0..1.0_f64, -7.0..0.0_f64, -9.0..0.0_f64), 1..10),
+        zero_width in -6.0..0.0_f64,
+        zero_share in 0.5..0.999_f64,
+        seed: u64,
+        len in 4_000_usize..12_000,
+    ) {
+        let total: f64 = others.iter().map(|part| part.2.exp()).sum();
+        let mut components: Vec<Component> = others
+            .into_iter()
+            .map(|(mean, width, share)| {
+                Component { mean, std_dev: width.exp(), proportion: (1.0 - zero_share) * share.exp() / total }
+            })
+            .collect();
+        components.push(Component { mean: 0.0, std_dev: zero_width.exp(), proportion: zero_share });
+        let mixture = Mixture::new(components).unwrap();
+        let weights = weights_of(&mixture, len, 0.3, seed);
+        compare(&mixture, &weights, 0.3);
+    }
+}
+
+#[test]
+fn the_hot_cell_takes_most_weights_of_presets() {
+    for (k, fraction, degrees) in [(17, 0.25, [11, 15]), (17, 0.05, [3; 2]), (257, 0.25, [11, 15]), (257, 0.05, [3; 2])]
+    {
+        let mixture = preset(k, fraction);
+        let mut weights = vec![0.0; 1 << 16];
+        mixture.samples(&mut ChaCha8Rng::seed_from_u64(7), &mut weights);
+        let grid = mixture.grid(&weights, 1.0);
+        assert!(degrees.contains(&grid.hot.as_ref().unwrap().hot.degree));
+        let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
+        visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
+        let taken = visitor.filled.hot.count();
+        assert!(taken > weights.len() * 8 / 10, "{taken} of K = {k}");
+    }
+}
+
+#[test]
+fn there_is_no_hot_cell_where_zero_does_not_rule() {
+    let narrow = |mean, proportion| Component { mean, std_dev: 0.01, proportion };
+    let beside = Mixture::new(vec![narrow(-0.5, 0.45), narrow(0.0, 0.1), narrow(0.5, 0.45)]).unwrap();
+    assert!(HotCell::choose(&beside, 1.0).is_none());
+    // A narrow component stands in the middle of a wide one.
+    let wide = Component { mean: 0.0, std_dev: 1.0, proportion: 0.99 };
+    let needle = Component { mean: 0.1, std_dev: 1e-4, proportion: 0.01 };
+    assert!(HotCell::choose(&Mixture::new(vec![wide, needle]).unwrap(), 1.0).is_none());
+}
+
 /// Equally spaced means on [-1, 1], `π` of zero 0.9, as a network's prior might be.
 fn preset(k: usize, fraction: f64) -> Mixture {
     let range = crate::Range::new(-1.0, 1.0).unwrap();
@@ -120,7 +172,7 @@ fn almost_no_weight_needs_the_exact_path() {
         let mut weights = vec![0.0; 100_000];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(5), &mut weights);
         let grid = mixture.grid(&weights, 1.0);
-        let mut visitor = Visitor { grid: &grid, cells: grid.cells.clone(), exact: None };
+        let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
         visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
         let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
         assert!(exact <= 10, "{exact} of K = {k}");

@@ -1,5 +1,8 @@
 //! The pass over the weights: each is sorted into its cell, leaves its moments there, and gets its score.
 //!
+//! Where there is a hot cell it takes its weights first, a sweep at a time ([`sweep`](super::sweep)); the others wait until they
+//! fill a group, and go the way of all weights from there.
+//!
 //! Weights go in groups through steps that either are arithmetic on whole vector registers or nothing but loads and stores
 //! at computed places. Widths of cells are powers of two, so that the position of a weight in its cell is computed without
 //! any rounding, in `f32`: with the weight divided by the width, subtract the nearest integer.
@@ -10,6 +13,7 @@
 use mixpress_simd::vectorized;
 
 use super::nodes::ORDER;
+use super::sweep::{Hot, HotMoments, SWEEP};
 
 /// Weights that are worked on together: so many that what is stored piece by piece has left the store queue before it is
 /// read as whole registers.
@@ -91,6 +95,8 @@ pub(super) struct Layout<'a> {
     /// The coarse cell `first + i` has entry `i`; weights beyond either end take the entry there.
     pub(super) first: i32,
     pub(super) table: &'a [u32],
+    /// The cell that takes most weights.
+    pub(super) hot: Option<&'a Hot>,
 }
 
 /// Buffers of a group.
@@ -102,6 +108,13 @@ struct Group {
     cubics: [[f32; ORDER]; GROUP],
 }
 
+/// What weights leave behind.
+#[derive(Clone, Debug)]
+pub(super) struct Filled {
+    pub(super) cells: Vec<Cell>,
+    pub(super) hot: HotMoments,
+}
+
 impl Layout<'_> {
     /// Adds `factor` times the score of each weight to its entry of `gradient`, and the weights to the fine
     /// cells. Those that no fine cell takes are handed to `exact` with their entry.
@@ -110,7 +123,7 @@ impl Layout<'_> {
         weights: &[f32],
         factor: f32,
         gradient: &mut [f32],
-        fine: &mut [Cell],
+        filled: &mut Filled,
         mut exact: impl FnMut(f32, &mut f32),
     ) {
         assert_eq!(weights.len(), gradient.len(), "one gradient a weight");
@@ -124,14 +137,70 @@ impl Layout<'_> {
         vectorized(
             #[inline(always)]
             || {
-                let (whole, rest) = weights.as_chunks::<GROUP>();
-                let (whole_gradient, rest_gradient) = gradient.as_chunks_mut::<GROUP>();
+                let degree = self.hot.map_or(0, |hot| hot.degree);
+                let rest = match degree {
+                    0 => 0,
+                    3 => self.sweep::<3>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    7 => self.sweep::<7>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    11 => self.sweep::<11>(&mut group, weights, factor, gradient, filled, &mut exact),
+                    _ => self.sweep::<15>(&mut group, weights, factor, gradient, filled, &mut exact),
+                };
+                let cells = &mut filled.cells;
+                let (whole, few) = weights[rest..].as_chunks::<GROUP>();
+                let (whole_gradient, few_gradient) = gradient[rest..].as_chunks_mut::<GROUP>();
                 for (weights, gradient) in whole.iter().zip(whole_gradient) {
-                    self.visit(&mut group, weights, factor, gradient, fine, &mut exact);
+                    self.visit(&mut group, weights, factor, gradient, cells, &mut exact);
                 }
-                self.visit(&mut group, rest, factor, rest_gradient, fine, &mut exact);
+                self.visit(&mut group, few, factor, few_gradient, cells, &mut exact);
             },
         );
+    }
+
+    /// Lets the hot cell, of degree `D`, sweep over the weights, and visits those that are not in it. Returns how many weights that
+    /// were: only whole sweeps.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+    fn sweep<const D: usize>(
+        &self,
+        group: &mut Group,
+        weights: &[f32],
+        factor: f32,
+        gradient: &mut [f32],
+        filled: &mut Filled,
+        exact: &mut impl FnMut(f32, &mut f32),
+    ) -> usize {
+        let Some(hot) = self.hot else { return 0 };
+        let mut cold = [0; GROUP + SWEEP + 8];
+        let mut waiting = 0;
+        let mut rest = 0;
+        let mut cold_weights = [0.0; GROUP];
+        while rest + SWEEP <= weights.len() {
+            let some = weights[rest..].first_chunk().expect("a whole sweep");
+            let of_some = gradient[rest..].first_chunk_mut().expect("a whole sweep");
+            let into = cold[waiting..].first_chunk_mut().expect("room for a sweep");
+            waiting += hot.sweep::<D>(some, factor, of_some, &mut filled.hot, rest as u32, into);
+            rest += SWEEP;
+            let last = rest + SWEEP > weights.len();
+            let mut done = 0;
+            while waiting - done >= GROUP || (last && waiting > done) {
+                // The first that wait come first, so that the order of weights is kept.
+                let cold = &cold[done..waiting.min(done + GROUP)];
+                let len = cold.len();
+                for (weight, &position) in cold_weights.iter_mut().zip(cold) {
+                    *weight = weights[position as usize];
+                }
+                let mut cold_gradient = [0.0; GROUP];
+                let cold_gradient = &mut cold_gradient[..len];
+                self.visit(group, &cold_weights[..len], factor, cold_gradient, &mut filled.cells, exact);
+                for (&added, &position) in cold_gradient.iter().zip(cold) {
+                    gradient[position as usize] += added;
+                }
+                done += len;
+            }
+            cold.copy_within(done..waiting, 0);
+            waiting -= done;
+        }
+        rest
     }
 
     #[inline(always)]
