@@ -2,9 +2,7 @@
 #![allow(missing_docs, reason = "criterion's macros make items without any")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use mixpress::quantize::{fit_codebook, fit_weighted_codebook};
-use mixpress_benches::codebooks::{importances, tensors};
-use rayon::prelude::*;
+use mixpress_benches::codebooks::{fit, fit_weighted, importances, tensors};
 
 fn fits(criterion: &mut Criterion) {
     let tensors = tensors();
@@ -12,15 +10,9 @@ fn fits(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("codebook");
     group.throughput(Throughput::Elements(tensors.iter().map(|tensor| tensor.len() as u64).sum())).sample_size(10);
     for levels in [16, 256] {
-        group.bench_function(BenchmarkId::new("plain", levels), |bencher| {
-            let fit = |tensor: &Vec<f32>| fit_codebook(tensor, levels).expect("weights are finite").squared_error;
-            bencher.iter(|| tensors.par_iter().map(fit).collect::<Vec<f64>>());
-        });
+        group.bench_function(BenchmarkId::new("plain", levels), |bencher| bencher.iter(|| fit(&tensors, levels)));
         group.bench_function(BenchmarkId::new("weighted", levels), |bencher| {
-            let fit = |(tensor, importances): (&Vec<f32>, &Vec<f32>)| {
-                fit_weighted_codebook(tensor, importances, levels).expect("weights are finite").squared_error
-            };
-            bencher.iter(|| tensors.par_iter().zip(&importances).map(fit).collect::<Vec<f64>>());
+            bencher.iter(|| fit_weighted(&tensors, &importances, levels));
         });
     }
     group.finish();

@@ -1,7 +1,10 @@
 //! A model of 22 million weights in 15 tensors, for fitting codebooks.
 
+use mixpress::quantize::{fit_codebook, fit_weighted_codebook};
 use ndarray_rand::rand::Rng;
 use ndarray_rand::rand_distr::{Distribution, StandardNormal};
+
+use rayon::prelude::*;
 
 use crate::generator;
 
@@ -36,4 +39,26 @@ pub fn importances(tensors: &[Vec<f32>]) -> Vec<Vec<f32>> {
         tensor.iter().map(|_| StandardNormal.sample(&mut rng)).map(|normal: f32| normal.exp()).collect()
     };
     tensors.iter().map(&mut of_tensor).collect()
+}
+
+/// Squared errors of codebooks of so many levels, one a tensor.
+///
+/// # Panics
+/// If a weight is not finite.
+#[must_use]
+pub fn fit(tensors: &[Vec<f32>], levels: usize) -> Vec<f64> {
+    let fit = |tensor: &Vec<f32>| fit_codebook(tensor, levels).expect("weights are finite").squared_error;
+    tensors.par_iter().map(fit).collect()
+}
+
+/// The same, each weight counting by its importance.
+///
+/// # Panics
+/// As [`fit`], or if there are not as many importances.
+#[must_use]
+pub fn fit_weighted(tensors: &[Vec<f32>], importances: &[Vec<f32>], levels: usize) -> Vec<f64> {
+    let fit = |(tensor, importances): (&Vec<f32>, &Vec<f32>)| {
+        fit_weighted_codebook(tensor, importances, levels).expect("weights are finite").squared_error
+    };
+    tensors.par_iter().zip(importances).map(fit).collect()
 }

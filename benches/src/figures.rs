@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use mixpress::quantize::{fit_codebook, fit_weighted_codebook};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::codec::{self, Coded};
 use crate::prior::{self, WEIGHTS};
-use crate::rounds::{Subject, medians, seconds};
+use crate::rounds::{Subject, median, medians};
 use crate::step::{Learner, NETWORKS, Product};
 use crate::{codebooks, streams};
 
@@ -33,6 +31,7 @@ pub struct Figures {
 
 /// The prior of 11 million weights: gradient to all of them and statistics of all components.
 #[derive(Clone, Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the names in the JSON")]
 struct Prior {
     /// 17 components, standard deviations a quarter of the spacing.
     prior_ns_per_weight: f64,
@@ -73,6 +72,7 @@ struct Codec {
 
 /// Codebooks for 22 million weights in 15 tensors.
 #[derive(Clone, Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the names in the JSON")]
 struct Codebooks {
     /// The slowest of the four settings.
     codebook_fit_seconds: f64,
@@ -82,6 +82,7 @@ struct Codebooks {
 
 /// Training steps of 128 images: forward, backward, Adam.
 #[derive(Clone, Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "they are the names in the JSON")]
 struct Steps {
     /// By network; `prior` has the classic prior of 17 components, `thin` keeps one weight in 200, `kept` follows only those.
     step_ms: BTreeMap<String, f64>,
@@ -186,24 +187,15 @@ fn codec(rounds: usize) -> Codec {
 fn codebooks(rounds: usize) -> Codebooks {
     let tensors = codebooks::tensors();
     let importances = codebooks::importances(&tensors);
-    let plain = |levels: usize| {
-        let fit = |tensor: &Vec<f32>| fit_codebook(tensor, levels).expect("weights are finite").squared_error;
-        tensors.par_iter().map(fit).collect::<Vec<f64>>()
-    };
-    let weighted = |levels: usize| {
-        let fit = |(tensor, importances): (&Vec<f32>, &Vec<f32>)| {
-            fit_weighted_codebook(tensor, importances, levels).expect("weights are finite").squared_error
-        };
-        tensors.par_iter().zip(&importances).map(fit).collect::<Vec<f64>>()
-    };
     let mut by_setting = BTreeMap::new();
     for levels in [16, 256] {
-        let median = |fit: &dyn Fn(usize) -> Vec<f64>| {
-            let mut times: Vec<f64> = (0..rounds).map(|_| seconds(|| drop(fit(levels)))).collect();
-            crate::rounds::median(&mut times)
-        };
-        by_setting.insert(format!("{levels} levels"), median(&plain));
-        by_setting.insert(format!("{levels} levels, weighted"), median(&weighted));
+        let mut subjects: [Subject<'_>; 2] = [
+            ("plain", Box::new(|| drop(codebooks::fit(&tensors, levels)))),
+            ("weighted", Box::new(|| drop(codebooks::fit_weighted(&tensors, &importances, levels)))),
+        ];
+        let times = medians(rounds, &mut subjects);
+        by_setting.insert(format!("{levels} levels"), times[0]);
+        by_setting.insert(format!("{levels} levels, weighted"), times[1]);
     }
     Codebooks {
         codebook_fit_seconds: by_setting.values().copied().fold(0.0, f64::max),
@@ -234,7 +226,7 @@ fn steps(rounds: usize) -> Steps {
         step_ms.insert(name.clone(), 1e3 * times[0]);
         speeds.push(1e-9 * Product::FLOPS / times[1]);
     }
-    let product_gflops = crate::rounds::median(&mut speeds);
+    let product_gflops = median(&mut speeds);
     let step_limit_ms = limits.iter().map(|(name, flops)| ((**name).into(), 1e-6 * flops / product_gflops)).collect();
     Steps { step_ms, step_limit_ms, product_gflops }
 }
