@@ -76,7 +76,7 @@ pub fn zstd(stream: &Stream) -> Vec<u8> {
     zstd::bulk::compress(&stream.bytes(), ZSTD_LEVEL).expect("zstd compresses any bytes")
 }
 
-/// Decodes what [`zstd`] made.
+/// Decodes what [`zstd()`] made.
 ///
 /// # Panics
 /// If `out` has not as many bytes as there are weights.

@@ -62,7 +62,7 @@ fn print_lines(name: &str, value: &Value) {
             }
         }
         Value::Number(number) if number.is_f64() => {
-            println!("{name:<58} {:>10.3}", number.as_f64().unwrap_or(f64::NAN))
+            println!("{name:<58} {:>10.3}", number.as_f64().unwrap_or(f64::NAN));
         }
         Value::String(text) => println!("{name:<58} {text:>10}"),
         value => println!("{name:<58} {value:>10}"),

@@ -25,7 +25,7 @@ pub struct BenchArgs {
 /// What training steps are compared with.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Framework {
-    /// `PyTorch` on the CPU, eager and compiled (needs Python 3 with its module venv, and downloads some hundred MB).
+    /// `PyTorch` on the CPU, eager and compiled (needs Python 3 with its module venv, and downloads up to some GB).
     Pytorch,
 }
 

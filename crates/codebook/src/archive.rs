@@ -15,7 +15,8 @@ const WORTH_SHARING: usize = 1 << 15;
 /// An opened file: checksums compared, the stream decoded, large sections of indices left as they are until a tensor is
 /// asked for its values.
 ///
-/// Opening costs time in proportion to the file's bytes, not to its entries, but for tensors that stand in the stream.
+/// Opening costs time in proportion to the file's bytes and the units of its groups, not to its entries, but for tensors that
+/// stand in the stream; one with dead units takes room in proportion to the lengths of its axes.
 /// Values are decoded on the threads of the current rayon pool; they are the same for any number of them.
 ///
 /// ```
@@ -222,7 +223,8 @@ impl StoredTensor<'_> {
         }
     }
 
-    /// Number of codebook values that some entry has; 0 for a plain tensor.
+    /// Number of codebook values that some entry has; 0 for a plain tensor. A statically coded tensor knows it as the file
+    /// says, any other one counts.
     ///
     /// # Errors
     /// If the tensor's section does not decode.
@@ -277,8 +279,9 @@ impl StoredTensor<'_> {
     /// # Errors
     /// If the tensor's section does not decode, or the tensor is plain.
     pub fn indices(&self) -> Result<Vec<u16>, Error> {
+        let indices = self.quantized(1 << 16)?;
         let mut out = vec![0; self.len()];
-        self.indices_into(&mut out)?;
+        indices.whole(&self.shape, &mut out)?;
         Ok(out)
     }
 
@@ -300,8 +303,9 @@ impl StoredTensor<'_> {
     /// # Errors
     /// If the tensor's section does not decode, the tensor is plain, or its codebook has more values.
     pub fn indices_u8(&self) -> Result<Vec<u8>, Error> {
+        let indices = self.quantized(1 << 8)?;
         let mut out = vec![0; self.len()];
-        self.indices_u8_into(&mut out)?;
+        indices.whole(&self.shape, &mut out)?;
         Ok(out)
     }
 
@@ -320,10 +324,13 @@ impl StoredTensor<'_> {
 
     /// The indices, if the codebook has at most `levels` values.
     fn quantized(&self, levels: usize) -> Result<&Indices<'_>, Error> {
-        let found = self.codebook().map_or(0, Codebook::len);
+        let name = || self.name.clone();
         match &self.contents {
-            Contents::Quantized(indices) if found <= levels => Ok(indices),
-            _ => Err(Error::NotIndices { name: self.name.clone(), levels: found, limit: levels }),
+            Contents::Plain { .. } => Err(Error::NotQuantized { name: name() }),
+            Contents::Quantized(indices) if indices.book.len() <= levels => Ok(indices),
+            Contents::Quantized(Indices { book, .. }) => {
+                Err(Error::NotIndices { name: name(), levels: book.len(), limit: levels })
+            }
         }
     }
 

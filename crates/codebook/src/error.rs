@@ -175,12 +175,18 @@ pub enum Error {
         /// Name of the tensor.
         name: String,
     },
+    /// Indices are asked of a tensor that has none.
+    #[error("tensor {name}: it is not quantised, so it has no indices")]
+    NotQuantized {
+        /// Name of the tensor.
+        name: String,
+    },
     /// Indices are asked of a tensor that has none of that width.
     #[error("tensor {name}: indices of a codebook of at most {limit} values are wanted, it has {levels} values")]
     NotIndices {
         /// Name of the tensor.
         name: String,
-        /// Number of codebook values; 0 for a tensor that is not quantised.
+        /// Number of codebook values.
         levels: usize,
         /// The most that the indices' type can tell apart.
         limit: usize,

@@ -29,6 +29,15 @@ pub(crate) fn live_units(container: &Container) -> Vec<Vec<bool>> {
     live
 }
 
+/// How many positions of each axis of a tensor are live.
+pub(crate) fn live_lengths(shape: &[usize], axes: &[Option<AxisRef>], live: &[Vec<bool>]) -> Vec<usize> {
+    let length = |(&length, axis): (&usize, &Option<AxisRef>)| match axis {
+        None => length,
+        Some(AxisRef { group, repeat }) => (0..length).filter(|position| live[*group][position / repeat]).count(),
+    };
+    shape.iter().zip(axes).map(length).collect()
+}
+
 /// The live positions of each axis of a tensor.
 pub(crate) fn live_positions(shape: &[usize], axes: &[Option<AxisRef>], live: &[Vec<bool>]) -> Vec<Vec<u32>> {
     let positions = |(&length, axis): (&usize, &Option<AxisRef>)| {

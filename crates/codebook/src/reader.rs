@@ -9,7 +9,7 @@ use crate::{
     breakdown::TensorBytes,
     container::distinct,
     geometry::Geometry,
-    liveness::{is_whole, live_positions},
+    liveness::{live_lengths, live_positions},
     matrix::Spent,
     names::known_structure,
     range_coder::Decoder,
@@ -210,8 +210,10 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             self.ledger.tensors.push(TensorBytes::new(name, "empty", bytes, Spent::default(), 0.0));
             return Ok(Indices { book, zero: 0, live: None, count: 0, coded: Coded::Decoded(Vec::new()) });
         }
-        let live = live_positions(shape, axes, live);
-        let count: usize = live.iter().map(Vec::len).product();
+        let lengths = live_lengths(shape, axes, live);
+        let count: usize = lengths.iter().product();
+        // Only made where they are needed: axes are as long as the file claims.
+        let positions = || live_positions(shape, axes, live);
         let zero = match book.zero_index() {
             Some(zero) => zero,
             None if count == total => 0,
@@ -230,7 +232,10 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let mut taken = 0;
         let coded = match coding {
             Coding::Adaptive => {
-                let (part, parts) = self.adaptive(shape, axes, groups, &live, &book, count)?;
+                if count > MAX_ADAPTIVE {
+                    return Err(too_many(count));
+                }
+                let (part, parts) = self.adaptive(shape, axes, groups, &positions(), &book, count)?;
                 spent = parts;
                 Coded::Decoded(part)
             }
@@ -255,7 +260,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let named = spent.positions + spent.signs + spent.magnitudes;
         let rest = (self.coder.spent() - before - named) / 8.0 + taken as f64;
         self.ledger.tensors.push(TensorBytes::new(name, coding.words(), book_bytes, spent, rest));
-        let live = (!is_whole(shape, &live)).then_some(live);
+        let live = (lengths != shape).then(positions);
         Ok(Indices { book, zero, live, count, coded })
     }
 
@@ -310,9 +315,6 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 value: u64::from(largest),
                 rule: "the adaptive model takes at most 64",
             });
-        }
-        if count > MAX_ADAPTIVE {
-            return Err(too_many(count));
         }
         let geometry = (shape.len() > 1).then(|| Geometry::new(shape, axes, groups, live));
         let layout = match &geometry {

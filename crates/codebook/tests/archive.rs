@@ -75,7 +75,7 @@ fn check(container: &Container) {
             }
             Entry::Plain(tensor) => {
                 assert_eq!((stored.dtype(), stored.nonzeros().unwrap()), (Some(tensor.dtype()), tensor.nonzeros()));
-                assert!(matches!(stored.indices(), Err(Error::NotIndices { levels: 0, .. })), "{name}");
+                assert!(matches!(stored.indices(), Err(Error::NotQuantized { .. })), "{name}");
             }
         }
     }

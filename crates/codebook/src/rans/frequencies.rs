@@ -77,7 +77,8 @@ pub(crate) fn expected_len(counts: &[u64], frequencies: &[u32]) -> f64 {
         .map(|(&count, &f)| count as f64 * (f64::from(SCALE_BITS) - f64::from(f).log2()))
         .sum();
     let count = counts.iter().sum::<u64>() as usize;
-    let (last, before) = (count % BLOCK, blocks(count) - 1);
+    let before = blocks(count) - 1;
+    let last = count - before * BLOCK;
     // A lane's first state has 32 bits; the 16 above its lowest possible value hold symbols, half of them on average.
     bits / 8.0 + 3.0 * lanes(last) as f64 + before as f64 * (3.0 * LANES as f64 + 4.0)
 }

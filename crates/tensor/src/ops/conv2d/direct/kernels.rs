@@ -168,6 +168,8 @@ impl<const KW: usize> WithSimd for Contract<'_, KW> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        let lanes = self.windows.len() * S::F32_LANES;
+        assert_eq!(self.gradient.len(), self.filters * lanes, "the gradient is turned for these lanes");
         let mut first = 0;
         // As many filters as leave registers for the pixels; a last tile of one would wait for its own sums.
         while KW == 3 && first + 3 <= self.filters && first + 4 != self.filters {

@@ -6,8 +6,6 @@ use mixpress_testing::{assert_close, uniform};
 use pulp::{Simd, WithSimd};
 
 const CHANNELS: usize = 3;
-/// One tile of each size, 6, 4, 2 and 1, and one of 3 where the gradient is taken.
-const FILTERS: usize = 13;
 const ROWS: usize = 3;
 const IMAGES: usize = 2;
 
@@ -17,6 +15,7 @@ fn numbers(len: usize, seed: u64) -> Vec<f32> {
 
 /// A convolution without padding of images of `size`, by kernels `KW` wide.
 struct Case<const KW: usize> {
+    filters: usize,
     size: [usize; 2],
     x: Vec<f32>,
     weights: Vec<f32>,
@@ -25,13 +24,14 @@ struct Case<const KW: usize> {
 }
 
 impl<const KW: usize> Case<KW> {
-    fn new(size: [usize; 2]) -> Self {
+    fn new(filters: usize, size: [usize; 2]) -> Self {
         Self {
+            filters,
             size,
             x: numbers(IMAGES * CHANNELS * size[0] * size[1], 1),
-            weights: numbers(FILTERS * Self::taps(), 2),
-            bias: numbers(FILTERS, 3),
-            gradient: numbers(IMAGES * FILTERS * (size[0] - ROWS + 1) * (size[1] - KW + 1), 4),
+            weights: numbers(filters * Self::taps(), 2),
+            bias: numbers(filters, 3),
+            gradient: numbers(IMAGES * filters * (size[0] - ROWS + 1) * (size[1] - KW + 1), 4),
         }
     }
 
@@ -47,7 +47,7 @@ impl<const KW: usize> Case<KW> {
     fn for_each_product(&self, mut body: impl FnMut(usize, usize, usize)) {
         let ([height, width], [rows, columns]) = (self.size, self.result());
         for at in 0..self.gradient.len() {
-            let (image, filter) = (at / (rows * columns) / FILTERS, at / (rows * columns) % FILTERS);
+            let (image, filter) = (at / (rows * columns) / self.filters, at / (rows * columns) % self.filters);
             let (y, x) = (at / columns % rows, at % columns);
             for tap in 0..Self::taps() {
                 let (channel, i, j) = (tap / (ROWS * KW), tap / KW % ROWS, tap % KW);
@@ -60,7 +60,7 @@ impl<const KW: usize> Case<KW> {
     fn check<S: Simd>(&self, simd: S) {
         let (plane_len, positions) = (self.size[0] * self.size[1], self.result()[0] * self.result()[1]);
         let mut expected: Vec<f64> =
-            (0..self.gradient.len()).map(|at| f64::from(self.bias[at / positions % FILTERS])).collect();
+            (0..self.gradient.len()).map(|at| f64::from(self.bias[at / positions % self.filters])).collect();
         let mut expected_sums = vec![0.0; self.weights.len()];
         self.for_each_product(|at, weight, pixel| {
             expected[at] += f64::from(self.weights[weight]) * f64::from(self.x[pixel]);
@@ -70,14 +70,14 @@ impl<const KW: usize> Case<KW> {
         let mut packed = vec![f32::NAN; self.weights.len()];
         pack(&self.weights, Self::taps(), &mut packed);
         let mut y = vec![f32::NAN; self.gradient.len()];
-        for (x, y) in self.x.chunks(CHANNELS * plane_len).zip(y.chunks_mut(FILTERS * positions)) {
+        for (x, y) in self.x.chunks(CHANNELS * plane_len).zip(y.chunks_mut(self.filters * positions)) {
             let kernel = Correlate::<KW> {
                 planes: x,
                 plane_len,
                 pitch: self.size[1],
                 rows: ROWS,
                 weights: &packed,
-                filters: FILTERS,
+                filters: self.filters,
                 bias: Some(&self.bias),
                 size: self.result(),
                 result: y,
@@ -92,10 +92,10 @@ impl<const KW: usize> Case<KW> {
             let (image, row) = (row / rows, row % rows);
             for column in (0..columns).step_by(lanes) {
                 windows.push(image * CHANNELS * plane_len + row * self.size[1] + column);
-                places.push([image * FILTERS * positions + row * columns + column, lanes.min(columns - column)]);
+                places.push([image * self.filters * positions + row * columns + column, lanes.min(columns - column)]);
             }
         }
-        let mut turned = vec![f32::NAN; FILTERS * windows.len() * lanes];
+        let mut turned = vec![f32::NAN; self.filters * windows.len() * lanes];
         turn(&self.gradient, positions, &places, lanes, &mut turned);
         let planes = [&self.x[..], &vec![0.0; lanes + KW]].concat();
         let mut sums = vec![0.0; self.weights.len()];
@@ -107,7 +107,7 @@ impl<const KW: usize> Case<KW> {
             rows: ROWS,
             windows: &windows,
             gradient: &turned,
-            filters: FILTERS,
+            filters: self.filters,
             sums: &mut sums,
         };
         kernel.with_simd(simd);
@@ -117,16 +117,19 @@ impl<const KW: usize> Case<KW> {
 
 #[test]
 fn kernels_are_right_at_every_number_of_lanes() {
-    fn check<const KW: usize>(width: usize) {
-        let case = Case::<KW>::new([6, width + KW - 1]);
+    fn check<const KW: usize>(filters: usize, width: usize) {
+        let case = Case::<KW>::new(filters, [6, width + KW - 1]);
         case.check(pulp::Scalar::new());
         case.check(pulp::Scalar128b);
         case.check(pulp::Scalar256b);
         case.check(pulp::Scalar512b);
     }
-    for width in [16, 19, 32] {
-        check::<3>(width);
-        check::<5>(width);
+    // Filters in tiles of 6, 4 and 1, of 6 and 2, of 6 and 6 and 1; rows with whole vectors and with parts of them.
+    for filters in [11, 8, 13] {
+        for width in [16, 19, 24, 32] {
+            check::<3>(filters, width);
+            check::<5>(filters, width);
+        }
     }
 }
 
