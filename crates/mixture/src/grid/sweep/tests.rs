@@ -1,3 +1,5 @@
+//! The sweep on its own: against plain loops over the same weights.
+
 use proptest::prelude::*;
 
 use super::*;
