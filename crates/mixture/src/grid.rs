@@ -35,13 +35,12 @@ use std::sync::{Mutex, PoisonError};
 use mixpress_simd::vectorized;
 use rayon::prelude::*;
 
-use self::divide::{Axis, Block, divide};
+use self::divide::{Axis, Block, divide, terms_at};
 use self::hot::HotCell;
 use self::nodes::{Basis, CELLS, NodeSums, ORDER, scores};
 use self::sweep::{HotMoments, SWEEP};
 use self::visit::{Cell, Filled, Layout, Moments};
 use crate::lanes::{LANES, Lanes};
-use crate::mixture::Term;
 use crate::statistics::{Accumulator, sum_up};
 use crate::{Mixture, Statistics};
 
@@ -51,6 +50,9 @@ const LARGEST_CHANGE: f64 = 0.1;
 
 /// Fewer weights than this are evaluated exactly: building a grid would cost more.
 const FEWEST_WEIGHTS: usize = 2048;
+
+/// Fewer weights than this get no hot cell: choosing one would cost more than it saves.
+const FEWEST_FOR_HOT_CELL: usize = 1 << 20;
 
 /// Chunks in which weights are visited, at most: a fixed number whatever the number of threads, so that sums over those that
 /// are evaluated exactly do not change.
@@ -104,7 +106,8 @@ impl<'a> Grid<'a> {
             Some(axis) => (axis, divide(mixture.terms(), &axis)),
             None => (Axis::empty(), Vec::new()),
         };
-        let hot = if blocks.is_empty() { None } else { HotCell::choose(mixture, scale) };
+        let is_hot_worth_it = !blocks.is_empty() && weights >= FEWEST_FOR_HOT_CELL;
+        let hot = if is_hot_worth_it { HotCell::choose(mixture, scale) } else { None };
         let mut table = vec![0];
         table.extend(blocks.iter().flat_map(Block::entries));
         table.push(0);
@@ -132,7 +135,7 @@ impl<'a> Grid<'a> {
             rest = others;
         }
         parts.into_par_iter().with_min_len(8).for_each(|(block, cells)| {
-            let terms = self.terms_of(block);
+            let terms = terms_at(self.mixture, &block.active);
             let mut batch = Batch::new(&self.basis);
             let mut filled = 0;
             let flush = |batch: &mut Batch, cells: &mut [Cell]| {
@@ -155,10 +158,6 @@ impl<'a> Grid<'a> {
             }
         });
         self.cells = cells;
-    }
-
-    fn terms_of(&self, block: &Block) -> Vec<Term> {
-        block.active.iter().map(|&position| self.mixture.terms()[position as usize]).collect()
     }
 
     fn layout(&self) -> Layout<'_> {
@@ -244,7 +243,7 @@ impl<'a> Grid<'a> {
     fn evaluate(&self, blocks: &[Block], filled: &[Filled]) -> Statistics {
         let mut total = Statistics::empty(self.mixture.len());
         for block in blocks {
-            let terms = self.terms_of(block);
+            let terms = terms_at(self.mixture, &block.active);
             let mut sums = NodeSums::new(terms.len());
             let mut batch = Batch::new(&self.basis);
             for (fine, (middle, width)) in block.fine().zip(block.fine_cells(&self.axis)) {
@@ -266,13 +265,7 @@ impl<'a> Grid<'a> {
                 batch.weights[batch.len * ORDER..].fill(0.0);
                 sums.add(&terms, &batch.nodes, &batch.weights);
             }
-            total.log_likelihood += sums.log_likelihood();
-            for (sums, &position) in sums.of_terms().zip(&block.active) {
-                let of = &mut total.components[position as usize];
-                of.count += sums.count;
-                of.first += sums.first;
-                of.second += sums.second;
-            }
+            sums.add_to(&block.active, &mut total);
         }
         total
     }

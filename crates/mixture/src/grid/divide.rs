@@ -38,6 +38,11 @@ const BLOCK: usize = 8;
 /// Children of a stretch of the range.
 const FAN: usize = 8;
 
+/// The terms of the components at some positions.
+pub(super) fn terms_at(mixture: &Mixture, positions: &[u32]) -> Vec<Term> {
+    positions.iter().map(|&position| mixture.terms()[position as usize]).collect()
+}
+
 /// Coarse cells of equal width, centred on multiples of a power of two in the units of the weights.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {

@@ -19,7 +19,7 @@
 
 use std::f64::consts::PI;
 
-use super::divide::{UNRESOLVED, active, best, worst};
+use super::divide::{UNRESOLVED, active, best, terms_at, worst};
 use super::nodes::{Basis, NodeSums, shares};
 use super::sweep::{DEGREES, Hot, HotMoments, LARGEST_DEGREE};
 use crate::lanes::LANES;
@@ -97,8 +97,7 @@ impl HotCell {
                 continue;
             }
             candidates = active(mixture.terms(), &candidates, -half, half);
-            let terms: Vec<Term> = candidates.iter().map(|&position| mixture.terms()[position as usize]).collect();
-            if let Some(score) = polynomial(&terms, half, &basis) {
+            if let Some(score) = polynomial(&terms_at(mixture, &candidates), half, &basis) {
                 return Some((share, Self { basis, half, active: candidates, hot: Hot { inverse, degree, score } }));
             }
         }
@@ -110,17 +109,11 @@ impl HotCell {
         if moments.count() == 0 {
             return;
         }
-        let terms: Vec<Term> = self.active.iter().map(|&position| mixture.terms()[position as usize]).collect();
+        let terms = terms_at(mixture, &self.active);
         let mut sums = NodeSums::new(terms.len());
         sums.add(&terms, &self.basis.nodes.map(|node| node * self.half), &self.basis.weights(moments.values()));
         total.weights += moments.count();
-        total.log_likelihood += sums.log_likelihood();
-        for (sums, &position) in sums.of_terms().zip(&self.active) {
-            let of = &mut total.components[position as usize];
-            of.count += sums.count;
-            of.first += sums.first;
-            of.second += sums.second;
-        }
+        sums.add_to(&self.active, total);
     }
 }
 

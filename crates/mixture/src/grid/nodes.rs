@@ -2,9 +2,9 @@
 
 use mixpress_simd::vectorized;
 
+use crate::Statistics;
 use crate::lanes::{LANES, Lanes, exp, ln, sum};
 use crate::mixture::Term;
-use crate::statistics::Sums;
 
 /// Nodes of a cell, and coefficients of a polynomial.
 pub(super) const ORDER: usize = 4;
@@ -105,15 +105,7 @@ pub(super) fn shares(terms: &[Term], u: &Lanes) -> Shares {
     vectorized(
         #[inline(always)]
         || {
-            let peak = peaks(terms, u);
-            let mut total = [0.0; LANES];
-            for (term, shares) in terms.iter().zip(&mut shares) {
-                for lane in 0..LANES {
-                    let z = (u[lane] - term.mean) * term.inverse_std_dev;
-                    shares[lane] = exp(term.log_height - 0.5 * z * z - peak[lane]);
-                    total[lane] += shares[lane];
-                }
-            }
+            let [_, total] = densities(terms, u, &mut shares);
             for shares in &mut shares {
                 for lane in 0..LANES {
                     shares[lane] /= total[lane];
@@ -143,15 +135,7 @@ impl NodeSums {
         vectorized(
             #[inline(always)]
             || {
-                let peak = peaks(terms, u);
-                let mut total = [0.0; LANES];
-                for (term, shares) in terms.iter().zip(&mut *shares) {
-                    for lane in 0..LANES {
-                        let z = (u[lane] - term.mean) * term.inverse_std_dev;
-                        shares[lane] = exp(term.log_height - 0.5 * z * z - peak[lane]);
-                        total[lane] += shares[lane];
-                    }
-                }
+                let [peak, total] = densities(terms, u, shares);
                 let mut factor = [0.0; LANES];
                 for lane in 0..LANES {
                     factor[lane] = weights[lane] / total[lane];
@@ -170,18 +154,33 @@ impl NodeSums {
         );
     }
 
-    /// Sums of each term.
-    pub(super) fn of_terms(&self) -> impl Iterator<Item = Sums> {
-        self.terms.iter().map(|[count, first, second]| Sums {
-            count: sum(count),
-            first: sum(first),
-            second: sum(second),
-        })
+    /// Adds the sums to those of all components, the terms being those at `positions`.
+    pub(super) fn add_to(&self, positions: &[u32], total: &mut Statistics) {
+        total.log_likelihood += sum(&self.log_likelihood);
+        for ([count, first, second], &position) in self.terms.iter().zip(positions) {
+            let of = &mut total.components[position as usize];
+            of.count += sum(count);
+            of.first += sum(first);
+            of.second += sum(second);
+        }
     }
+}
 
-    pub(super) fn log_likelihood(&self) -> f64 {
-        sum(&self.log_likelihood)
+/// The terms' densities beside the largest of them at each value, which is `shares`; the logarithm of that largest, and the sum of
+/// the shares.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn densities(terms: &[Term], u: &Lanes, shares: &mut [Lanes]) -> [Lanes; 2] {
+    let peak = peaks(terms, u);
+    let mut total = [0.0; LANES];
+    for (term, shares) in terms.iter().zip(shares) {
+        for lane in 0..LANES {
+            let z = (u[lane] - term.mean) * term.inverse_std_dev;
+            shares[lane] = exp(term.log_height - 0.5 * z * z - peak[lane]);
+            total[lane] += shares[lane];
+        }
     }
+    [peak, total]
 }
 
 /// The largest of the terms' logarithms at each value.

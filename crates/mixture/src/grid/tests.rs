@@ -72,17 +72,25 @@ fn assert_gradients_close(got: &Gradients, exact: &Gradients) {
 
 fn compare(mixture: &Mixture, weights: &[f32], scale: f64) {
     let mut exact_gradient = vec![0.25_f32; weights.len()];
-    let mut gradient = exact_gradient.clone();
     let exact = mixture.add_gradient(weights, scale, 0.5, &mut exact_gradient);
-    let grid = mixture.grid(weights, scale);
-    let got = grid.add_gradient(weights, 0.5, &mut gradient);
-    assert_eq!(got.weights, weights.len());
-    assert_eq!(grid.statistics(weights), got);
-    assert_gradients_close(&got.gradients(mixture), &exact.gradients(mixture));
     // The far-away weight alone would make any error small beside the largest.
     let without_far = |values: &[f32]| values[1..].iter().map(|&value| f64::from(value - 0.25)).collect::<Vec<f64>>();
-    let exact = without_far(&exact_gradient);
-    assert_close("weight", without_far(&gradient).into_iter(), exact.iter().copied());
+    let exact_scores = without_far(&exact_gradient);
+    for grid in [mixture.grid(weights, scale), hot_grid(mixture, weights, scale)] {
+        let mut gradient = vec![0.25_f32; weights.len()];
+        let got = grid.add_gradient(weights, 0.5, &mut gradient);
+        assert_eq!(got.weights, weights.len());
+        assert_eq!(grid.statistics(weights), got);
+        assert_gradients_close(&got.gradients(mixture), &exact.gradients(mixture));
+        assert_close("weight", without_far(&gradient).into_iter(), exact_scores.iter().copied());
+    }
+}
+
+/// A grid with a hot cell, where there can be one, for however few weights.
+fn hot_grid<'a>(mixture: &'a Mixture, weights: &[f32], scale: f64) -> Grid<'a> {
+    let grid = mixture.grid(weights, scale);
+    let hot = if grid.blocks.is_empty() { None } else { HotCell::choose(mixture, scale) };
+    Grid { hot, ..grid }
 }
 
 proptest! {
@@ -128,7 +136,7 @@ fn the_hot_cell_takes_most_weights_of_presets() {
         let mixture = preset(k, fraction);
         let mut weights = vec![0.0; 1 << 16];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(7), &mut weights);
-        let grid = mixture.grid(&weights, 1.0);
+        let grid = hot_grid(&mixture, &weights, 1.0);
         assert!(degrees.contains(&grid.hot.as_ref().unwrap().hot.degree));
         let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
         visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
@@ -171,12 +179,13 @@ fn almost_no_weight_needs_the_exact_path() {
         let mixture = preset(k, fraction);
         let mut weights = vec![0.0; 100_000];
         mixture.samples(&mut ChaCha8Rng::seed_from_u64(5), &mut weights);
-        let grid = mixture.grid(&weights, 1.0);
-        let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
-        visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
-        let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
-        assert!(exact <= 10, "{exact} of K = {k}");
-        assert!(grid.cells() <= divide::MOST_CELLS);
+        for grid in [mixture.grid(&weights, 1.0), hot_grid(&mixture, &weights, 1.0)] {
+            let mut visitor = Visitor { grid: &grid, filled: grid.empty(), exact: None };
+            visitor.visit(&weights, 1.0, &mut vec![0.0; weights.len()]);
+            let exact = visitor.exact.map_or(0, |exact| exact.statistics.weights);
+            assert!(exact <= 10, "{exact} of K = {k}");
+            assert!(grid.cells() <= divide::MOST_CELLS);
+        }
     }
 }
 
@@ -187,10 +196,11 @@ fn the_same_bytes_for_any_number_of_threads() {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let mut gradient = vec![0.0; weights.len()];
-            let grid = mixture.grid(&weights, 1.0);
-            let statistics = grid.add_gradient(&weights, 1.0, &mut gradient);
-            (statistics, gradient, mixture.add_gradient(&weights[..50_000], 1.0, 1.0, &mut vec![0.0; 50_000]))
+            let grids = [mixture.grid(&weights, 1.0), hot_grid(&mixture, &weights, 1.0)].map(|grid| {
+                let mut gradient = vec![0.0; weights.len()];
+                (grid.add_gradient(&weights, 1.0, &mut gradient), gradient)
+            });
+            (grids, mixture.add_gradient(&weights[..50_000], 1.0, 1.0, &mut vec![0.0; 50_000]))
         })
     };
     assert!(on(1) == on(3));
@@ -200,14 +210,18 @@ fn the_same_bytes_for_any_number_of_threads() {
 fn degenerate_layers_are_no_trouble() {
     let mixture = preset(5, 0.5);
     for weights in [vec![], vec![0.0; 10], vec![0.0; 5000], vec![1e9; 5000], vec![-1e30; 3000]] {
-        let mut gradient = vec![0.0; weights.len()];
-        let statistics = mixture.grid(&weights, 1e-3).add_gradient(&weights, 1.0, &mut gradient);
-        assert_eq!(statistics.weights, weights.len());
-        assert!(statistics.log_likelihood.is_finite() && gradient.iter().all(|value| value.is_finite()));
+        for grid in [mixture.grid(&weights, 1e-3), hot_grid(&mixture, &weights, 1e-3)] {
+            let mut gradient = vec![0.0; weights.len()];
+            let statistics = grid.add_gradient(&weights, 1.0, &mut gradient);
+            assert_eq!(statistics.weights, weights.len());
+            assert!(statistics.log_likelihood.is_finite() && gradient.iter().all(|value| value.is_finite()));
+        }
     }
-    let mut gradient = vec![0.0; 5000];
     let mut weights = vec![0.1; 5000];
     weights[17] = f32::NAN;
-    let _ = mixture.grid(&weights, 1.0).add_gradient(&weights, 1.0, &mut gradient);
-    assert!(gradient[17].is_nan() && gradient[16].is_finite());
+    for grid in [mixture.grid(&weights, 1.0), hot_grid(&mixture, &weights, 1.0)] {
+        let mut gradient = vec![0.0; 5000];
+        let _ = grid.add_gradient(&weights, 1.0, &mut gradient);
+        assert!(gradient[17].is_nan() && gradient[16].is_finite());
+    }
 }
