@@ -6,7 +6,11 @@ use rayon::prelude::*;
 
 use crate::{
     AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, Metadata, PlainTensor, QuantizedTensor,
-    UnitGroup, bitpack, liveness::live_offsets, output::Output, plain, rans, reader, tensor::elements,
+    UnitGroup, bitpack,
+    liveness::live_offsets,
+    output::Output,
+    plain, rans, reader,
+    tensor::{elements, mark_used, nonzeros},
 };
 
 /// Bytes of sections from which on threads are asked for help.
@@ -231,10 +235,9 @@ impl StoredTensor<'_> {
     pub fn used_values(&self) -> Result<usize, Error> {
         let Contents::Quantized(indices) = &self.contents else { return Ok(0) };
         let mut used = vec![false; indices.book.len()];
-        let mut mark = |part: &[u16]| part.iter().for_each(|&index| used[usize::from(index)] = true);
         match &indices.coded {
-            Coded::Decoded(part) => mark(part),
-            Coded::Packed(_) => mark(&indices.part()?),
+            Coded::Decoded(part) => mark_used(part, &mut used),
+            Coded::Packed(_) => mark_used(&indices.part::<u16>()?, &mut used),
             Coded::Static { frequencies, .. } => {
                 used.iter_mut().zip(frequencies).for_each(|(used, &frequency)| *used = frequency > 0);
             }
@@ -279,10 +282,7 @@ impl StoredTensor<'_> {
     /// # Errors
     /// If the tensor's section does not decode, or the tensor is plain.
     pub fn indices(&self) -> Result<Vec<u16>, Error> {
-        let indices = self.quantized(1 << 16)?;
-        let mut out = vec![0; self.len()];
-        indices.whole(&self.shape, &mut out)?;
-        Ok(out)
+        self.whole(1 << 16)
     }
 
     /// Writes the indices into the codebook, row by row.
@@ -294,8 +294,7 @@ impl StoredTensor<'_> {
     /// If `out` has not the tensor's length.
     #[track_caller]
     pub fn indices_into(&self, out: &mut [u16]) -> Result<(), Error> {
-        assert_eq!(out.len(), self.len(), "the indices of {} need as much room as it has entries", self.name);
-        self.quantized(1 << 16)?.whole(&self.shape, out)
+        self.whole_into(1 << 16, out)
     }
 
     /// The indices into a codebook of at most 256 values, row by row.
@@ -303,10 +302,7 @@ impl StoredTensor<'_> {
     /// # Errors
     /// If the tensor's section does not decode, the tensor is plain, or its codebook has more values.
     pub fn indices_u8(&self) -> Result<Vec<u8>, Error> {
-        let indices = self.quantized(1 << 8)?;
-        let mut out = vec![0; self.len()];
-        indices.whole(&self.shape, &mut out)?;
-        Ok(out)
+        self.whole(1 << 8)
     }
 
     /// Writes the indices into a codebook of at most 256 values, row by row.
@@ -318,8 +314,21 @@ impl StoredTensor<'_> {
     /// If `out` has not the tensor's length.
     #[track_caller]
     pub fn indices_u8_into(&self, out: &mut [u8]) -> Result<(), Error> {
+        self.whole_into(1 << 8, out)
+    }
+
+    /// All indices, of a codebook of at most `levels` values.
+    fn whole<T: Output>(&self, levels: usize) -> Result<Vec<T>, Error> {
+        let indices = self.quantized(levels)?;
+        let mut out = vec![T::default(); self.len()];
+        indices.whole(&self.shape, &mut out)?;
+        Ok(out)
+    }
+
+    #[track_caller]
+    fn whole_into<T: Output>(&self, levels: usize, out: &mut [T]) -> Result<(), Error> {
         assert_eq!(out.len(), self.len(), "the indices of {} need as much room as it has entries", self.name);
-        self.quantized(1 << 8)?.whole(&self.shape, out)
+        self.quantized(levels)?.whole(&self.shape, out)
     }
 
     /// The indices, if the codebook has at most `levels` values.
@@ -418,8 +427,4 @@ impl Indices<'_> {
 /// What the bytes of a plain tensor are in the file.
 fn stored_dtype(dtype: Dtype, is_narrow: bool) -> Dtype {
     if is_narrow { Dtype::F16 } else { dtype }
-}
-
-fn nonzeros(indices: &[u16], zero: u16) -> usize {
-    indices.iter().filter(|&&index| index != zero).count()
 }

@@ -174,15 +174,35 @@ impl QuantizedTensor {
     #[must_use]
     pub fn nonzeros(&self) -> usize {
         match self.codebook.zero_index() {
-            Some(zero) => self.indices.iter().filter(|&&i| i != zero).count(),
+            Some(zero) => nonzeros(&self.indices, zero),
             None => self.indices.len(),
         }
+    }
+
+    /// Number of codebook values that some entry has: a grid may have more than it uses.
+    #[must_use]
+    pub fn used_values(&self) -> usize {
+        let mut used = vec![false; self.codebook.len()];
+        mark_used(&self.indices, &mut used);
+        used.into_iter().filter(|&used| used).count()
     }
 
     /// Share of the entries that are zero, 0 to 1; 0 for an empty tensor.
     #[must_use]
     pub fn sparsity(&self) -> f64 {
         if self.is_empty() { 0.0 } else { 1.0 - self.nonzeros() as f64 / self.len() as f64 }
+    }
+}
+
+/// Number of indices that are not that of zero.
+pub(crate) fn nonzeros(indices: &[u16], zero: u16) -> usize {
+    indices.iter().filter(|&&index| index != zero).count()
+}
+
+/// Marks the codebook values that some index names.
+pub(crate) fn mark_used(indices: &[u16], used: &mut [bool]) {
+    for &index in indices {
+        used[usize::from(index)] = true;
     }
 }
 

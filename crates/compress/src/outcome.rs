@@ -1,6 +1,6 @@
 //! What a run reached, as plain data: for a table, for JSON, for a page.
 
-use mixpress_codebook::{Archive, Breakdown, Codebook, Entry, Metadata, TensorBytes};
+use mixpress_codebook::{Archive, Breakdown, Entry, Metadata, TensorBytes};
 use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,7 @@ impl Outcome {
         let layers = (model.entries().iter().zip(&breakdown.tensors))
             .map(|(entry, bytes)| {
                 let codebook = match entry {
-                    Entry::Quantized(tensor) => (tensor.nonzeros(), used_values(tensor.codebook(), tensor.indices())),
+                    Entry::Quantized(tensor) => (tensor.nonzeros(), tensor.used_values()),
                     Entry::Plain(tensor) => (tensor.nonzeros(), 0),
                 };
                 LayerOutcome::new(entry.name(), entry.shape(), codebook, bytes)
@@ -154,15 +154,6 @@ impl LayerOutcome {
             coding: bytes.coding.to_owned(),
         }
     }
-}
-
-/// Codebook entries that some index names: a grid has more than it uses.
-fn used_values(codebook: &Codebook, indices: &[u16]) -> usize {
-    let mut used = vec![false; codebook.len()];
-    for &index in indices {
-        used[usize::from(index)] = true;
-    }
-    used.into_iter().filter(|&used| used).count()
 }
 
 #[cfg(test)]

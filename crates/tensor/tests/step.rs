@@ -137,6 +137,18 @@ fn a_large_product_gives_the_same_bytes_on_any_number_of_threads() {
     assert!([2, 3, 4].into_iter().all(|threads| product(threads) == reference));
 }
 
+/// Asserts that the first of several steps fills the pool with more than `least` bytes, and the others ask for little.
+fn assert_little_when_warm(pool: &Pool, step: impl Fn(), least: usize) {
+    let cold = allocated(&step);
+    assert!(cold > least, "the first step fills the pool, with only {cold} bytes");
+    let idle = pool.idle_bytes();
+    for _ in 0..5 {
+        let warm = allocated(&step);
+        assert!(warm < 8 << 10, "a warm step asked for {warm} bytes");
+        assert_eq!(pool.idle_bytes(), idle, "the pool has grown");
+    }
+}
+
 #[test]
 fn a_warm_step_asks_the_allocator_for_little() {
     let network = Network::new(66);
@@ -147,14 +159,7 @@ fn a_warm_step_asks_the_allocator_for_little() {
             let (loss, _) = network.loss(&mut tape);
             drop(tape.backward(loss));
         };
-        let cold = allocated(step);
-        assert!(cold > 10_000_000, "the first step fills the pool, with only {cold} bytes");
-        let idle = pool.idle_bytes();
-        for _ in 0..5 {
-            let warm = allocated(step);
-            assert!(warm < 8 << 10, "a warm step asked for {warm} bytes");
-            assert_eq!(pool.idle_bytes(), idle, "the pool has grown");
-        }
+        assert_little_when_warm(&pool, step, 10_000_000);
     });
 }
 
@@ -189,13 +194,6 @@ fn a_warm_step_on_kept_weights_asks_the_allocator_for_little() {
             let loss = tape.softmax_cross_entropy(y, &labels);
             drop(tape.backward(loss));
         };
-        let cold = allocated(step);
-        assert!(cold > 1_000_000, "the first step fills the pool, with only {cold} bytes");
-        let idle = pool.idle_bytes();
-        for _ in 0..5 {
-            let warm = allocated(step);
-            assert!(warm < 8 << 10, "a warm step asked for {warm} bytes");
-            assert_eq!(pool.idle_bytes(), idle, "the pool has grown");
-        }
+        assert_little_when_warm(&pool, step, 1_000_000);
     });
 }

@@ -1,15 +1,17 @@
 //! Phases that run on kept weights alone: stopped and resumed to the same bytes, on any number of threads.
 
-use std::cell::RefCell;
+mod common;
 
 use mixpress_mixture::CountThreshold;
 use mixpress_network::{Definition, Dense, Graph, LayerSpec, Network, Parameters};
 use mixpress_tensor::{Pool, Tensor};
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, Coverage, DataSource, Error, HardConfig, HardSettings, JointConfig,
-    JointSettings, Keeper, Levels, Observer, PhaseName, PriorConfig, Purpose, Session, Snapshot, Start, TiedConfig,
-    Trainee, digits, initial_mixtures, initial_scales, stream,
+    JointSettings, Levels, PriorConfig, Purpose, Session, Snapshot, Start, TiedConfig, Trainee, digits,
+    initial_mixtures, initial_scales, stream,
 };
+
+use common::{Keep, StopAt};
 
 /// 64-300-200-10, wide enough that few units die when weights do.
 fn wide() -> Graph {
@@ -29,34 +31,6 @@ fn thin() -> Trainee {
         values.for_each(|(at, value)| *value = if is_kept(at) { 2.0 * *value } else { 0.0 });
     }
     Trainee::new(Network::new(graph, parameters).unwrap(), Coverage::Weights)
-}
-
-/// Cancels a run after some steps, and keeps the snapshot of where it stopped.
-struct StopAt {
-    step: u64,
-    token: CancelToken,
-}
-
-impl Observer for StopAt {
-    fn stepped(&self, _: PhaseName, step: u64) {
-        if step == self.step {
-            self.token.cancel();
-        }
-    }
-}
-
-#[derive(Default)]
-struct Keep(RefCell<Option<Snapshot>>);
-
-impl Keeper for Keep {
-    fn round_ended(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), Error> {
-        *self.0.borrow_mut() = Some(snapshot());
-        Ok(())
-    }
 }
 
 type Run = fn(&Session<'_>, Start<'_, Trainee>) -> Result<Trainee, Error>;

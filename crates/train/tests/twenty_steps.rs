@@ -1,43 +1,18 @@
 //! Twenty steps of a small network under each prior: few enough for a processor that is emulated, and on one that is old they
 //! run through kernels that no newer one chooses (`cargo xtask test-old-cpu`).
 
-use std::cell::RefCell;
+mod common;
 
 use mixpress_network::{Graph, Network, Parameters, zoo};
 use mixpress_tensor::{Mode, Pool, Tape, Tensor};
 use mixpress_train::{
-    Augmentation, BatchConfig, CancelToken, Dataset, Error, JointConfig, JointSettings, Keeper, Observer, PhaseName,
-    PriorConfig, PriorKind, Session, Snapshot, Start, Trainee, digits, draw_weights, initial_mixtures, initial_scales,
-    restore_parameters,
+    Augmentation, BatchConfig, CancelToken, Dataset, Error, JointConfig, JointSettings, PriorConfig, PriorKind,
+    Session, Start, Trainee, digits, draw_weights, initial_mixtures, initial_scales, restore_parameters,
 };
 
+use common::{Keep, StopAt};
+
 const STEPS: u64 = 20;
-
-/// Stops a run after so many steps.
-struct Stop(CancelToken);
-
-impl Observer for Stop {
-    fn stepped(&self, _: PhaseName, step: u64) {
-        if step == STEPS {
-            self.0.cancel();
-        }
-    }
-}
-
-/// Keeps the snapshot of where a run stopped.
-#[derive(Default)]
-struct Keep(RefCell<Option<Snapshot>>);
-
-impl Keeper for Keep {
-    fn round_ended(&self, _: &dyn Fn() -> Snapshot) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn interrupted(&self, snapshot: &dyn Fn() -> Snapshot) -> Result<(), Error> {
-        *self.0.borrow_mut() = Some(snapshot());
-        Ok(())
-    }
-}
 
 /// Mean cross-entropy over all of a data set.
 fn loss(graph: &Graph, parameters: &Parameters, data: &Dataset) -> f32 {
@@ -67,7 +42,7 @@ fn train(kind: PriorKind) -> [f32; 2] {
         train: &data.train,
         validation: &data.test,
         batch: BatchConfig { size: 128, augmentation: Augmentation::None, seed },
-        observer: &Stop(token.clone()),
+        observer: &StopAt { step: STEPS, token: token.clone() },
         cancel: token,
         keeper: &keeper,
         pool: Pool::new(),
