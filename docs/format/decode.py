@@ -835,11 +835,14 @@ def unpack(data, count, width):
     return out
 
 
-def decode_static(data, count, frequencies):
+def decode_static(data, count, frequencies, is_paired):
     """9.2"""
     if sum(frequencies) != 4096:
         raise FormatError("frequencies do not sum to 4096")
-    table = [(i, f, offset) for i, f in enumerate(frequencies) for offset in range(f)]
+    symbols = [((i,), f) for i, f in enumerate(frequencies)]
+    if is_paired:
+        symbols = pairs(frequencies)
+    table = [(indices, f, offset) for indices, f in symbols for offset in range(f)]
     before = max(1, (count + BLOCK_LENGTH - 1) // BLOCK_LENGTH) - 1
     if len(data) < 4 * before:
         raise FormatError("the lengths of blocks are truncated")
@@ -849,12 +852,26 @@ def decode_static(data, count, frequencies):
         end = start + lengths[number] if number < before else len(data)
         if end > len(data):
             raise FormatError("a block is truncated")
-        out += decode_block(data[start:end], min(BLOCK_LENGTH, count - number * BLOCK_LENGTH), table)
+        out += decode_block(data[start:end], min(BLOCK_LENGTH, count - number * BLOCK_LENGTH), table, 1 + is_paired)
         start = end
     return out
 
 
-def decode_block(data, count, table):
+def pairs(frequencies):
+    """The symbols of two indices each, and their frequencies."""
+    padded = frequencies + [0] * (16 - len(frequencies))
+    products = [((a, b), padded[a] * padded[b]) for b in range(16) for a in range(16)]
+    free = 4096 - sum(product > 0 for _, product in products)
+    above = [max(0, product - 4096) for _, product in products]
+    out, total = [], 0
+    for (indices, product), part in zip(products, above):
+        share = (total + part) * free // sum(above) - total * free // sum(above)
+        out.append((indices, (product > 0) + share))
+        total += part
+    return out
+
+
+def decode_block(data, count, table, width):
     lanes = 1 if count < 1 << 14 else 8 if count < 1 << 17 else 64
     if len(data) < 4 * lanes:
         raise FormatError("the states of a block are truncated")
@@ -862,18 +879,20 @@ def decode_block(data, count, table):
     if min(states) < 1 << 16:
         raise FormatError("a lane starts below 2^16")
     words = struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
-    out, read = [], 0
-    for i in range(count):
-        x = states[i % lanes]
-        index, frequency, offset = table[x & 4095]
-        x = frequency * (x >> 12) + offset
-        if x < 1 << 16:
-            if read == len(words):
-                raise FormatError("a block is truncated")
-            x = x << 16 | words[read]
-            read += 1
-        states[i % lanes] = x
-        out.append(index)
+    out, read = [0] * count, 0
+    for group in range(0, count, width * lanes):
+        for lane in range(min(lanes, count - group)):
+            x = states[lane]
+            indices, frequency, offset = table[x & 4095]
+            x = frequency * (x >> 12) + offset
+            if x < 1 << 16:
+                if read == len(words):
+                    raise FormatError("a block is truncated")
+                x = x << 16 | words[read]
+                read += 1
+            states[lane] = x
+            for place, index in zip(range(group + lane, count, lanes), indices):
+                out[place] = index
     if any(x != 1 << 16 for x in states) or read < len(words) or len(data) % 2:
         raise FormatError("an entropy-coded section does not end where it should")
     return out
@@ -923,7 +942,7 @@ class Models:
     def __init__(self):
         self.structure, self.frequencies, self.zeros, self.numbers = Numbers(), Numbers(), Numbers(), Numbers()
         self.text, self.levels, self.vectors = Text(), Levels(), Vectors()
-        self.present, self.outside, self.sorted = Counter(), Counter(), Counter()
+        self.present, self.outside, self.sorted, self.paired = Counter(), Counter(), Counter(), Counter()
         self.flags_all, self.flags_prefix = Counter(), Counter()
         self.coding = [Counter() for _ in range(4)]
 
@@ -1016,8 +1035,9 @@ def decode_quantised(coder, models, take, groups, live, shape, axes):
         indices = unpack(take(PACKED), count, width)
     else:
         frequencies = [models.frequencies.code(coder) for _ in levels]
+        is_paired = len(levels) <= 16 and models.paired.code(coder)
         zeros = models.zeros.code(coder) if zero is not None else 0
-        indices = decode_static(take(STATIC), count, frequencies)
+        indices = decode_static(take(STATIC), count, frequencies, is_paired)
         if zero is not None and indices.count(zero) != zeros:
             raise FormatError("a tensor has another number of zeros than the file tells")
     if count == total:

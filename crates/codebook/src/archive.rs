@@ -85,7 +85,7 @@ pub(crate) enum Coded<'a> {
     /// A section of packed indices.
     Packed(&'a [u8]),
     /// A section of statically coded ones, `zeros` of which are zero as the file says.
-    Static { bytes: &'a [u8], frequencies: Vec<u32>, zeros: usize },
+    Static { bytes: &'a [u8], table: rans::Table, zeros: usize },
 }
 
 impl<'a> Archive<'a> {
@@ -238,8 +238,8 @@ impl StoredTensor<'_> {
         match &indices.coded {
             Coded::Decoded(part) => mark_used(part, &mut used),
             Coded::Packed(_) => mark_used(&indices.part::<u16>()?, &mut used),
-            Coded::Static { frequencies, .. } => {
-                used.iter_mut().zip(frequencies).for_each(|(used, &frequency)| *used = frequency > 0);
+            Coded::Static { table, .. } => {
+                used.iter_mut().zip(&table.frequencies).for_each(|(used, &frequency)| *used = frequency > 0);
             }
         }
         if indices.count < self.len() {
@@ -396,7 +396,7 @@ impl Indices<'_> {
                 Ok(())
             }
             Coded::Packed(bytes) => bitpack::unpack(bytes, values, out),
-            Coded::Static { bytes, frequencies, .. } => rans::decode(bytes, frequencies, values, out),
+            Coded::Static { bytes, table, .. } => rans::decode(bytes, table, values, out),
         }
     }
 

@@ -120,8 +120,10 @@ fn with_table(frequencies: &[u64], zeros: u64) -> Vec<u8> {
     for &frequency in frequencies {
         models.frequencies.code(&mut coder, frequency);
     }
+    models.paired(&mut coder, 2, false);
     models.zeros.code(&mut coder, zeros);
-    let bytes = rans::encode(&[0, 1, 1, 0, 1], &[2048, 2048]);
+    let table = rans::Table { frequencies: vec![2048, 2048], is_paired: false };
+    let bytes = rans::encode(&[0, 1, 1, 0, 1], &table);
     let section = Section { kind: SectionKind::Static, bytes };
     assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, vec![section]).unwrap()
 }

@@ -251,10 +251,10 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 Coded::Packed(bytes)
             }
             Coding::Static => {
-                let (frequencies, zeros) = self.frequencies(&book, count)?;
+                let (table, zeros) = self.table(&book, count)?;
                 let bytes = self.sections.take(SectionKind::Static)?;
                 taken = bytes.len();
-                Coded::Static { bytes, frequencies, zeros }
+                Coded::Static { bytes, table, zeros }
             }
         };
         let named = spent.positions + spent.signs + spent.magnitudes;
@@ -275,7 +275,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
     }
 
     /// The table of a statically coded live part, and how many of its entries are zero.
-    fn frequencies(&mut self, book: &Codebook, count: usize) -> Result<(Vec<u32>, usize), Error> {
+    fn table(&mut self, book: &Codebook, count: usize) -> Result<(rans::Table, usize), Error> {
         if book.len() > rans::MAX_LEVELS {
             return Err(Error::Malformed {
                 what: "the codebook of an entropy-coded section",
@@ -287,6 +287,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         for _ in 0..book.len() {
             frequencies.push(self.models.frequencies.code(&mut self.coder, 0).min(u64::from(u16::MAX)) as u32);
         }
+        let is_paired = self.models.paired(&mut self.coder, book.len(), false);
         let zeros = if book.zero_index().is_some() { self.models.zeros.code(&mut self.coder, 0) } else { 0 };
         if zeros > count as u64 {
             return Err(Error::Malformed {
@@ -295,7 +296,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 rule: "it has fewer entries",
             });
         }
-        Ok((frequencies, zeros as usize))
+        Ok((rans::Table { frequencies, is_paired }, zeros as usize))
     }
 
     fn adaptive(

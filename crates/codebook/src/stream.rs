@@ -9,6 +9,7 @@ use crate::{
     liveness::Flags,
     matrix::{Sides, Spent, code_matrix},
     numbers::Numbers,
+    rans,
     text::{Kind, Text},
     tuning::tuning,
     vector::Vectors,
@@ -56,6 +57,7 @@ pub(crate) struct Models {
     coding: [Counter; 4],
     pub(crate) tensors: TensorModels,
     pub(crate) frequencies: Numbers,
+    paired: Counter,
     pub(crate) zeros: Numbers,
     pub(crate) numbers: Numbers,
 }
@@ -72,6 +74,7 @@ impl Models {
             coding: [Counter::new(); 4],
             tensors: TensorModels { sorted: Counter::new(), vectors: Vectors::new() },
             frequencies: Numbers::new(),
+            paired: Counter::new(),
             zeros: Numbers::new(),
             numbers: Numbers::new(),
         }
@@ -98,6 +101,11 @@ impl Models {
             (true, false) => Coding::Packed,
             (true, true) => Coding::Static,
         }
+    }
+
+    /// Whether statically coded indices of so many levels are coded in pairs.
+    pub(crate) fn paired<C: BinaryCoder>(&mut self, coder: &mut C, levels: usize, paired: bool) -> bool {
+        levels <= rans::PAIRED && self.paired.code(paired, coder)
     }
 
     /// Codes the metadata.

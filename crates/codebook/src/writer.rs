@@ -124,7 +124,7 @@ impl Writer {
             Some(geometry) => Shape::Matrix { geometry, rows: live[0].len() },
             None => Shape::Vector,
         };
-        let Choice { coding, sorted, mut symbols, frequencies, zeros } = self.choose(book, &indices, shape);
+        let Choice { coding, sorted, mut symbols, table, zeros } = self.choose(book, &indices, shape);
         self.models.coding(&mut self.coder, coding);
         let width = book.bit_width();
         match coding {
@@ -140,13 +140,15 @@ impl Writer {
                 self.sections.push(Section { kind: SectionKind::Packed, bytes: bitpack::pack(&indices, width) });
             }
             Coding::Static => {
-                for &frequency in &frequencies {
+                let table = table.unwrap_or_else(|| unreachable!("static coding was chosen by its table"));
+                for &frequency in &table.frequencies {
                     self.models.frequencies.code(&mut self.coder, u64::from(frequency));
                 }
+                self.models.paired(&mut self.coder, book.len(), table.is_paired);
                 if let Some(zeros) = zeros {
                     self.models.zeros.code(&mut self.coder, zeros);
                 }
-                self.sections.push(Section { kind: SectionKind::Static, bytes: rans::encode(&indices, &frequencies) });
+                self.sections.push(Section { kind: SectionKind::Static, bytes: rans::encode(&indices, &table) });
             }
         }
         Ok(())
@@ -168,17 +170,17 @@ impl Writer {
         }
         let counts = rans::counts(indices, book.len());
         let zeros = book.zero_index().map(|zero| counts[usize::from(zero)]);
-        let frequencies = rans::frequencies(&counts);
-        if let Some(table) = &frequencies {
+        let table = rans::Table::new(&counts);
+        if let Some(table) = &table {
             let mut tally = Tally::default();
             let mut model = self.models.frequencies.clone();
-            for &f in table {
+            for &f in &table.frequencies {
                 model.code(&mut tally, u64::from(f));
             }
             if let Some(zeros) = zeros {
                 self.models.zeros.clone().code(&mut tally, zeros);
             }
-            offer(Coding::Static, false, 8.0 * rans::expected_len(&counts, table) + tally.bits + SECTION_BITS);
+            offer(Coding::Static, false, 8.0 * table.expected_len(&counts) + tally.bits + SECTION_BITS);
         }
         let (pivot, sides) = (pivot(book), sides(book));
         let sparsity = counts[usize::from(pivot)] as f64 / count.max(1) as f64;
@@ -200,7 +202,7 @@ impl Writer {
             }
         }
         let (coding, sorted, _) = best;
-        Choice { coding, sorted, symbols, frequencies: frequencies.unwrap_or_default(), zeros }
+        Choice { coding, sorted, symbols, table, zeros }
     }
 }
 
@@ -211,8 +213,8 @@ struct Choice {
     sorted: bool,
     /// For the adaptive model: indices less that of zero.
     symbols: Vec<i32>,
-    /// For static coding: the table.
-    frequencies: Vec<u32>,
+    /// For static coding.
+    table: Option<rans::Table>,
     /// How many entries are zero, where the codebook has one.
     zeros: Option<u64>,
 }

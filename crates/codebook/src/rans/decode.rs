@@ -1,16 +1,28 @@
 //! The reader's side: blocks in parallel, groups of one symbol a lane by a kernel, the end of a block step by step.
+//!
+//! `W` is the width of a symbol all through: the indices that it stands for, one or two.
 
 use std::hint::select_unpredictable;
 
 use mixpress_simd::Level;
 use rayon::prelude::*;
 
-use super::{BLOCK, LANES, LOWER, MAX_LEVELS, SCALE, SCALE_BITS, blocks, kernels, lanes};
+use super::{BLOCK, LANES, LOWER, MAX_LEVELS, PAIRED, SCALE, SCALE_BITS, Table, blocks, kernels, lanes};
 use crate::{Error, output::Output};
 
-/// The values of a codebook, zeros behind them, and their number.
+/// The values of a codebook.
 #[derive(Debug)]
-pub(crate) struct Values(pub(super) Box<[f32; MAX_LEVELS]>, pub(super) usize);
+pub(crate) struct Values {
+    /// Zeros behind them.
+    pub(super) table: Box<[f32; MAX_LEVELS]>,
+    /// Their number.
+    pub(super) levels: usize,
+    /// Whether outputs are too many for the caches, so that they had better be written past them.
+    pub(super) is_large: bool,
+}
+
+/// Outputs of more bytes are written past the caches.
+const LARGE: usize = 1 << 23;
 
 /// What a state's lowest bits say: the index, its frequency, the place in its interval.
 pub(super) trait Slot: Copy {
@@ -59,33 +71,44 @@ fn slots<S: Slot>(frequencies: &[u32]) -> Box<[S; SCALE]> {
 /// # Errors
 /// If the frequencies do not sum to 2^12, or the bytes are too few, too many, or do not lead back to the states that a
 /// writer starts from.
-pub(crate) fn decode<T: Output>(bytes: &[u8], frequencies: &[u32], values: &[f32], out: &mut [T]) -> Result<(), Error> {
-    decode_at(mixpress_simd::level(), bytes, frequencies, values, out)
+pub(crate) fn decode<T: Output>(bytes: &[u8], table: &Table, values: &[f32], out: &mut [T]) -> Result<(), Error> {
+    decode_at(mixpress_simd::level(), bytes, table, values, out)
 }
 
 /// [`decode`] on the units of `level`.
 pub(super) fn decode_at<T: Output>(
     level: Level,
     bytes: &[u8],
-    frequencies: &[u32],
+    table: &Table,
     values: &[f32],
     out: &mut [T],
 ) -> Result<(), Error> {
+    let Table { frequencies, is_paired } = table;
     let sum: u64 = frequencies.iter().map(|&f| u64::from(f)).sum();
     if sum != SCALE as u64 {
         return Err(Error::Malformed { what: "the sum of frequencies", value: sum, rule: "it is 4096" });
     }
-    let is_narrow = frequencies.len() <= 256 && frequencies.iter().all(|&f| f < SCALE as u32);
-    let slots = if is_narrow { Slots::Narrow(slots(frequencies)) } else { Slots::Wide(slots(frequencies)) };
+    if *is_paired && frequencies.len() > PAIRED {
+        let value = frequencies.len() as u64;
+        return Err(Error::Malformed {
+            what: "the codebook of paired indices",
+            value,
+            rule: "it has at most 16 values",
+        });
+    }
+    let symbols = table.symbols();
+    let is_narrow = symbols.len() <= 256 && symbols.iter().all(|&f| f < SCALE as u32);
+    let slots = if is_narrow { Slots::Narrow(slots(&symbols)) } else { Slots::Wide(slots(&symbols)) };
     let mut padded = Box::new([0.0; MAX_LEVELS]);
     padded.iter_mut().zip(values).for_each(|(to, &value)| *to = value);
-    let table = Table { level, slots, values: Values(padded, frequencies.len()) };
+    let values = Values { table: padded, levels: frequencies.len(), is_large: size_of_val(out) > LARGE };
+    let reader = BlockReader { level, slots, is_paired: *is_paired, values };
     let parts = split(bytes, out.len())?;
     if let [part] = parts[..] {
-        return table.block(part, out);
+        return reader.block(part, out);
     }
     let results: Vec<Result<(), Error>> =
-        out.par_chunks_mut(BLOCK).zip(parts).map(|(out, part)| table.block(part, out)).collect();
+        out.par_chunks_mut(BLOCK).zip(parts).map(|(out, part)| reader.block(part, out)).collect();
     // The first block's error, not the first thread's.
     results.into_iter().collect()
 }
@@ -111,31 +134,46 @@ fn truncated(bytes: &[u8], needed: usize) -> Error {
 
 /// What all blocks of a stream share.
 #[derive(Debug)]
-struct Table {
+struct BlockReader {
     level: Level,
     slots: Slots,
+    is_paired: bool,
     values: Values,
 }
 
-impl Table {
+impl BlockReader {
     fn block<T: Output>(&self, bytes: &[u8], out: &mut [T]) -> Result<(), Error> {
+        if self.is_paired { self.symbols::<2, T>(bytes, out) } else { self.symbols::<1, T>(bytes, out) }
+    }
+
+    fn symbols<const W: usize, T: Output>(&self, bytes: &[u8], out: &mut [T]) -> Result<(), Error> {
         let values = &self.values;
         match (&self.slots, lanes(out.len())) {
-            (Slots::Narrow(slots), 1) => lanes_of_block::<1, _, T>(bytes, out, slots, values, plain_groups),
-            (Slots::Narrow(slots), 8) => lanes_of_block::<8, _, T>(bytes, out, slots, values, plain_groups),
-            (Slots::Narrow(slots), _) => {
-                let kernel = kernels::groups_at(self.level);
-                lanes_of_block::<LANES, _, T>(bytes, out, slots, values, kernel)
+            (Slots::Narrow(slots), 1) => {
+                lanes_of_block::<1, W, _, T>(bytes, out, slots, values, plain_groups::<1, W, _, T>)
             }
-            (Slots::Wide(slots), 1) => lanes_of_block::<1, _, T>(bytes, out, slots, values, plain_groups),
-            (Slots::Wide(slots), 8) => lanes_of_block::<8, _, T>(bytes, out, slots, values, plain_groups),
-            (Slots::Wide(slots), _) => lanes_of_block::<LANES, _, T>(bytes, out, slots, values, plain_groups),
+            (Slots::Narrow(slots), 8) => {
+                lanes_of_block::<8, W, _, T>(bytes, out, slots, values, plain_groups::<8, W, _, T>)
+            }
+            (Slots::Narrow(slots), _) => {
+                let kernel = kernels::groups_at::<W, T>(self.level);
+                lanes_of_block::<LANES, W, _, T>(bytes, out, slots, values, kernel)
+            }
+            (Slots::Wide(slots), 1) => {
+                lanes_of_block::<1, W, _, T>(bytes, out, slots, values, plain_groups::<1, W, _, T>)
+            }
+            (Slots::Wide(slots), 8) => {
+                lanes_of_block::<8, W, _, T>(bytes, out, slots, values, plain_groups::<8, W, _, T>)
+            }
+            (Slots::Wide(slots), _) => {
+                lanes_of_block::<LANES, W, _, T>(bytes, out, slots, values, plain_groups::<LANES, W, _, T>)
+            }
         }
     }
 }
 
 /// Decodes whole groups of `L` symbols, as long as `out` has room for one and `words` has a word for each of its lanes.
-/// Gives the numbers of symbols decoded and of words read.
+/// Gives the numbers of indices decoded and of words read.
 pub(super) type Groups<const L: usize, S, T> =
     fn(words: &[[u8; 2]], out: &mut [T], states: &mut [u32; L], slots: &[S; SCALE], values: &Values) -> (usize, usize);
 
@@ -143,12 +181,19 @@ pub(super) type Groups<const L: usize, S, T> =
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the heart of the loops around it")]
 fn step<S: Slot>(x: u32, slots: &[S; SCALE]) -> (u16, u32) {
-    let (index, frequency, offset) = slots[x as usize % SCALE].parts();
-    (index, frequency * (x >> SCALE_BITS) + offset)
+    let (symbol, frequency, offset) = slots[x as usize % SCALE].parts();
+    (symbol, frequency * (x >> SCALE_BITS) + offset)
+}
+
+/// The index at `place` of the `W` that a symbol stands for.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "the heart of the loops around it")]
+fn index<const W: usize>(symbol: u16, place: usize) -> u16 {
+    if W == 1 { symbol } else { symbol >> (4 * place) & (PAIRED as u16 - 1) }
 }
 
 /// The plain kernel.
-pub(super) fn plain_groups<const L: usize, S: Slot, T: Output>(
+pub(super) fn plain_groups<const L: usize, const W: usize, S: Slot, T: Output>(
     words: &[[u8; 2]],
     out: &mut [T],
     states: &mut [u32; L],
@@ -157,25 +202,27 @@ pub(super) fn plain_groups<const L: usize, S: Slot, T: Output>(
 ) -> (usize, usize) {
     const { assert!(L.is_power_of_two(), "lanes are counted by a mask") };
     let (mut done, mut read) = (0, 0);
-    for group in out.as_chunks_mut::<L>().0 {
+    for group in out.as_chunks_mut::<L>().0.chunks_exact_mut(W) {
         let Some(next) = words[read..].first_chunk::<L>() else { break };
         let mut taken = 0;
-        for (out, x) in group.iter_mut().zip(&mut *states) {
-            let (index, state) = step(*x, slots);
+        for (lane, x) in states.iter_mut().enumerate() {
+            let (symbol, state) = step(*x, slots);
             // Without a branch on whether a word is read: that is as good as random.
             let word = u32::from(u16::from_le_bytes(next[taken % L]));
             let is_low = state < LOWER;
             *x = select_unpredictable(is_low, state << 16 | word, state);
             taken += usize::from(is_low);
-            *out = T::of(index, &values.0[..]);
+            for (place, part) in group.iter_mut().enumerate() {
+                part[lane] = T::of(index::<W>(symbol, place), &values.table[..]);
+            }
         }
         read += taken;
-        done += L;
+        done += W * L;
     }
     (done, read)
 }
 
-fn lanes_of_block<const L: usize, S: Slot, T: Output>(
+fn lanes_of_block<const L: usize, const W: usize, S: Slot, T: Output>(
     bytes: &[u8],
     out: &mut [T],
     slots: &[S; SCALE],
@@ -194,7 +241,7 @@ fn lanes_of_block<const L: usize, S: Slot, T: Output>(
     }
     let (words, odd) = rest.as_chunks::<2>();
     let (mut done, mut read) = groups(words, out, &mut states, slots, values);
-    if out.len() - done >= L {
+    if out.len() - done >= W * L {
         // Fewer words are left than a group may ask for: go on with zeros behind them, and see whether any was read.
         let left = words.len() - read;
         let mut padded = [[0; 2]; 2 * LANES];
@@ -206,15 +253,19 @@ fn lanes_of_block<const L: usize, S: Slot, T: Output>(
         done += more;
         read += taken;
     }
-    for (out, x) in out[done..].iter_mut().zip(&mut states) {
-        let (index, state) = step(*x, slots);
+    let out = &mut out[done..];
+    for (lane, x) in states.iter_mut().enumerate().take(out.len()) {
+        let (symbol, state) = step(*x, slots);
         *x = state;
         if state < LOWER {
             let word = words.get(read).ok_or_else(|| truncated(bytes, bytes.len() + 2))?;
             *x = state << 16 | u32::from(u16::from_le_bytes(*word));
             read += 1;
         }
-        *out = T::of(index, &values.0[..]);
+        // The second index of a pair may be past the end.
+        for (place, out) in out[lane..].iter_mut().step_by(L).take(W).enumerate() {
+            *out = T::of(index::<W>(symbol, place), &values.table[..]);
+        }
     }
     let left = 2 * (words.len() - read) + odd.len();
     if left > 0 {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{BLOCK, LANES, LOWER, SCALE, SCALE_BITS, blocks, lanes};
+use super::{BLOCK, LANES, LOWER, SCALE, SCALE_BITS, Table, blocks, lanes, pair};
 
 /// What coding one index takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -41,13 +41,20 @@ impl Step {
 }
 
 /// Codes indices whose frequencies are not zero.
-pub(crate) fn encode(indices: &[u16], frequencies: &[u32]) -> Vec<u8> {
-    let steps = Step::all(frequencies);
+pub(crate) fn encode(indices: &[u16], table: &Table) -> Vec<u8> {
+    let steps = Step::all(&table.symbols());
+    let encode = |block: &[u16], buffer: &mut Vec<u16>| {
+        if table.is_paired {
+            encode_block::<2>(block, &steps, buffer)
+        } else {
+            encode_block::<1>(block, &steps, buffer)
+        }
+    };
     if blocks(indices.len()) == 1 {
-        return encode_block(indices, &steps, &mut Vec::new());
+        return encode(indices, &mut Vec::new());
     }
     let coded: Vec<Vec<u8>> =
-        indices.par_chunks(BLOCK).map_init(Vec::new, |buffer, block| encode_block(block, &steps, buffer)).collect();
+        indices.par_chunks(BLOCK).map_init(Vec::new, |buffer, block| encode(block, buffer)).collect();
     let lengths = coded[..coded.len() - 1].iter().flat_map(|block| (block.len() as u32).to_le_bytes());
     let mut out: Vec<u8> = lengths.collect();
     out.reserve_exact(coded.iter().map(Vec::len).sum());
@@ -57,16 +64,16 @@ pub(crate) fn encode(indices: &[u16], frequencies: &[u32]) -> Vec<u8> {
     out
 }
 
-/// Codes a block; `words` is room to work in.
-fn encode_block(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
+/// Codes a block in symbols of `W` indices; `words` is room to work in.
+fn encode_block<const W: usize>(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
     match lanes(indices.len()) {
-        1 => encode_lanes::<1>(indices, steps, words),
-        8 => encode_lanes::<8>(indices, steps, words),
-        _ => encode_lanes::<LANES>(indices, steps, words),
+        1 => encode_lanes::<1, W>(indices, steps, words),
+        8 => encode_lanes::<8, W>(indices, steps, words),
+        _ => encode_lanes::<LANES, W>(indices, steps, words),
     }
 }
 
-fn encode_lanes<const L: usize>(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
+fn encode_lanes<const L: usize, const W: usize>(indices: &[u16], steps: &[Step], words: &mut Vec<u16>) -> Vec<u8> {
     // A word a symbol at most, and one that is written but not kept.
     let needed = indices.len() + 1;
     if words.len() < needed {
@@ -76,8 +83,8 @@ fn encode_lanes<const L: usize>(indices: &[u16], steps: &[Step], words: &mut Vec
     let mut free = needed;
     let mut states = [LOWER; L];
     // Without a branch on whether a word goes out: that is as good as random.
-    let mut code = |x: &mut u32, index: u16| {
-        let step = &steps[usize::from(index)];
+    let mut code = |x: &mut u32, symbol: u16| {
+        let step = &steps[usize::from(symbol)];
         let is_large = *x > step.limit;
         words[free - 1] = *x as u16;
         free -= usize::from(is_large);
@@ -85,13 +92,17 @@ fn encode_lanes<const L: usize>(indices: &[u16], steps: &[Step], words: &mut Vec
         let quotient = ((u64::from(state) * step.reciprocal) >> SHIFT) as u32;
         *x = state + step.start + quotient * step.complement;
     };
-    let (groups, rest) = indices.as_chunks::<L>();
-    for (x, &index) in states.iter_mut().zip(rest).rev() {
-        code(x, index);
+    let (parts, _) = indices.as_chunks::<L>();
+    let groups = parts.chunks_exact(W);
+    let rest = &indices[groups.len() * W * L..];
+    for (lane, x) in states.iter_mut().enumerate().take(rest.len()).rev() {
+        let first = rest[lane];
+        let symbol = if W == 1 { first } else { pair(first, rest.get(lane + L).copied().unwrap_or(first)) };
+        code(x, symbol);
     }
-    for group in groups.iter().rev() {
-        for (x, &index) in states.iter_mut().zip(group).rev() {
-            code(x, index);
+    for group in groups.rev() {
+        for (lane, x) in states.iter_mut().enumerate().rev() {
+            code(x, if W == 1 { group[0][lane] } else { pair(group[0][lane], group[1][lane]) });
         }
     }
     let words = &words[free..];

@@ -1,10 +1,10 @@
-//! The table of a stream: how often each index occurs, in units of 2^-12.
+//! How often each index occurs: counted, and in units of 2^-12.
 
 use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
-use super::{BLOCK, LANES, MAX_LEVELS, SCALE, SCALE_BITS, blocks, lanes};
+use super::{BLOCK, MAX_LEVELS, SCALE};
 
 /// How often each index occurs. `indices` are below `levels`.
 pub(crate) fn counts(indices: &[u16], levels: usize) -> Vec<u64> {
@@ -66,19 +66,4 @@ pub(crate) fn frequencies(counts: &[u64]) -> Option<Vec<u32>> {
             }
         }
     }
-}
-
-/// Bytes that a stream will take, to within one a lane or so.
-pub(crate) fn expected_len(counts: &[u64], frequencies: &[u32]) -> f64 {
-    let bits: f64 = counts
-        .iter()
-        .zip(frequencies)
-        .filter(|&(&count, _)| count > 0)
-        .map(|(&count, &f)| count as f64 * (f64::from(SCALE_BITS) - f64::from(f).log2()))
-        .sum();
-    let count = counts.iter().sum::<u64>() as usize;
-    let before = blocks(count) - 1;
-    let last = count - before * BLOCK;
-    // A lane's first state has 32 bits; the 16 above its lowest possible value hold symbols, half of them on average.
-    bits / 8.0 + 3.0 * lanes(last) as f64 + before as f64 * (3.0 * LANES as f64 + 4.0)
 }

@@ -16,14 +16,14 @@ use super::{
 };
 use crate::output::Output;
 
-/// The kernel of a level; the plain one where the processor lacks the level's units.
-pub(super) fn groups_at<T: Output>(level: Level) -> Groups<LANES, u32, T> {
+/// The kernel of a level for symbols of `W` indices; the plain one where the processor lacks the level's units.
+pub(super) fn groups_at<const W: usize, T: Output>(level: Level) -> Groups<LANES, u32, T> {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 if level.is_available() => x86::avx2_groups,
+        Level::Avx2 if level.is_available() => x86::avx2_groups::<W, T>,
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if level.is_available() => x86::avx512_groups,
-        _ => plain_groups,
+        Level::Avx512 if level.is_available() => x86::avx512_groups::<W, T>,
+        _ => plain_groups::<LANES, W, _, T>,
     }
 }
 
@@ -43,7 +43,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{LANES, Level, Output, plain_groups};
-    use crate::rans::{LOWER, SCALE, SCALE_BITS, decode::Values};
+    use crate::rans::{LOWER, PAIRED, SCALE, SCALE_BITS, decode::Values};
 
     /// How the outputs of a vector of table entries, whose lowest byte is the index, are written.
     pub(crate) trait Store: Sized {
@@ -51,13 +51,14 @@ mod x86 {
         const IS_VALUE: bool;
 
         /// Writes those of eight entries; `BANKS` times eight values are held in vectors, or the values looked up where it
-        /// is 0.
+        /// is 0. With 2 banks only the index's lowest four bits are looked at. With `STREAM` values are written past the
+        /// caches.
         ///
         /// # Safety
-        /// `out` has room for eight.
-        unsafe fn store8<const BANKS: usize>(entries: __m256i, values: &Values, out: *mut Self);
+        /// `out` has room for eight, and with `STREAM` is aligned to 16 bytes.
+        unsafe fn store8<const BANKS: usize, const STREAM: bool>(entries: __m256i, values: &Values, out: *mut Self);
 
-        /// Writes those of sixteen entries, likewise.
+        /// Writes those of sixteen entries, likewise with banks of sixteen: with 1 bank four bits are looked at.
         ///
         /// # Safety
         /// `out` has room for sixteen.
@@ -69,7 +70,7 @@ mod x86 {
 
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn store8<const BANKS: usize>(entries: __m256i, _: &Values, out: *mut Self) {
+        unsafe fn store8<const BANKS: usize, const STREAM: bool>(entries: __m256i, _: &Values, out: *mut Self) {
             // The lowest bytes of each half to its start, then the halves together.
             let pick =
                 _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
@@ -93,7 +94,7 @@ mod x86 {
 
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn store8<const BANKS: usize>(entries: __m256i, _: &Values, out: *mut Self) {
+        unsafe fn store8<const BANKS: usize, const STREAM: bool>(entries: __m256i, _: &Values, out: *mut Self) {
             let indices = _mm256_and_si256(entries, _mm256_set1_epi32(0xFF));
             let words = _mm_packus_epi32(_mm256_castsi256_si128(indices), _mm256_extracti128_si256::<1>(indices));
             // SAFETY: the caller has room for eight times two bytes.
@@ -114,8 +115,8 @@ mod x86 {
 
         #[inline]
         #[target_feature(enable = "avx2")]
-        unsafe fn store8<const BANKS: usize>(entries: __m256i, values: &Values, out: *mut Self) {
-            let table = values.0.as_ptr();
+        unsafe fn store8<const BANKS: usize, const STREAM: bool>(entries: __m256i, values: &Values, out: *mut Self) {
+            let table = values.table.as_ptr();
             // A permutation looks at the index's lowest three bits; the next ones choose among the banks.
             // SAFETY: there are 1024 values, so four vectors of eight.
             let bank =
@@ -134,22 +135,31 @@ mod x86 {
                     _mm256_blendv_ps(low, _mm256_blendv_ps(bank(2), bank(3), bit3), bit4)
                 }
             };
-            // SAFETY: the caller has room for eight.
-            unsafe { _mm256_storeu_ps(out, found) };
+            // SAFETY: the caller has room for eight, aligned where that is needed.
+            unsafe {
+                if STREAM {
+                    _mm_stream_ps(out, _mm256_castps256_ps128(found));
+                    _mm_stream_ps(out.add(4), _mm256_extractf128_ps::<1>(found));
+                } else {
+                    _mm256_storeu_ps(out, found);
+                }
+            }
         }
 
         #[inline]
         #[target_feature(enable = "avx512f")]
         unsafe fn store16<const BANKS: usize>(entries: __m512i, values: &Values, out: *mut Self) {
-            let table = values.0.as_ptr();
-            // A permutation of two vectors looks at the index's lowest five bits.
+            let table = values.table.as_ptr();
+            // A permutation of one vector looks at the index's lowest four bits, one of two vectors at five.
             // SAFETY: there are 1024 values: two vectors of sixteen, and one for every index of eight bits.
             let found = unsafe {
-                if BANKS == 0 {
-                    let indices = _mm512_and_si512(entries, _mm512_set1_epi32(0xFF));
-                    _mm512_i32gather_ps::<4>(indices, table)
-                } else {
-                    _mm512_permutex2var_ps(_mm512_loadu_ps(table), entries, _mm512_loadu_ps(table.add(16)))
+                match BANKS {
+                    0 => {
+                        let indices = _mm512_and_si512(entries, _mm512_set1_epi32(0xFF));
+                        _mm512_i32gather_ps::<4>(indices, table)
+                    }
+                    1 => _mm512_permutexvar_ps(entries, _mm512_loadu_ps(table)),
+                    _ => _mm512_permutex2var_ps(_mm512_loadu_ps(table), entries, _mm512_loadu_ps(table.add(16))),
                 }
             };
             // SAFETY: the caller has room for sixteen.
@@ -181,10 +191,34 @@ mod x86 {
         table
     });
 
+    /// The entry of the index at `place` of the `W` that an entry's symbol stands for, its lowest byte that index.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn part8<const W: usize>(entries: __m256i, place: usize) -> __m256i {
+        let low4 = _mm256_set1_epi32(PAIRED as i32 - 1);
+        match (W, place) {
+            (1, _) => entries,
+            (_, 0) => _mm256_and_si256(entries, low4),
+            _ => _mm256_and_si256(_mm256_srli_epi32::<4>(entries), low4),
+        }
+    }
+
+    /// [`part8`] of sixteen.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn part16<const W: usize>(entries: __m512i, place: usize) -> __m512i {
+        let low4 = _mm512_set1_epi32(PAIRED as i32 - 1);
+        match (W, place) {
+            (1, _) => entries,
+            (_, 0) => _mm512_and_si512(entries, low4),
+            _ => _mm512_and_si512(_mm512_srli_epi32::<4>(entries), low4),
+        }
+    }
+
     /// Asks for the memory that outputs come to after those of `group`: written at the kernel's rate it would come late.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn prefetch<T>(group: &[T; LANES]) {
+    fn prefetch<T>(group: &[[T; LANES]]) {
         const AHEAD: usize = 1024;
         const LINE: usize = 64;
         for at in (0..size_of_val(group)).step_by(LINE) {
@@ -204,7 +238,7 @@ mod x86 {
     }
 
     /// Groups on AVX2, or by the plain kernel where the processor lacks it.
-    pub(super) fn avx2_groups<T: Output>(
+    pub(super) fn avx2_groups<const W: usize, T: Output>(
         words: &[[u8; 2]],
         out: &mut [T],
         states: &mut [u32; LANES],
@@ -212,20 +246,26 @@ mod x86 {
         values: &Values,
     ) -> (usize, usize) {
         if !Level::Avx2.is_available() {
-            return plain_groups(words, out, states, slots, values);
+            return plain_groups::<LANES, W, _, T>(words, out, states, slots, values);
         }
+        let is_streamed = values.is_large && out.as_ptr().addr().is_multiple_of(16);
         // SAFETY: the processor has what the level `Avx2` includes.
         unsafe {
-            match values.1 {
-                0..=16 if T::IS_VALUE => avx2::<T, 2>(words, out, states, slots, values),
-                17..=32 if T::IS_VALUE => avx2::<T, 4>(words, out, states, slots, values),
-                _ => avx2::<T, 0>(words, out, states, slots, values),
+            match values.levels {
+                0..=16 if T::IS_VALUE && is_streamed => avx2::<W, T, 2, true>(words, out, states, slots, values),
+                0..=16 if T::IS_VALUE => avx2::<W, T, 2, false>(words, out, states, slots, values),
+                17..=32 if T::IS_VALUE && is_streamed => avx2::<W, T, 4, true>(words, out, states, slots, values),
+                17..=32 if T::IS_VALUE => avx2::<W, T, 4, false>(words, out, states, slots, values),
+                _ if T::IS_VALUE && is_streamed => avx2::<W, T, 0, true>(words, out, states, slots, values),
+                _ => avx2::<W, T, 0, false>(words, out, states, slots, values),
             }
         }
     }
 
+    /// # Safety
+    /// With `STREAM`, `out` is aligned to 16 bytes.
     #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
-    fn avx2<T: Output, const BANKS: usize>(
+    unsafe fn avx2<const W: usize, T: Output, const BANKS: usize, const STREAM: bool>(
         words: &[[u8; 2]],
         out: &mut [T],
         states: &mut [u32; LANES],
@@ -244,16 +284,21 @@ mod x86 {
             }
         }
         let (mut done, mut read) = (0, 0);
-        for group in out.as_chunks_mut::<LANES>().0 {
+        for group in out.as_chunks_mut::<LANES>().0.chunks_exact_mut(W) {
             if words.len() - read < LANES {
                 break;
             }
-            prefetch(group);
+            if !STREAM {
+                prefetch(group);
+            }
             unrolled! { N in 0 1 2 3 4 5 6 7; {
                 // SAFETY: places were cut to twelve bits, before the loop or at the end of this block.
                 let entries = unsafe { lookup8(slots, &places[N]) };
-                // SAFETY: the group has room for eight vectors of eight.
-                unsafe { T::store8::<BANKS>(entries, values, group.as_mut_ptr().add(8 * N)) };
+                for (place, part) in group.iter_mut().enumerate() {
+                    let part = &raw mut part[8 * N..][..8];
+                    // SAFETY: room for eight, a whole number of vectors behind the start of `out`.
+                    unsafe { T::store8::<BANKS, STREAM>(part8::<W>(entries, place), values, part.cast()) };
+                }
                 let frequency = _mm256_srli_epi32::<20>(entries);
                 let offset = _mm256_and_si256(_mm256_srli_epi32::<8>(entries), low12);
                 let quotient = _mm256_srli_epi32::<{ SCALE_BITS as i32 }>(x[N]);
@@ -275,7 +320,11 @@ mod x86 {
                 // SAFETY: eight lanes.
                 unsafe { _mm256_storeu_si256(places[N].as_mut_ptr().cast(), _mm256_and_si256(x[N], low12)) };
             } }
-            done += LANES;
+            done += W * LANES;
+        }
+        if STREAM {
+            // What was written past the caches comes before what this thread writes from here on.
+            _mm_sfence();
         }
         for (x, lanes) in x.iter().zip(states.as_chunks_mut::<8>().0) {
             // SAFETY: eight lanes.
@@ -303,7 +352,7 @@ mod x86 {
     }
 
     /// Groups on AVX-512, or by the plain kernel where the processor lacks it.
-    pub(super) fn avx512_groups<T: Output>(
+    pub(super) fn avx512_groups<const W: usize, T: Output>(
         words: &[[u8; 2]],
         out: &mut [T],
         states: &mut [u32; LANES],
@@ -311,19 +360,20 @@ mod x86 {
         values: &Values,
     ) -> (usize, usize) {
         if !Level::Avx512.is_available() {
-            return plain_groups(words, out, states, slots, values);
+            return plain_groups::<LANES, W, _, T>(words, out, states, slots, values);
         }
         // SAFETY: the processor has what the level `Avx512` includes.
         unsafe {
-            match values.1 {
-                0..=32 if T::IS_VALUE => avx512::<T, 2>(words, out, states, slots, values),
-                _ => avx512::<T, 0>(words, out, states, slots, values),
+            match values.levels {
+                0..=16 if T::IS_VALUE => avx512::<W, T, 1>(words, out, states, slots, values),
+                17..=32 if T::IS_VALUE => avx512::<W, T, 2>(words, out, states, slots, values),
+                _ => avx512::<W, T, 0>(words, out, states, slots, values),
             }
         }
     }
 
     #[target_feature(enable = "avx512f,avx2,bmi1,bmi2,popcnt")]
-    fn avx512<T: Output, const BANKS: usize>(
+    fn avx512<const W: usize, T: Output, const BANKS: usize>(
         words: &[[u8; 2]],
         out: &mut [T],
         states: &mut [u32; LANES],
@@ -339,19 +389,20 @@ mod x86 {
             *x = unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) };
         }
         let (mut done, mut read) = (0, 0);
-        for group in out.as_chunks_mut::<LANES>().0 {
+        for group in out.as_chunks_mut::<LANES>().0.chunks_exact_mut(W) {
             if words.len() - read < LANES {
                 break;
             }
             prefetch(group);
             for (number, x) in x.iter_mut().enumerate() {
                 let places = _mm512_and_si512(*x, low12);
-                // SAFETY: places are below 4096; the group has room for `VECTORS` vectors of sixteen.
-                let entries = unsafe {
-                    let entries = _mm512_i32gather_epi32::<4>(places, slots.as_ptr().cast());
-                    T::store16::<BANKS>(entries, values, group.as_mut_ptr().add(16 * number));
-                    entries
-                };
+                // SAFETY: places are below 4096.
+                let entries = unsafe { _mm512_i32gather_epi32::<4>(places, slots.as_ptr().cast()) };
+                for (place, part) in group.iter_mut().enumerate() {
+                    let part = &raw mut part[16 * number..][..16];
+                    // SAFETY: room for sixteen.
+                    unsafe { T::store16::<BANKS>(part16::<W>(entries, place), values, part.cast()) };
+                }
                 let frequency = _mm512_srli_epi32::<20>(entries);
                 let offset = _mm512_and_si512(_mm512_srli_epi32::<8>(entries), low12);
                 let quotient = _mm512_srli_epi32::<SCALE_BITS>(*x);
@@ -364,7 +415,7 @@ mod x86 {
                 *x = _mm512_mask_or_epi32(state, is_low, _mm512_slli_epi32::<16>(state), next);
                 read += is_low.count_ones() as usize;
             }
-            done += LANES;
+            done += W * LANES;
         }
         for (x, lanes) in x.iter().zip(states.as_chunks_mut::<16>().0) {
             // SAFETY: sixteen lanes.

@@ -6,6 +6,10 @@
 //! above by whole 16-bit words. Words stand in the order in which a loop over the symbols asks for them: a plain loop reads
 //! one after another, and a vector loop spreads as many as a vector's lanes ask for over those lanes, with the same result.
 //!
+//! Long streams of few levels are coded in pairs: a symbol stands for two indices, one in each half of a group of twice as many
+//! indices as there are lanes, as if they were independent of each other. That costs next to nothing where levels are about
+//! equally likely, and a reader takes half the steps.
+//!
 //! Coding and decoding take constant time a symbol.
 
 mod decode;
@@ -13,11 +17,15 @@ mod encode;
 mod frequencies;
 #[allow(unsafe_code, reason = "vector units")]
 mod kernels;
+mod table;
 
 pub(crate) use decode::decode;
 pub(crate) use encode::encode;
-pub(crate) use frequencies::{counts, expected_len, frequencies};
+pub(crate) use frequencies::counts;
 pub(crate) use kernels::Store;
+pub(crate) use table::{PAIRED, Table};
+
+use table::pair;
 
 /// Frequencies sum to two to this power.
 const SCALE_BITS: u32 = 12;

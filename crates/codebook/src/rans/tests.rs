@@ -16,8 +16,13 @@ fn draw(seed: u32, count: usize, levels: usize, skew: u32) -> Vec<u16> {
     (0..count).map(|_| (unit().powi(skew as i32) * levels as f64) as u16).collect()
 }
 
-fn table(indices: &[u16], levels: usize) -> Vec<u32> {
-    frequencies(&counts(indices, levels)).unwrap()
+fn table(indices: &[u16], levels: usize) -> Table {
+    Table::new(&counts(indices, levels)).unwrap()
+}
+
+/// A table of single indices.
+fn single(frequencies: &[u32]) -> Table {
+    Table { frequencies: frequencies.to_vec(), is_paired: false }
 }
 
 fn values(levels: usize) -> Vec<f32> {
@@ -28,22 +33,22 @@ fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| level.is_available())
 }
 
-fn decoded<T: Output>(level: Level, bytes: &[u8], count: usize, frequencies: &[u32]) -> Result<Vec<T>, Error> {
+fn decoded<T: Output>(level: Level, bytes: &[u8], count: usize, table: &Table) -> Result<Vec<T>, Error> {
     let mut out = vec![T::default(); count];
-    decode_at(level, bytes, frequencies, &values(frequencies.len()), &mut out).map(|()| out)
+    decode_at(level, bytes, table, &values(table.frequencies.len()), &mut out).map(|()| out)
 }
 
 /// Each output of every kernel is that of the plain one.
-fn agree(bytes: &[u8], count: usize, frequencies: &[u32]) -> Result<Vec<u16>, Error> {
-    let expected: Result<Vec<u16>, Error> = decoded(Level::Scalar, bytes, count, frequencies);
-    let book = values(frequencies.len());
+fn agree(bytes: &[u8], count: usize, table: &Table) -> Result<Vec<u16>, Error> {
+    let expected: Result<Vec<u16>, Error> = decoded(Level::Scalar, bytes, count, table);
+    let book = values(table.frequencies.len());
     let wanted_values = expected.clone().map(|e| e.iter().map(|&i| book[usize::from(i)]).collect::<Vec<f32>>());
     let wanted_bytes = expected.clone().map(|e| e.iter().map(|&i| i as u8).collect::<Vec<u8>>());
     for level in levels() {
-        assert_eq!(decoded::<u16>(level, bytes, count, frequencies), expected, "{level}");
-        assert_eq!(decoded::<f32>(level, bytes, count, frequencies), wanted_values, "{level}");
-        if frequencies.len() <= 256 {
-            assert_eq!(decoded::<u8>(level, bytes, count, frequencies), wanted_bytes, "{level}");
+        assert_eq!(decoded::<u16>(level, bytes, count, table), expected, "{level}");
+        assert_eq!(decoded::<f32>(level, bytes, count, table), wanted_values, "{level}");
+        if book.len() <= 256 {
+            assert_eq!(decoded::<u8>(level, bytes, count, table), wanted_bytes, "{level}");
         }
     }
     expected
@@ -57,14 +62,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn indices_come_back_near_their_entropy(
-        levels in prop_oneof![1usize..40, 200usize..300], skew in 1u32..12, seed in any::<u32>(), count in count()
+        levels in prop_oneof![1usize..40, 200usize..300], skew in 1u32..12, seed in any::<u32>(), count in count(),
+        is_paired in any::<bool>()
     ) {
         let indices = draw(seed, count, levels, skew);
         let counts = counts(&indices, levels);
-        let f = frequencies(&counts).unwrap();
-        prop_assert_eq!(f.iter().sum::<u32>(), 4096);
+        let mut f = Table::new(&counts).unwrap();
+        f.is_paired = is_paired && levels <= PAIRED;
+        prop_assert_eq!(f.frequencies.iter().sum::<u32>(), 4096);
         let bytes = encode(&indices, &f);
-        let expected = expected_len(&counts, &f);
+        let expected = f.expected_len(&counts);
         let near = 8.0 + 1.5 * lanes(count) as f64 + 0.01 * expected;
         prop_assert!((bytes.len() as f64 - expected).abs() < near, "{} {expected}", bytes.len());
         prop_assert_eq!(agree(&bytes, count, &f).unwrap(), indices);
@@ -75,10 +82,11 @@ proptest! {
     #[test]
     fn forged_bytes_are_read_alike(
         levels in 1usize..300, skew in 1u32..12, seed in any::<u32>(), count in count(),
-        places in prop::collection::vec((any::<usize>(), any::<u8>()), 0..4), cut in 0usize..3, more in 0usize..200
+        places in prop::collection::vec((any::<usize>(), any::<u8>()), 0..4), cut in 0usize..3, more in 0usize..200,
+        is_paired in any::<bool>()
     ) {
         let indices = draw(seed, count, levels, skew);
-        let f = table(&indices, levels);
+        let f = Table { is_paired: is_paired && levels <= PAIRED, ..table(&indices, levels) };
         let mut bytes = encode(&indices, &f);
         bytes.truncate(bytes.len() - cut.min(bytes.len()));
         bytes.extend((0..more).map(|i| i as u8));
@@ -96,7 +104,7 @@ proptest! {
 fn long_streams_are_cut_into_blocks() {
     let count = 2 * BLOCK + 77;
     let indices = draw(3, count, 16, 2);
-    let f = table(&indices, 16);
+    let f = single(&table(&indices, 16).frequencies);
     let bytes = encode(&indices, &f);
     assert_eq!(agree(&bytes, count, &f).unwrap(), indices);
     let first = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
@@ -114,10 +122,32 @@ fn long_streams_are_cut_into_blocks() {
 }
 
 #[test]
+fn pairs_are_read_to_the_end_of_blocks_and_streams() {
+    for count in
+        [BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + LANES - 1, BLOCK + LANES + 1, LONG, LONG + LANES, LONG + 2 * LANES - 1]
+    {
+        let indices = draw(count as u32, count, 16, 1);
+        let f = table(&indices, 16);
+        assert!(f.is_paired);
+        assert_eq!(agree(&encode(&indices, &f), count, &f).unwrap(), indices, "{count}");
+    }
+}
+
+#[test]
+fn pairs_of_too_many_levels_are_refused() {
+    let f = Table { frequencies: vec![1; 17], is_paired: true };
+    assert!(matches!(agree(&[0; 8], 1, &f), Err(Error::Malformed { value: 17, .. })));
+    let mut frequencies = vec![1; 17];
+    frequencies[3] = 4080;
+    let f = Table { frequencies, is_paired: true };
+    assert!(matches!(agree(&[0; 8], 1, &f), Err(Error::Malformed { what: "the codebook of paired indices", .. })));
+}
+
+#[test]
 fn one_value_takes_no_words() {
     let indices = vec![1; LONG + 5];
     let f = table(&indices, 3);
-    assert_eq!(f, [0, 4096, 0]);
+    assert_eq!(f.frequencies, [0, 4096, 0]);
     let bytes = encode(&indices, &f);
     assert_eq!(bytes.len(), 4 * LANES);
     assert_eq!(agree(&bytes, indices.len(), &f).unwrap(), indices);
@@ -125,8 +155,8 @@ fn one_value_takes_no_words() {
 
 #[test]
 fn what_a_writer_never_starts_from_is_refused() {
-    assert!(matches!(agree(&[0; 8], 1, &[1, 2]), Err(Error::Malformed { value: 3, .. })));
-    assert!(matches!(agree(&[0; 4], 1, &[4095, 1]), Err(Error::Malformed { value: 0, .. })));
-    assert!(matches!(agree(&[1, 0, 1, 0], 0, &[4095, 1]), Err(Error::Malformed { value: 65537, .. })));
-    assert_eq!(agree(&[0, 0, 1, 0], 0, &[4095, 1]), Ok(vec![]));
+    assert!(matches!(agree(&[0; 8], 1, &single(&[1, 2])), Err(Error::Malformed { value: 3, .. })));
+    assert!(matches!(agree(&[0; 4], 1, &single(&[4095, 1])), Err(Error::Malformed { value: 0, .. })));
+    assert!(matches!(agree(&[1, 0, 1, 0], 0, &single(&[4095, 1])), Err(Error::Malformed { value: 65537, .. })));
+    assert_eq!(agree(&[0, 0, 1, 0], 0, &single(&[4095, 1])), Ok(vec![]));
 }

@@ -191,6 +191,8 @@ fn dense() -> Container {
     let lanes = rare(131_100, 40);
     let blocks = rare((1 << 20) + 20_000, 5);
     let plain: Vec<f32> = (0..700).map(|_| draw.unit() as f32).collect();
+    // Pairs, of the last ones of which some are no pair.
+    let pairs: Vec<u16> = (0..131_211).map(|_| (draw.unit() * draw.unit() * 3.0) as u16).collect();
     let axes = [None, Some(AxisRef::new(0))];
     let entries: Vec<Entry> = vec![
         QuantizedTensor::new("skewed", [100, 200], book(16, 0.1), skewed).unwrap().into(),
@@ -198,6 +200,7 @@ fn dense() -> Container {
         QuantizedTensor::new("flat", [3000], book(128, 0.3), flat).unwrap().into(),
         QuantizedTensor::new("lanes", [131_100], book(40, 0.25), lanes).unwrap().into(),
         QuantizedTensor::new("blocks", [(1 << 20) + 20_000], book(5, 0.5), blocks).unwrap().into(),
+        QuantizedTensor::new("pairs", [131_211], book(3, 0.75), pairs).unwrap().into(),
         QuantizedTensor::new("grid", [300], Codebook::Grid { step: 0.001_953_125, bits: 8 }, grid).unwrap().into(),
         PlainTensor::from_f32("plain", [700], &plain).unwrap().into(),
         PlainTensor::rounded_to_f16("half", [7, 100], &plain).unwrap().into(),
