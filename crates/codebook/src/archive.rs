@@ -1,6 +1,6 @@
 //! A file whose stream has been read and whose sections have not: structure at once, values when they are wanted.
 
-use std::borrow::Cow;
+use std::fs::File;
 
 use rayon::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::{
     liveness::live_offsets,
     output::Output,
     plain, rans, reader,
+    source::{Piece, Source},
     tensor::{elements, mark_used, nonzeros},
 };
 
@@ -59,7 +60,7 @@ pub struct StoredTensor<'a> {
 #[derive(Debug, Clone)]
 pub(crate) enum Contents<'a> {
     /// Values as they are; with `is_narrow`, those of an f32 tensor as f16.
-    Plain { dtype: Dtype, is_narrow: bool, data: Cow<'a, [u8]> },
+    Plain { dtype: Dtype, is_narrow: bool, data: Piece<'a> },
     /// Indices into a codebook.
     Quantized(Indices<'a>),
 }
@@ -83,9 +84,9 @@ pub(crate) enum Coded<'a> {
     /// Read along with the stream.
     Decoded(Vec<u16>),
     /// A section of packed indices.
-    Packed(&'a [u8]),
+    Packed(Piece<'a>),
     /// A section of statically coded ones, `zeros` of which are zero as the file says.
-    Static { bytes: &'a [u8], table: rans::Table, zeros: usize },
+    Static { bytes: Piece<'a>, table: rans::Table, zeros: usize },
 }
 
 impl<'a> Archive<'a> {
@@ -103,7 +104,7 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// As [`Archive::open`].
     pub fn open_with_limits(bytes: &'a [u8], limits: Limits) -> Result<Self, Error> {
-        reader::open(bytes, limits)
+        reader::open(&Source::Memory(bytes), limits)
     }
 
     /// Opens the bytes of a file under the default [`Limits`], and says where they go.
@@ -111,7 +112,16 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// As [`Archive::open`].
     pub fn open_with_breakdown(bytes: &'a [u8]) -> Result<(Self, Breakdown), Error> {
-        reader::open_with_breakdown(bytes, Limits::default())
+        reader::open_with_breakdown(&Source::Memory(bytes), Limits::default())
+    }
+
+    /// Opens a file on disk under the default [`Limits`], and says where its bytes go. All checksums are compared, and sections
+    /// are read again when a tensor is decoded: memory never holds more than the stream and the sections in use.
+    ///
+    /// # Errors
+    /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.
+    pub fn open_file(file: File) -> Result<(Archive<'static>, Breakdown), Error> {
+        reader::open_with_breakdown(&Source::of_file(file)?, Limits::default())
     }
 
     /// The tensors, in the order of the file.
@@ -217,7 +227,9 @@ impl StoredTensor<'_> {
     /// If the tensor's section does not decode.
     pub fn nonzeros(&self) -> Result<usize, Error> {
         match &self.contents {
-            Contents::Plain { dtype, is_narrow, data } => Ok(plain::nonzeros(stored_dtype(*dtype, *is_narrow), data)),
+            Contents::Plain { dtype, is_narrow, data } => {
+                Ok(plain::nonzeros(stored_dtype(*dtype, *is_narrow), &data.bytes()?))
+            }
             Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
                 (_, None) => Ok(self.len()),
                 (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
@@ -271,7 +283,7 @@ impl StoredTensor<'_> {
         match &self.contents {
             Contents::Quantized(indices) => indices.whole(&self.shape, out),
             Contents::Plain { dtype, is_narrow, data } => {
-                let is_float = plain::values_into(stored_dtype(*dtype, *is_narrow), data, out);
+                let is_float = plain::values_into(stored_dtype(*dtype, *is_narrow), &data.bytes()?, out);
                 if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
             }
         }
@@ -356,7 +368,8 @@ impl StoredTensor<'_> {
     fn into_entry(self) -> Result<Entry, Error> {
         match self.contents {
             Contents::Plain { dtype, is_narrow, data } => {
-                let data = if is_narrow { plain::widen(&data) } else { data.into_owned() };
+                let data = data.into_bytes()?;
+                let data = if is_narrow { plain::widen(&data) } else { data };
                 Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, data)?.into())
             }
             Contents::Quantized(indices) => {
@@ -395,8 +408,8 @@ impl Indices<'_> {
                 out.iter_mut().zip(part).for_each(|(out, &index)| *out = T::of(index, values));
                 Ok(())
             }
-            Coded::Packed(bytes) => bitpack::unpack(bytes, values, out),
-            Coded::Static { bytes, table, .. } => rans::decode(bytes, table, values, out),
+            Coded::Packed(bytes) => bitpack::unpack(&bytes.bytes()?, values, out),
+            Coded::Static { bytes, table, .. } => rans::decode(&bytes.bytes()?, table, values, out),
         }
     }
 

@@ -36,6 +36,14 @@ pub enum Error {
         /// Number of bytes too many.
         count: u64,
     },
+    /// The file cannot be read.
+    #[error("the file cannot be read: {reason}")]
+    Unreadable {
+        /// What kind of failure it was.
+        kind: std::io::ErrorKind,
+        /// What the system said.
+        reason: String,
+    },
     /// The contents of a part are not those that were written.
     #[error("{part} is damaged: its checksum is {computed:08x}, the file says {stored:08x}")]
     Checksum {

@@ -9,6 +9,7 @@ use crate::{
     range_coder::Encoder,
     rans,
     section::{Section, SectionKind, Sections, assemble},
+    source::Source,
     stream::{Coding, Models},
     structure::{GroupRecord, Structure, TensorRecord},
     text::Kind,
@@ -153,10 +154,10 @@ fn sections() -> Vec<(SectionKind, Vec<u8>)> {
         PlainTensor::from_bytes("raw", [2000], crate::Dtype::U8, raw).unwrap().into(),
     ];
     let bytes = encode(&Container { entries, ..Container::default() }).unwrap();
-    let mut open = Sections::open(&bytes, &Limits::default()).unwrap();
-    let mut out = vec![(SectionKind::Stream, open.stream.to_vec())];
+    let (stream, mut open) = Sections::open(&Source::Memory(&bytes), &Limits::default()).unwrap();
+    let mut out = vec![(SectionKind::Stream, stream.to_vec())];
     for kind in [SectionKind::Static, SectionKind::Packed, SectionKind::Raw] {
-        out.push((kind, open.take(kind).unwrap().to_vec()));
+        out.push((kind, open.take(kind).unwrap().into_bytes().unwrap()));
     }
     open.finish().unwrap();
     out

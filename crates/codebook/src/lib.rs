@@ -68,6 +68,7 @@ mod reader;
 mod runs;
 mod section;
 mod sign;
+mod source;
 mod stream;
 mod structure;
 mod tensor;

@@ -15,6 +15,7 @@ use crate::{
     range_coder::Decoder,
     rans,
     section::{SectionKind, Sections},
+    source::{Piece, Source},
     stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
     structure::Structure,
     tensor::elements,
@@ -35,7 +36,7 @@ pub fn decode(bytes: &[u8]) -> Result<Container, Error> {
 /// # Errors
 /// If the bytes are not a well-formed file, or one that asks for more than the limits allow.
 pub fn decode_with_limits(bytes: &[u8], limits: Limits) -> Result<Container, Error> {
-    open(bytes, limits)?.into_container()
+    open(&Source::Memory(bytes), limits)?.into_container()
 }
 
 /// Where the bytes of a file go, under the default [`Limits`].
@@ -43,7 +44,7 @@ pub fn decode_with_limits(bytes: &[u8], limits: Limits) -> Result<Container, Err
 /// # Errors
 /// If the file does not open: see [`Archive::open`].
 pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
-    open_with_breakdown(bytes, Limits::default()).map(|(_, breakdown)| breakdown)
+    open_with_breakdown(&Source::Memory(bytes), Limits::default()).map(|(_, breakdown)| breakdown)
 }
 
 /// What a file holds and where its bytes go, in one reading, under the default [`Limits`].
@@ -51,14 +52,14 @@ pub fn breakdown(bytes: &[u8]) -> Result<Breakdown, Error> {
 /// # Errors
 /// As [`decode`].
 pub fn decode_with_breakdown(bytes: &[u8]) -> Result<(Container, Breakdown), Error> {
-    let (archive, breakdown) = open_with_breakdown(bytes, Limits::default())?;
+    let (archive, breakdown) = open_with_breakdown(&Source::Memory(bytes), Limits::default())?;
     Ok((archive.into_container()?, breakdown))
 }
 
 /// Reads a file's stream.
-pub(crate) fn open(bytes: &[u8], limits: Limits) -> Result<Archive<'_>, Error> {
-    let sections = Sections::open(bytes, &limits)?;
-    let coder = Decoder::new(sections.stream);
+pub(crate) fn open<'a>(source: &Source<'a>, limits: Limits) -> Result<Archive<'a>, Error> {
+    let (stream, sections) = Sections::open(source, &limits)?;
+    let coder = Decoder::new(&stream);
     let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
     let archive = reader.archive()?;
     end(&reader.coder)?;
@@ -66,14 +67,14 @@ pub(crate) fn open(bytes: &[u8], limits: Limits) -> Result<Archive<'_>, Error> {
 }
 
 /// Reads a file's stream, and counts what it spends on what.
-pub(crate) fn open_with_breakdown(bytes: &[u8], limits: Limits) -> Result<(Archive<'_>, Breakdown), Error> {
-    let sections = Sections::open(bytes, &limits)?;
-    let coder = Weighed { inner: Decoder::new(sections.stream), bits: 0.0 };
+pub(crate) fn open_with_breakdown<'a>(source: &Source<'a>, limits: Limits) -> Result<(Archive<'a>, Breakdown), Error> {
+    let (stream, sections) = Sections::open(source, &limits)?;
+    let coder = Weighed { inner: Decoder::new(&stream), bits: 0.0 };
     let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
     let archive = reader.archive()?;
     end(&reader.coder.inner)?;
     let mut ledger = reader.ledger;
-    ledger.total = bytes.len() as f64;
+    ledger.total = source.len() as f64;
     ledger.header = reader.sections.header_bytes as f64;
     ledger.checksum = reader.sections.checksum_bytes as f64;
     Ok((archive, ledger))
@@ -154,7 +155,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         }
         let mut outside = 0;
         let definition = if self.models.outside(&mut self.coder, false) {
-            let bytes = self.sections.take(SectionKind::Raw)?.to_vec();
+            let bytes = self.sections.take(SectionKind::Raw)?.bytes()?.into_owned();
             outside = bytes.len();
             bytes
         } else {
@@ -172,13 +173,15 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let length = elements(shape).unwrap_or(usize::MAX).saturating_mul(size);
         let outside = self.models.outside(&mut self.coder, false);
         let (data, taken) = if outside {
-            let bytes = self.sections.take(SectionKind::Raw)?;
-            (Cow::Borrowed(bytes), bytes.len())
+            let piece = self.sections.take(SectionKind::Raw)?;
+            let taken = piece.len();
+            (piece, taken)
         } else if length as u64 > self.limits.max_header_bytes {
             let limit = self.limits.max_header_bytes;
             return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
         } else {
-            (Cow::Owned(self.models.text.content(&mut self.coder, Kind::Plain, &[], length)), 0)
+            let bytes = self.models.text.content(&mut self.coder, Kind::Plain, &[], length);
+            (Piece::Held(Cow::Owned(bytes)), 0)
         };
         if data.len() != length {
             return Err(Error::SectionLength { part: "plain values", needed: length as u64, found: data.len() as u64 });

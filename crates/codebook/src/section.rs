@@ -1,8 +1,14 @@
 //! The outermost layer of a file: magic, version, table of sections, checksums.
 
+use std::borrow::Cow;
+
 use bincode::{Decode, Encode};
 
-use crate::{Error, Limits, wire};
+use crate::{
+    Error, Limits,
+    source::{Piece, Source},
+    wire,
+};
 
 /// The first three bytes of every `.mxp` file.
 pub const MAGIC: [u8; 3] = *b"MXP";
@@ -73,12 +79,11 @@ pub(crate) fn assemble(stream: Section, others: Vec<Section>) -> Result<Vec<u8>,
     Ok(out)
 }
 
-/// The sections of a file, their checksums compared.
+/// The sections of a file but the stream, their checksums compared.
 #[derive(Debug)]
 pub(crate) struct Sections<'a> {
-    pub(crate) stream: &'a [u8],
-    /// The others, in the order of the file; optional ones of unknown kind are left out.
-    others: Vec<(u8, &'a [u8])>,
+    /// In the order of the file; optional ones of unknown kind are left out.
+    others: Vec<(u8, Piece<'a>)>,
     next: usize,
     /// Bytes of magic, version and table.
     pub(crate) header_bytes: usize,
@@ -86,63 +91,77 @@ pub(crate) struct Sections<'a> {
     pub(crate) checksum_bytes: usize,
 }
 
+/// Bytes at the start of a file that hold the table of sections, unless there are hundreds of them.
+const HEAD: usize = 1 << 12;
+/// Bytes that the longest table may take.
+const LONGEST_HEAD: usize = PREFIX + (1 << 24);
+
 impl<'a> Sections<'a> {
-    /// Takes a file apart.
-    pub(crate) fn open(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        if !bytes.starts_with(&MAGIC) {
-            return Err(Error::NotMxp { found: bytes[..bytes.len().min(MAGIC.len())].to_vec() });
+    /// Takes a file apart: its stream, and the other sections.
+    pub(crate) fn open(source: &Source<'a>, limits: &Limits) -> Result<(Cow<'a, [u8]>, Self), Error> {
+        let all = source.len();
+        let truncated = |part, needed: usize| Error::Truncated { part, needed: needed as u64, available: all };
+        let mut head = source.bytes(0, HEAD)?;
+        if !head.starts_with(&MAGIC) {
+            return Err(Error::NotMxp { found: head[..head.len().min(MAGIC.len())].to_vec() });
         }
-        let truncated =
-            |part, needed: usize| Error::Truncated { part, needed: needed as u64, available: bytes.len() as u64 };
-        let version = *bytes.get(MAGIC.len()).ok_or_else(|| truncated("the version", PREFIX))?;
+        let version = *head.get(MAGIC.len()).ok_or_else(|| truncated("the version", PREFIX))?;
         if version > VERSION {
             return Err(Error::NewerVersion { version, supported: VERSION });
         }
-        let (table, length) = wire::from_bytes::<Table>(&bytes[PREFIX..])?;
+        let (table, length) = match wire::from_bytes::<Table>(&head[PREFIX..]) {
+            Err(Error::Truncated { .. }) if all > head.len() as u64 => {
+                head = source.bytes(0, LONGEST_HEAD)?;
+                wire::from_bytes::<Table>(&head[PREFIX..])?
+            }
+            other => other?,
+        };
         let table_end = PREFIX + length;
         let rows = match table {
             Table::StreamOnly => {
+                let bytes = source.bytes(0, usize::MAX)?;
                 let end = bytes.len().saturating_sub(CRC);
                 if end < table_end {
                     return Err(truncated("the checksum", table_end + CRC));
                 }
-                compare("the file", &bytes[..end], stored_crc(&bytes[end..]))?;
-                return Ok(Self {
-                    stream: &bytes[table_end..end],
-                    others: Vec::new(),
-                    next: 0,
-                    header_bytes: table_end,
-                    checksum_bytes: CRC,
-                });
+                compare("the file", crc32fast::hash(&bytes[..end]), stored_crc(&bytes[end..]))?;
+                let stream = source.bytes(table_end as u64, end - table_end)?;
+                let sections = Self { others: Vec::new(), next: 0, header_bytes: table_end, checksum_bytes: CRC };
+                return Ok((stream, sections));
             }
             Table::Sections(rows) => rows,
         };
-        let mut position = table_end + CRC;
-        let stored = bytes.get(table_end..position).ok_or_else(|| truncated("the header's checksum", position))?;
-        compare("the header", &bytes[..table_end], stored_crc(stored))?;
+        let stored = source.bytes(table_end as u64, CRC)?;
+        if stored.len() < CRC {
+            return Err(truncated("the header's checksum", table_end + CRC));
+        }
+        compare("the header", crc32fast::hash(&head[..table_end]), stored_crc(&stored))?;
         // A section a tensor, the stream, a definition; room for kinds to come.
         if rows.len() as u64 > limits.max_tensors.saturating_mul(2).saturating_add(16) {
             return Err(Error::Limit { what: "sections", claimed: rows.len() as u64, limit: limits.max_tensors });
         }
+        let mut position = (table_end + CRC) as u64;
         let mut others = Vec::new();
         let mut stream = None;
         for (number, row) in rows.iter().enumerate() {
-            let left = (bytes.len() - position) as u64;
+            let left = all - position;
             if row.length > left {
                 return Err(Error::Truncated { part: "a section", needed: row.length, available: left });
             }
-            let section = &bytes[position..position + row.length as usize];
-            compare("a section", section, row.crc)?;
-            position += section.len();
+            compare("a section", source.checksum(position, row.length)?, row.crc)?;
             match row.kind {
-                0 if number == 0 => stream = Some(section),
-                1..=3 => others.push((row.kind, section)),
+                0 if number == 0 => stream = Some(source.bytes(position, row.length as usize)?),
+                1..=3 => {
+                    let piece = Piece::of_section(source, position, row.length as usize, row.crc)?;
+                    others.push((row.kind, piece));
+                }
                 OPTIONAL.. => {}
                 kind => return Err(Error::UnknownSection { position: number, kind }),
             }
+            position += row.length;
         }
-        if position < bytes.len() {
-            return Err(Error::TrailingBytes { count: (bytes.len() - position) as u64 });
+        if position < all {
+            return Err(Error::TrailingBytes { count: all - position });
         }
         let stream = stream.ok_or(Error::Malformed {
             what: "the number of sections before the stream",
@@ -150,31 +169,31 @@ impl<'a> Sections<'a> {
             rule: "the stream comes first",
         })?;
         let rows = rows.len();
-        Ok(Self {
-            stream,
+        let sections = Self {
             others,
             next: 0,
             header_bytes: table_end.saturating_sub(CRC * rows),
             checksum_bytes: CRC + CRC * rows,
-        })
+        };
+        Ok((stream, sections))
     }
 
     /// The next section after the stream, which has to be of `kind`.
-    pub(crate) fn take(&mut self, kind: SectionKind) -> Result<&'a [u8], Error> {
-        let &(found, bytes) = self.others.get(self.next).ok_or(Error::Truncated {
+    pub(crate) fn take(&mut self, kind: SectionKind) -> Result<Piece<'a>, Error> {
+        let (found, piece) = self.others.get(self.next).ok_or(Error::Truncated {
             part: "the list of sections",
             needed: self.next as u64 + 1,
             available: self.others.len() as u64,
         })?;
-        if found != kind as u8 {
+        if *found != kind as u8 {
             return Err(Error::Malformed {
                 what: "the kind of a section",
-                value: u64::from(found),
+                value: u64::from(*found),
                 rule: "it is the one that the stream announced",
             });
         }
         self.next += 1;
-        Ok(bytes)
+        Ok(piece.clone())
     }
 
     /// Checks that every section was taken.
@@ -188,7 +207,6 @@ fn stored_crc(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |crc, &b| crc << 8 | u32::from(b))
 }
 
-fn compare(part: &'static str, bytes: &[u8], stored: u32) -> Result<(), Error> {
-    let computed = crc32fast::hash(bytes);
+fn compare(part: &'static str, computed: u32, stored: u32) -> Result<(), Error> {
     if computed == stored { Ok(()) } else { Err(Error::Checksum { part, stored, computed }) }
 }

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Draw, golden_containers};
 use mixpress_codebook::{
-    Archive, AxisRef, Codebook, Container, Dtype, Entry, Error, PlainTensor, QuantizedTensor, UnitGroup, decode, encode,
+    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, PlainTensor, QuantizedTensor, UnitGroup,
+    decode, encode,
 };
 
 /// A tensor for each way to code indices, some with dead rows, and plain ones of all kinds.
@@ -126,4 +127,76 @@ fn the_bytes_and_the_values_are_the_same_for_any_number_of_threads() {
     let one = on(1);
     assert!(one.1 == container);
     assert!(on(3) == one);
+}
+
+/// A file on disk that is gone with this value.
+struct OnDisk(std::path::PathBuf);
+
+impl OnDisk {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("mixpress-archive-{name}-{}.mxp", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Self(path)
+    }
+
+    fn open(&self) -> Result<(Archive<'static>, Breakdown), Error> {
+        Archive::open_file(std::fs::File::open(&self.0).unwrap())
+    }
+}
+
+impl Drop for OnDisk {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_file_on_disk_tells_what_its_bytes_tell() {
+    // So many sections that the table of them is longer than the part of a file that is read first.
+    let flat: Vec<u16> = (0..900u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u16).collect();
+    let book = || Codebook::Values((0..256u16).map(|i| f32::from(i) * 0.5).collect());
+    let tensor = |i: usize| QuantizedTensor::new(format!("t{i}"), [900], book(), flat.clone()).unwrap().into();
+    let many = Container { entries: (0..600).map(tensor).collect(), ..Container::default() };
+    for (name, container) in golden_containers().into_iter().chain([("all kinds", container()), ("many", many)]) {
+        let bytes = encode(&container).unwrap();
+        let (archive, breakdown) = OnDisk::new(&name.replace(' ', "-"), &bytes).open().unwrap();
+        let (in_memory, same) = Archive::open_with_breakdown(&bytes).unwrap();
+        assert_eq!(breakdown, same, "{name}");
+        for (on_disk, held) in archive.tensors().iter().zip(in_memory.tensors()) {
+            assert_eq!(on_disk.nonzeros(), held.nonzeros());
+            assert_eq!(on_disk.used_values(), held.used_values());
+        }
+        assert_eq!(archive.into_container().unwrap(), container, "{name}");
+    }
+}
+
+#[test]
+fn a_file_on_disk_is_refused_as_its_bytes_are() {
+    let bytes = encode(&container()).unwrap();
+    for length in (0..bytes.len()).step_by(211).chain([0, 3, 4, 5, bytes.len() - 1]) {
+        let part = OnDisk::new("part", &bytes[..length]);
+        assert_eq!(part.open().err(), Archive::open(&bytes[..length]).err(), "{length}");
+    }
+    for place in (0..bytes.len()).step_by(997) {
+        let mut bytes = bytes.clone();
+        bytes[place] ^= 0x10;
+        let damaged = OnDisk::new("damaged", &bytes);
+        assert_eq!(damaged.open().err(), Archive::open(&bytes).err(), "{place}");
+    }
+}
+
+#[test]
+fn a_file_that_changes_after_it_was_opened_is_noticed() {
+    let mut bytes = encode(&container()).unwrap();
+    let file = OnDisk::new("changed", &bytes);
+    let (archive, _) = file.open().unwrap();
+    // The last section is that of the last large tensor.
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&file.0, &bytes).unwrap();
+    let outcomes: Vec<Result<(), Error>> =
+        archive.tensors().iter().map(|tensor| tensor.indices().map(drop)).filter(Result::is_err).collect();
+    assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(Error::Checksum { .. }))), "{outcomes:?}");
+    std::fs::write(&file.0, &bytes[..40]).unwrap();
+    assert!(matches!(archive.get("flat").unwrap().values(), Err(Error::Unreadable { .. })));
 }

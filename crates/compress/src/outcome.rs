@@ -1,5 +1,8 @@
 //! What a run reached, as plain data: for a table, for JSON, for a page.
 
+use std::fs::File;
+use std::path::Path;
+
 use mixpress_codebook::{Archive, Breakdown, Entry, Metadata, TensorBytes};
 use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
@@ -75,6 +78,21 @@ impl Outcome {
     /// definition cannot be read.
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (archive, breakdown) = Archive::open_with_breakdown(bytes)?;
+        Self::of_archive(&archive, &breakdown)
+    }
+
+    /// As [`Outcome::of_bytes`], of a file on disk. Its bytes are read, but not kept.
+    ///
+    /// # Errors
+    /// As [`Outcome::of_bytes`], and [`Error::Read`] when the file cannot be opened.
+    pub fn of_path(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let (archive, breakdown) = Archive::open_file(file)?;
+        Self::of_archive(&archive, &breakdown)
+    }
+
+    fn of_archive(archive: &Archive<'_>, breakdown: &Breakdown) -> Result<Self, Error> {
         let layers = (archive.tensors().iter().zip(&breakdown.tensors))
             .map(|(tensor, bytes)| {
                 let codebook = (tensor.nonzeros()?, tensor.used_values()?);
@@ -83,7 +101,7 @@ impl Outcome {
             .collect::<Result<Vec<_>, Error>>()?;
         let network = archive.definition().map(read_definition).transpose()?;
         let network = network.map(|(definition, graph)| (definition.name, graph.parameter_count()));
-        Ok(Self::of_file(network, archive.metadata(), &breakdown, layers))
+        Ok(Self::of_file(network, archive.metadata(), breakdown, layers))
     }
 
     /// What the file of an opened model tells: see [`Outcome::of_bytes`].
@@ -175,6 +193,11 @@ mod tests {
         let told = Outcome::of_bytes(&bytes).unwrap();
         let decoded = Outcome::of_model(&CompressedModel::from_bytes(&bytes).unwrap());
         assert_eq!(told.layers, decoded.layers);
+        let path = std::env::temp_dir().join(format!("mixpress-outcome-{}.mxp", std::process::id()));
+        std::fs::write(&path, &bytes).unwrap();
+        let on_disk = Outcome::of_path(&path);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(on_disk.unwrap().layers, told.layers);
         assert_eq!(told.layers[0].coding, "static entropy coding");
         assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
         assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));

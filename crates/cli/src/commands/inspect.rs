@@ -1,7 +1,5 @@
 //! `mixpress inspect`: what a file holds.
 
-use std::fs;
-
 use anyhow::Context;
 use mixpress::prelude::Outcome;
 use mixpress::report;
@@ -12,9 +10,7 @@ use crate::output;
 
 /// Runs the command.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<(), Failure> {
-    let what = || format!("cannot inspect {}", args.file.display());
-    let bytes = fs::read(&args.file).with_context(what)?;
-    let outcome = Outcome::of_bytes(&bytes).with_context(what)?;
+    let outcome = Outcome::of_path(&args.file).with_context(|| format!("cannot inspect {}", args.file.display()))?;
     let text = if args.json { report::json(&outcome, Some(&args.file)) + "\n" } else { report::inspection(&outcome) };
     Ok(output::write(&text)?)
 }

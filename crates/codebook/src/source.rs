@@ -1,0 +1,129 @@
+//! Where the bytes of a file are: in memory, or on disk, read when they are asked for.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::Error;
+
+/// Bytes that are read at a time to compute a checksum: few, so that they stay in a cache.
+const CHUNK: usize = 1 << 17;
+
+/// A whole file.
+#[derive(Debug, Clone)]
+pub(crate) enum Source<'a> {
+    Memory(&'a [u8]),
+    Disk { file: Arc<Mutex<File>>, length: u64 },
+}
+
+impl<'a> Source<'a> {
+    /// A file on disk, of the length that it has now.
+    pub(crate) fn of_file(file: File) -> Result<Self, Error> {
+        let length = file.metadata().map_err(|error| unreadable(&error))?.len();
+        Ok(Self::Disk { file: Arc::new(Mutex::new(file)), length })
+    }
+
+    /// Number of bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Disk { length, .. } => *length,
+        }
+    }
+
+    /// The bytes from `start` on that are there, at most `length`.
+    pub(crate) fn bytes(&self, start: u64, length: usize) -> Result<Cow<'a, [u8]>, Error> {
+        match self {
+            Self::Memory(bytes) => {
+                let start = bytes.len().min(start as usize);
+                Ok(Cow::Borrowed(&bytes[start..start + length.min(bytes.len() - start)]))
+            }
+            Self::Disk { length: all, .. } => {
+                let mut bytes = vec![0; all.saturating_sub(start).min(length as u64) as usize];
+                self.read(start, &mut bytes)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
+
+    /// The CRC-32 of the bytes from `start` on, which are there.
+    pub(crate) fn checksum(&self, start: u64, length: u64) -> Result<u32, Error> {
+        if let Self::Memory(_) = self {
+            return Ok(crc32fast::hash(&self.bytes(start, length as usize)?));
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        let mut chunk = vec![0; length.min(CHUNK as u64) as usize];
+        let mut done = 0;
+        while done < length {
+            let part = &mut chunk[..(length - done).min(CHUNK as u64) as usize];
+            self.read(start + done, part)?;
+            hasher.update(part);
+            done += part.len() as u64;
+        }
+        Ok(hasher.finalize())
+    }
+
+    /// Fills `out` from a file on disk.
+    fn read(&self, start: u64, out: &mut [u8]) -> Result<(), Error> {
+        let Self::Disk { file, .. } = self else { return Ok(()) };
+        // A panic of another reader leaves nothing half done: each seeks first.
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(out)).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Error {
+    Error::Unreadable { kind: error.kind(), reason: error.to_string() }
+}
+
+/// A part of a file.
+#[derive(Debug, Clone)]
+pub(crate) enum Piece<'a> {
+    Held(Cow<'a, [u8]>),
+    Disk { source: Source<'a>, start: u64, length: usize, checksum: u32 },
+}
+
+impl<'a> Piece<'a> {
+    /// The section at `start` of a file, whose checksum was compared.
+    pub(crate) fn of_section(source: &Source<'a>, start: u64, length: usize, checksum: u32) -> Result<Self, Error> {
+        match source {
+            Source::Memory(_) => Ok(Self::Held(source.bytes(start, length)?)),
+            Source::Disk { .. } => Ok(Self::Disk { source: source.clone(), start, length, checksum }),
+        }
+    }
+
+    /// Number of bytes.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Held(bytes) => bytes.len(),
+            Self::Disk { length, .. } => *length,
+        }
+    }
+
+    /// The bytes; those on disk are read and compared with their checksum again, for the file may have been changed.
+    pub(crate) fn bytes(&self) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::Held(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Disk { source, start, length, checksum } => {
+                let bytes = source.bytes(*start, *length)?;
+                let computed = crc32fast::hash(&bytes);
+                if computed == *checksum {
+                    Ok(bytes)
+                } else {
+                    Err(Error::Checksum { part: "a section", stored: *checksum, computed })
+                }
+            }
+        }
+    }
+
+    /// [`Piece::bytes`], without copying those that are held.
+    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Held(bytes) => Ok(bytes.into_owned()),
+            Self::Disk { .. } => Ok(self.bytes()?.into_owned()),
+        }
+    }
+}
