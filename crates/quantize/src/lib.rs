@@ -18,6 +18,7 @@ mod fit;
 mod layer;
 mod mask;
 mod optimal;
+mod rate;
 mod stored;
 mod uniform;
 
@@ -26,6 +27,7 @@ pub use error::Error;
 pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
 pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
+pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step};
 pub use stored::Stored;
 pub use uniform::quantize_uniform;
 

@@ -1,16 +1,18 @@
-//! The types in which a file stores codebook values.
+//! The types in which codebook values are stored, or must be exact.
 
-use half::f16;
+use half::{bf16, f16};
 use mixpress_codebook::Codebook;
 
 use crate::Error;
 
-/// The type in which codebook values are stored.
+/// The type in which codebook values are stored, or in which a tensor will be restored and its values must be exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Stored {
     /// Half precision: two bytes a value, 11 significant bits.
     #[default]
     F16,
+    /// The upper half of single precision: 8 significant bits. A file holds such values as f16 where that is exact.
+    BF16,
     /// Single precision: four bytes a value.
     F32,
 }
@@ -23,13 +25,29 @@ impl Stored {
     pub fn round(self, value: f32) -> Result<f32, Error> {
         let rounded = match self {
             Self::F16 => f16::from_f32(value).to_f32(),
+            Self::BF16 => bf16::from_f32(value).to_f32(),
             Self::F32 => value,
         };
         if rounded.is_finite() || !value.is_finite() {
             Ok(rounded)
         } else {
-            Err(Error::Overflow { value, stored: "f16" })
+            Err(Error::Overflow { value, stored: if self == Self::F16 { "f16" } else { "bf16" } })
         }
+    }
+
+    /// The finite value of the type that is nearest.
+    pub(crate) fn nearest(self, value: f64) -> f64 {
+        let clamp = |most: f64| value.clamp(-most, most);
+        match self {
+            Self::F16 => f16::from_f64(clamp(f16::MAX.to_f64())).to_f64(),
+            Self::BF16 => bf16::from_f64(clamp(bf16::MAX.to_f64())).to_f64(),
+            Self::F32 => f64::from(clamp(f64::from(f32::MAX)) as f32),
+        }
+    }
+
+    /// Whether the type has the value.
+    pub(crate) fn holds(self, value: f64) -> bool {
+        self.nearest(value) == value
     }
 
     /// A codebook of the values as they will be read back: rounded, sorted, each once, and without a negative zero.
