@@ -2,7 +2,7 @@
 
 use super::moments::Moments;
 use super::profile::Profile;
-use super::table::{self, SLOTS};
+use super::table::SLOTS;
 
 /// What is to be made small: squared error plus `lambda` a bit.
 pub(super) struct Lagrangian<'a> {
@@ -102,8 +102,16 @@ impl Partition {
         self.moments.iter().zip(&self.levels).map(|(moments, &level)| moments.error(level)).sum()
     }
 
+    /// Weights whose share is a slot of the table.
+    fn slot(&self) -> f64 {
+        (self.moments.iter().map(|moments| moments.count).sum::<f64>() / SLOTS as f64).max(f64::MIN_POSITIVE)
+    }
+
+    /// Bits of each level by a table with slots that can be divided, but no level with less than one.
     fn table_bits(&self) -> Vec<f64> {
-        table::frequencies(&self.counts()).into_iter().map(table::bits).collect()
+        let slot = self.slot();
+        let slots: f64 = self.moments.iter().map(|moments| moments.count.max(slot)).sum();
+        self.moments.iter().map(|moments| (slots / moments.count.max(slot)).log2()).collect()
     }
 
     /// Each level to the mean of its weights, as near as can be had, as long as levels stay in order. Zero stays.
@@ -126,8 +134,8 @@ impl Partition {
     /// A level with few weights pays for more than its indices: the table gives it a slot of 2^-12, of which the others' indices
     /// get longer by `N / 4096 / ln 2` bits together.
     fn merge(&mut self, problem: &Lagrangian) {
-        let all: f64 = self.moments.iter().map(|moments| moments.count).sum();
-        let slot = all / SLOTS as f64;
+        let slot = self.slot();
+        let all = slot * SLOTS as f64;
         let mut slots: f64 = self.moments.iter().map(|moments| moments.count.max(slot)).sum();
         let index_bits = |count: f64| count * (all / count.max(slot)).log2();
         let gain = |partition: &Self, at: usize, slots: f64| {

@@ -13,7 +13,7 @@ use crate::Stored;
 /// At high rate `D = step² / 12` and `D ∝ 2^(-2R)`, so `-dD/dR = 2 ln 2 · step² / 12 = 0.1155 step²`.
 pub(super) const MULTIPLIER: f64 = 0.1155;
 
-/// Rounds of the design; later ones change the fourth digit at most.
+/// Rounds of the design. At 3 bits a weight and more one is enough; below one bit later ones save a percent.
 const ROUNDS: usize = 4;
 
 /// The most levels that static coding takes.
@@ -22,7 +22,7 @@ const MOST_LEVELS: usize = 1 << 10;
 /// The largest number of steps on a grid of so many levels.
 const REACH: f64 = 511.0;
 
-/// The step at which a share of `1 / TAIL` of the weights is beyond [`FINEST`] steps is the finest.
+/// The step at which a share of `1 / TAIL` of the weights that are not zero is beyond [`FINEST`] steps is the finest.
 const TAIL: f64 = 1024.0;
 const FINEST: f64 = 400.0;
 
@@ -60,9 +60,8 @@ impl ScalarQuantizer {
         let mut candidates = Vec::new();
         let starts = starting_levels(profile, step);
         candidates.extend(grid_step(profile, step, stored).and_then(|step| grid(profile, lambda, step, stored)));
-        candidates.push(list(profile, lambda, &starts, stored));
-        if stored == Stored::F32 && starts.iter().all(|level| level.abs() <= f16::MAX.to_f64()) {
-            candidates.push(list(profile, lambda, &starts, Stored::F16));
+        for stored in list_types(profile, step, stored) {
+            candidates.push(list(profile, lambda, &starts, stored));
         }
         if let Some(points) = profile.distinct() {
             let points: Vec<f64> = points.iter().map(|&point| f64::from(point)).collect();
@@ -119,9 +118,21 @@ impl ScalarQuantizer {
     }
 }
 
+/// The types that the values of a list may have: half precision for single where its values are as good as any.
+fn list_types(profile: &Profile, step: f64, stored: Stored) -> Vec<Stored> {
+    let (low, high) = profile.range();
+    let largest = low.abs().max(high.abs());
+    match stored {
+        Stored::F32 if largest > f16::MAX.to_f64() || step < f16::MIN_POSITIVE.to_f64() => vec![Stored::F32],
+        Stored::F32 if largest > 2.0 * REACH * step => vec![Stored::F16, Stored::F32],
+        Stored::F32 => vec![Stored::F16],
+        other => vec![other],
+    }
+}
+
 /// The finest step that 1024 levels serve.
 pub(super) fn finest_step(profile: &Profile) -> f64 {
-    let step = profile.magnitude_exceeded_by(profile.len() as f64 / TAIL) / FINEST;
+    let step = profile.magnitude_exceeded_by((profile.len() - profile.zeros()) as f64 / TAIL) / FINEST;
     step.max(f64::MIN_POSITIVE)
 }
 

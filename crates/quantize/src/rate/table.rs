@@ -24,7 +24,7 @@ const LENGTH: f64 = 2.0;
 const UNUSED: f64 = 0.7;
 
 /// Frequencies of [`SLOTS`] in all, in proportion to the counts, at least one for each count that is not zero.
-pub(super) fn frequencies(counts: &[f64]) -> Vec<u32> {
+fn frequencies(counts: &[f64]) -> Vec<u32> {
     let total: f64 = counts.iter().sum();
     let scale = SLOTS as f64 / total.max(f64::MIN_POSITIVE);
     let share = |&count: &f64| if count > 0.0 { ((count * scale).round() as u32).max(1) } else { 0 };
@@ -48,12 +48,12 @@ pub(super) fn frequencies(counts: &[f64]) -> Vec<u32> {
 }
 
 /// Bits of an index that has a frequency.
-pub(super) fn bits(frequency: u32) -> f64 {
+fn bits(frequency: u32) -> f64 {
     (SLOTS as f64 / f64::from(frequency.max(1))).log2()
 }
 
 /// Bits that a codebook's list of values takes.
-pub(super) fn list_bits(values: &[f32]) -> f64 {
+fn list_bits(values: &[f32]) -> f64 {
     let is_half = values.iter().all(|&value| f16::from_f32(value).to_f32() == value);
     let pattern = |value: f32| if is_half { u32::from(f16::from_f32(value).to_bits()) } else { value.to_bits() };
     let mantissa = if is_half { 10 } else { 23 };
