@@ -22,3 +22,6 @@ pub use assign::Coded;
 pub use profile::Profile;
 pub use quantizer::ScalarQuantizer;
 pub use search::{OperatingPoint, Source, Target, find_step};
+
+#[cfg(test)]
+mod tests;

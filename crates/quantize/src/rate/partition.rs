@@ -4,6 +4,9 @@ use super::moments::Moments;
 use super::profile::Profile;
 use super::table::SLOTS;
 
+/// What sums and quotients of bits may be off by, relative.
+const ROUNDING: f64 = 1e-9;
+
 /// What is to be made small: squared error plus `lambda` a bit.
 pub(super) struct Lagrangian<'a> {
     pub(super) profile: &'a Profile,
@@ -40,7 +43,9 @@ impl Partition {
             && problem.lambda > 0.0
         {
             let least = levels.iter().zip(&bits).map(|(level, bits)| level * level / problem.lambda + bits);
-            bits[zero] = least.fold(bits[zero], f64::min);
+            // And a little less, so that rounding does not move the zeros.
+            let least = least.fold(f64::INFINITY, f64::min);
+            bits[zero] = bits[zero].min(least - ROUNDING * (1.0 + least.abs()));
         }
         let cut = |low: usize, high: usize| {
             let (a, b) = (levels[low], levels[high]);

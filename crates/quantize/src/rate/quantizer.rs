@@ -22,9 +22,13 @@ const MOST_LEVELS: usize = 1 << 10;
 /// The largest number of steps on a grid of so many levels.
 const REACH: f64 = 511.0;
 
-/// The step at which a share of `1 / TAIL` of the weights that are not zero is beyond [`FINEST`] steps is the finest.
+/// At the finest step a share of `1 / TAIL` of the weights that are not zero, or [`FAR`] weights, are beyond [`FINEST`] steps.
 const TAIL: f64 = 1024.0;
+const FAR: f64 = 64.0;
 const FINEST: f64 = 400.0;
+
+/// A step of this times the largest magnitude is finer than the significand of any type.
+const EXACT: f64 = 1e-9;
 
 /// A quantiser of one tensor: a codebook, and for each weight which of its values has the least Lagrangian cost.
 ///
@@ -109,7 +113,7 @@ impl ScalarQuantizer {
             rate: table::stream_bits(&counts) + table::codebook_bits(&codebook),
             distortion: partition.squared_error(),
             codebook,
-            values: partition.levels.iter().map(|&level| level as f32).collect(),
+            values: partition.levels.iter().map(|&level| level as f32 + 0.0).collect(),
             indices,
             cuts: partition.cuts[1..partition.levels.len().max(1)].to_vec(),
             bits: partition.bits.clone(),
@@ -130,9 +134,14 @@ fn list_types(profile: &Profile, step: f64, stored: Stored) -> Vec<Stored> {
     }
 }
 
-/// The finest step that 1024 levels serve.
+/// The finest step that 1024 levels serve. Few weights far away do not count, they can have levels of their own; so can all values where
+/// there are few.
 pub(super) fn finest_step(profile: &Profile) -> f64 {
-    let step = profile.magnitude_exceeded_by((profile.len() - profile.zeros()) as f64 / TAIL) / FINEST;
+    let (low, high) = profile.range();
+    let step = match profile.distinct() {
+        Some(_) => low.abs().max(high.abs()) * EXACT,
+        None => profile.magnitude_exceeded_by(((profile.len() - profile.zeros()) as f64 / TAIL).max(FAR)) / FINEST,
+    };
     step.max(f64::MIN_POSITIVE)
 }
 

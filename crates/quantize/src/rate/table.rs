@@ -2,6 +2,8 @@
 //!
 //! The counterpart in `mixpress-codebook` is static coding: frequencies of 2^12 in all, at least one for each index that occurs.
 
+use std::cmp::Ordering;
+
 use half::f16;
 use mixpress_codebook::Codebook;
 
@@ -33,14 +35,16 @@ fn frequencies(counts: &[f64]) -> Vec<u32> {
     let ratio = |out: &[u32], at: usize| counts[at] / f64::from(out[at]);
     loop {
         let sum = out.iter().sum::<u32>() as usize;
-        let (candidate, change) = if sum < SLOTS {
-            let used = (0..out.len()).filter(|&at| out[at] > 0);
-            (used.max_by(|&a, &b| ratio(&out, a).total_cmp(&ratio(&out, b))), 1)
-        } else if sum > SLOTS {
-            let spare = (0..out.len()).filter(|&at| out[at] > 1);
-            (spare.min_by(|&a, &b| ratio(&out, a).total_cmp(&ratio(&out, b))), -1)
-        } else {
-            return out;
+        let (candidate, change) = match sum.cmp(&SLOTS) {
+            Ordering::Less => {
+                let used = (0..out.len()).filter(|&at| out[at] > 0);
+                (used.max_by(|&a, &b| ratio(&out, a).total_cmp(&ratio(&out, b))), 1)
+            }
+            Ordering::Greater => {
+                let spare = (0..out.len()).filter(|&at| out[at] > 1);
+                (spare.min_by(|&a, &b| ratio(&out, a).total_cmp(&ratio(&out, b))), -1)
+            }
+            Ordering::Equal => return out,
         };
         let Some(at) = candidate else { return out };
         out[at] = out[at].wrapping_add_signed(change);
@@ -95,4 +99,46 @@ pub(super) fn stream_bits(counts: &[f64]) -> f64 {
     let entries: f64 = table.iter().map(|&frequency| entry_bits(frequency)).sum();
     let lanes = LANES.iter().find(|(from, _)| total >= *from as f64).map_or(1.0, |lanes| lanes.1);
     plain.min(FIXED + coded + entries + 24.0 * lanes)
+}
+
+#[cfg(test)]
+mod tests {
+    use mixpress_codebook::{Container, QuantizedTensor, encode};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_level_that_occurs_has_a_slot_and_all_slots_are_given() {
+        let table = frequencies(&[1e6, 1.0, 0.0, 3e6]);
+        assert_eq!(table.iter().sum::<u32>(), 4096);
+        assert_eq!((table[1], table[2]), (1, 0));
+        assert!(table[3] > 2 * table[0]);
+        assert_eq!(frequencies(&[0.0, 0.0]), [0, 0]);
+        assert_eq!(bits(1), 12.0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_file_is_as_long_as_was_estimated(levels in 2_usize..200, spread in 1_usize..5, seed in any::<u64>()) {
+            let mut state = seed;
+            let mut draw = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % levels
+            };
+            // The mean of some draws: flat to bell-shaped.
+            let indices: Vec<u16> = (0..140_000).map(|_| ((0..spread).map(|_| draw()).sum::<usize>() / spread) as u16).collect();
+            let values: Vec<f32> = (0..levels).map(|level| level as f32 + 0.5).collect();
+            let codebook = Codebook::Values(values);
+            let mut counts = vec![0.0; levels];
+            indices.iter().for_each(|&index| counts[usize::from(index)] += 1.0);
+            let expected = stream_bits(&counts) + codebook_bits(&codebook);
+            let tensor = QuantizedTensor::new("t", [indices.len()], codebook, indices).unwrap();
+            let bytes = encode(&Container { entries: vec![tensor.into()], ..Container::default() }).unwrap();
+            let got = 8.0 * bytes.len() as f64;
+            prop_assert!((got - expected).abs() < 0.001 * got + 800.0, "{} bits, estimated {}", got, expected);
+        }
+    }
 }
