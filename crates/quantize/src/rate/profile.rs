@@ -34,7 +34,7 @@ pub struct Profile {
     /// The moments of the weights from zero up to each bin; of those between it and zero, with a minus, below zero. So small weights
     /// lose no digits to large ones.
     before: Vec<Moments>,
-    /// All values with the number of weights that have them, where there are at most [`MOST_DISTINCT`].
+    /// All values, ascending, where there are at most [`MOST_DISTINCT`].
     distinct: Option<Vec<f32>>,
 }
 

@@ -133,7 +133,9 @@ mod tests {
             let values: Vec<f32> = (0..levels).map(|level| level as f32 + 0.5).collect();
             let codebook = Codebook::Values(values);
             let mut counts = vec![0.0; levels];
-            indices.iter().for_each(|&index| counts[usize::from(index)] += 1.0);
+            for &index in &indices {
+                counts[usize::from(index)] += 1.0;
+            }
             let expected = stream_bits(&counts) + codebook_bits(&codebook);
             let tensor = QuantizedTensor::new("t", [indices.len()], codebook, indices).unwrap();
             let bytes = encode(&Container { entries: vec![tensor.into()], ..Container::default() }).unwrap();

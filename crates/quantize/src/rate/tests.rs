@@ -172,9 +172,9 @@ proptest! {
         prop_assert!(by_bytes.rate <= (total - fixed) as f64 * 8.0);
         let by_ratio = find_step(&sources, Target::SignalToNoise(ratio)).unwrap();
         prop_assert!(by_ratio.signal_to_noise() >= ratio);
-        // Any other step a percent away misses or spares more; jumps of small tensors aside.
+        // A small tensor may turn from a grid to a list, or to exact values, at a step: its bits jump.
         let slack = (bits - by_bits.bits_per_weight()) * by_bits.weights as f64;
-        prop_assert!(slack <= 0.05 * by_bits.rate + 500.0 || by_bits.distortion == 0.0, "{} bits left", slack);
+        prop_assert!(slack <= 0.01 * by_bits.rate + 500.0 + a.len() as f64 || by_bits.distortion == 0.0, "{} bits left", slack);
     }
 }
 
