@@ -83,6 +83,8 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         assert_eq!(Stored::F16.round(1e5), Err(Error::Overflow { value: 1e5, stored: "f16" }));
         assert_eq!(Stored::F32.round(1e5), Ok(1e5));
+        assert_eq!(Stored::BF16.round(1e5), Ok(99_840.0));
+        assert_eq!(Stored::BF16.round(f32::MAX), Err(Error::Overflow { value: f32::MAX, stored: "bf16" }));
         assert_eq!(Stored::F16.codebook(&[]), Err(Error::Levels { levels: 0 }));
         assert!(matches!(Stored::F32.codebook(&[0.0, f32::NAN]), Err(Error::NotFinite { position: 1, .. })));
         let Ok(Codebook::Values(values)) = Stored::F16.codebook(&[0.5, -0.0, 0.500_01, 0.0]) else { panic!("values") };
@@ -93,10 +95,12 @@ mod tests {
     proptest! {
         #[test]
         fn rounding_twice_changes_nothing_and_is_close(value in -1000.0..1000.0_f32) {
-            for stored in [Stored::F16, Stored::F32] {
+            for (stored, significant) in [(Stored::F16, 2048.0), (Stored::BF16, 256.0), (Stored::F32, 2048.0)] {
                 let once = stored.round(value).unwrap();
                 prop_assert_eq!(stored.round(once).unwrap(), once);
-                prop_assert!((once - value).abs() <= value.abs() / 2048.0 + 3e-8);
+                prop_assert!((once - value).abs() <= value.abs() / significant + 3e-8);
+                prop_assert_eq!(stored.nearest(f64::from(value)), f64::from(once));
+                prop_assert!(stored.holds(f64::from(once)));
             }
         }
     }

@@ -125,12 +125,12 @@ impl Profile {
     /// A magnitude that at most `count` weights exceed, about.
     pub(super) fn magnitude_exceeded_by(&self, count: f64) -> f64 {
         let (low, high) = self.range();
-        let (mut inside, mut outside) = (0.0_f64, low.abs().max(high.abs()));
-        // Magnitudes are halved, not their range: the scale of the weights is not known.
-        if outside == 0.0 || self.exceeding(outside * f64::EPSILON) <= count {
-            return outside * f64::EPSILON;
+        let mut outside = low.abs().max(high.abs());
+        let mut inside = outside * f64::EPSILON;
+        if self.exceeding(inside) <= count {
+            return inside;
         }
-        inside = inside.max(outside * f64::EPSILON);
+        // Of magnitudes, not of their range: the scale of the weights is not known.
         while outside / inside > 1.01 {
             let middle = (inside * outside).sqrt();
             if self.exceeding(middle) > count {
@@ -253,4 +253,55 @@ fn key(value: f32) -> u32 {
 /// The value of a key.
 fn value(key: u32) -> f32 {
     f32::from_bits(if key >> 31 == 1 { key ^ 1 << 31 } else { !key })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn expected(weights: &[f32], low: f64, high: f64) -> Moments {
+        let inside = weights.iter().map(|&w| f64::from(w)).filter(|&w| w >= low && w < high);
+        inside.fold(Moments::default(), |sum, w| sum + Moments::uniform(1.0, w, w))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn few_values_are_told_exactly(
+            weights in prop::collection::vec(-8_i8..8, 0..500), low in -9.0..9.0_f64, width in 0.0..9.0_f64,
+        ) {
+            let weights: Vec<f32> = weights.into_iter().map(|w| f32::from(w) * 0.5).collect();
+            let profile = Profile::new(&weights).unwrap();
+            prop_assert_eq!(profile.between(low, low + width), expected(&weights, low, low + width));
+            prop_assert_eq!(profile.zeros(), weights.iter().filter(|&&w| w == 0.0).count());
+            prop_assert_eq!(profile.distinct().map(<[f32]>::len), Some(profile.means(-9.0, 9.0).count()));
+        }
+
+        #[test]
+        fn many_are_told_to_within_the_bins_at_the_ends(
+            weights in prop::collection::vec(prop_oneof![-1.0..1.0_f32, -1e-3..1e-3_f32, -1e3..1e3_f32], 3000..5000),
+            low in -1.5..1.5_f64, width in 0.0..2.0_f64,
+        ) {
+            let profile = Profile::new(&weights).unwrap();
+            let (all, got) = (expected(&weights, -1e4, 1e4), profile.between(low, low + width));
+            prop_assert!((profile.sum_of_squares() / all.second - 1.0).abs() < 1e-12);
+            // Bins are 1/128 of their values wide at most.
+            let near = |limit: f64| expected(&weights, limit - limit.abs() / 64.0, limit + limit.abs() / 64.0).count;
+            let off = (got.count - expected(&weights, low, low + width).count).abs();
+            prop_assert!(off <= near(low) + near(low + width) + 1e-9, "{} weights", off);
+        }
+    }
+
+    #[test]
+    fn few_weights_far_away_do_not_hide_where_the_others_are() {
+        let weights: Vec<f32> = (1..=5000).map(|i| i as f32 * 1e-5).chain([1e9]).collect();
+        let profile = Profile::new(&weights).unwrap();
+        assert!(profile.distinct().is_none());
+        assert!((profile.magnitude_exceeded_by(10.0) / 0.05 - 1.0).abs() < 0.02);
+        assert!(profile.magnitude_exceeded_by(0.0) >= 1e9);
+        assert!(profile.magnitude_exceeded_by(1e4) < 1e-6);
+    }
 }
