@@ -67,13 +67,14 @@ impl Partition {
         let below: Vec<Moments> = kept.iter().map(|&(_, cut)| problem.profile.below(cut)).collect();
         let all = problem.profile.below(f64::INFINITY);
         let mut out = Self { levels: vec![], cuts: vec![f64::NEG_INFINITY], moments: vec![], bits: vec![] };
+        let mut last = None;
         for (at, &(level, _)) in kept.iter().enumerate() {
             let moments = *below.get(at + 1).unwrap_or(&all) - below[at];
             let is_zero_kept = levels[level] == 0.0 && problem.profile.zeros() > 0;
             if moments.count > 0.0 || is_zero_kept {
-                if !out.levels.is_empty() {
-                    out.cuts.push(kept[at].1);
-                }
+                // Without an empty interval between them its neighbours meet somewhere in it.
+                out.cuts.extend(last.map(|last| cut(last, level)));
+                last = Some(level);
                 out.levels.push(levels[level]);
                 out.moments.push(moments);
                 out.bits.push(bits[level]);
