@@ -87,7 +87,6 @@ impl Partition {
     /// From levels to begin with, by Lloyd's iteration under an entropy constraint (Chou, Lookabaugh and Gray 1989).
     pub(super) fn optimized(problem: &Lagrangian, levels: &[f64], rounds: usize) -> Self {
         let mut partition = Self::envelope(problem, levels, &vec![0.0; levels.len()]);
-        partition.merge(problem);
         for _ in 0..rounds {
             let bits = partition.table_bits();
             partition = Self::envelope(problem, &partition.levels, &bits);

@@ -122,7 +122,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_file_is_as_long_as_was_estimated(levels in 2_usize..200, spread in 1_usize..5, seed in any::<u64>()) {
+        fn a_file_is_as_long_as_was_estimated(levels in 5_usize..200, spread in 1_usize..5, seed in any::<u64>()) {
             let mut state = seed;
             let mut draw = || {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

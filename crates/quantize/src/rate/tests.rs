@@ -160,7 +160,7 @@ proptest! {
 
     #[test]
     fn budgets_and_ratios_are_met_with_little_to_spare(
-        a in any_weights(), seed in any::<u64>(), bits in 1.5..7.0_f64, ratio in 8.0..35.0_f64, sensitivity in 0.1..10.0_f64,
+        a in any_weights(), seed in any::<u64>(), bits in 2.5..7.0_f64, ratio in 8.0..35.0_f64, sensitivity in 0.1..10.0_f64,
     ) {
         let b = gaussian(30_000, 0.1, seed);
         let profiles = [Profile::new(&a).unwrap(), Profile::new(&b).unwrap()];
