@@ -81,6 +81,30 @@ pub enum Error {
         /// Number of importances.
         got: usize,
     },
+    /// A sensitivity is not a positive number.
+    #[error(
+        "the sensitivity of tensor {position} is {value}; it must be positive and finite, and 1 is plain squared error"
+    )]
+    Sensitivity {
+        /// Position of the tensor.
+        position: usize,
+        /// The sensitivity.
+        value: f64,
+    },
+    /// A target of rate or distortion is not a number.
+    #[error("a target of bits or dB must be a number, not {value}")]
+    TargetNumber {
+        /// The target.
+        value: f64,
+    },
+    /// No step meets a target.
+    #[error("no step reaches {target}; the nearest is {nearest:.4}")]
+    OutOfReach {
+        /// The target, in words.
+        target: String,
+        /// What can be reached, in the target's unit.
+        nearest: f64,
+    },
     /// An importance is negative or not finite.
     #[error("importance {position} is {value}; importances must be finite and not negative")]
     Importance {

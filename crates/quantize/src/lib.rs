@@ -8,8 +8,13 @@
 //! A layer that was trained in any other way gets the levels that are best in squared error ([`fit_codebook`]),
 //! weighted if need be.
 //!
-//! What comes out is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook and
-//! nearest to the weight that it stands for; quantising again changes nothing.
+//! Where a whole network of such layers is to take so many bits, or to keep so much of its precision, they share one step:
+//! a [`Profile`] of each layer's weights tells what any step would cost, [`find_step`] finds the one that is wanted, and a
+//! [`ScalarQuantizer`] for each layer gives every weight the level that is best in squared error *and* bits. The levels are
+//! then those of an entropy coder: many, on a grid as a rule, and few of them often used.
+//!
+//! What comes out is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook. Without
+//! a price on bits it is the nearest to the weight that it stands for, and quantising again changes nothing.
 #![forbid(unsafe_code)]
 
 mod assign;
@@ -18,6 +23,7 @@ mod fit;
 mod layer;
 mod mask;
 mod optimal;
+mod rate;
 mod stored;
 mod uniform;
 
@@ -26,6 +32,7 @@ pub use error::Error;
 pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
 pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
+pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step};
 pub use stored::Stored;
 pub use uniform::quantize_uniform;
 

@@ -1,16 +1,18 @@
-//! The types in which a file stores codebook values.
+//! The types in which codebook values are stored, or must be exact.
 
-use half::f16;
+use half::{bf16, f16};
 use mixpress_codebook::Codebook;
 
 use crate::Error;
 
-/// The type in which codebook values are stored.
+/// The type in which codebook values are stored, or in which a tensor will be restored and its values must be exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Stored {
     /// Half precision: two bytes a value, 11 significant bits.
     #[default]
     F16,
+    /// The upper half of single precision: 8 significant bits. A file holds such values as f16 where that is exact.
+    BF16,
     /// Single precision: four bytes a value.
     F32,
 }
@@ -23,13 +25,29 @@ impl Stored {
     pub fn round(self, value: f32) -> Result<f32, Error> {
         let rounded = match self {
             Self::F16 => f16::from_f32(value).to_f32(),
+            Self::BF16 => bf16::from_f32(value).to_f32(),
             Self::F32 => value,
         };
         if rounded.is_finite() || !value.is_finite() {
             Ok(rounded)
         } else {
-            Err(Error::Overflow { value, stored: "f16" })
+            Err(Error::Overflow { value, stored: if self == Self::F16 { "f16" } else { "bf16" } })
         }
+    }
+
+    /// The finite value of the type that is nearest.
+    pub(crate) fn nearest(self, value: f64) -> f64 {
+        let clamp = |most: f64| value.clamp(-most, most);
+        match self {
+            Self::F16 => f16::from_f64(clamp(f16::MAX.to_f64())).to_f64(),
+            Self::BF16 => bf16::from_f64(clamp(bf16::MAX.to_f64())).to_f64(),
+            Self::F32 => f64::from(clamp(f64::from(f32::MAX)) as f32),
+        }
+    }
+
+    /// Whether the type has the value.
+    pub(crate) fn holds(self, value: f64) -> bool {
+        self.nearest(value) == value
     }
 
     /// A codebook of the values as they will be read back: rounded, sorted, each once, and without a negative zero.
@@ -65,6 +83,8 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         assert_eq!(Stored::F16.round(1e5), Err(Error::Overflow { value: 1e5, stored: "f16" }));
         assert_eq!(Stored::F32.round(1e5), Ok(1e5));
+        assert_eq!(Stored::BF16.round(1e5), Ok(99_840.0));
+        assert_eq!(Stored::BF16.round(f32::MAX), Err(Error::Overflow { value: f32::MAX, stored: "bf16" }));
         assert_eq!(Stored::F16.codebook(&[]), Err(Error::Levels { levels: 0 }));
         assert!(matches!(Stored::F32.codebook(&[0.0, f32::NAN]), Err(Error::NotFinite { position: 1, .. })));
         let Ok(Codebook::Values(values)) = Stored::F16.codebook(&[0.5, -0.0, 0.500_01, 0.0]) else { panic!("values") };
@@ -75,10 +95,12 @@ mod tests {
     proptest! {
         #[test]
         fn rounding_twice_changes_nothing_and_is_close(value in -1000.0..1000.0_f32) {
-            for stored in [Stored::F16, Stored::F32] {
+            for (stored, significant) in [(Stored::F16, 2048.0), (Stored::BF16, 256.0), (Stored::F32, 2048.0)] {
                 let once = stored.round(value).unwrap();
                 prop_assert_eq!(stored.round(once).unwrap(), once);
-                prop_assert!((once - value).abs() <= value.abs() / 2048.0 + 3e-8);
+                prop_assert!((once - value).abs() <= value.abs() / significant + 3e-8);
+                prop_assert_eq!(stored.nearest(f64::from(value)), f64::from(once));
+                prop_assert!(stored.holds(f64::from(once)));
             }
         }
     }
