@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Bits that a section of its own costs besides its contents.
-const SECTION_BITS: f64 = 8.0 * 12.0;
+pub(crate) const SECTION_BITS: f64 = 8.0 * 12.0;
 /// Live parts up to this size are always tried with the adaptive model, larger ones (up to `MAX_TRIED`) if sparse.
 const ALWAYS_TRIED: usize = 1 << 16;
 const MAX_TRIED: usize = 1 << 22;

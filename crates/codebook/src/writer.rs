@@ -1,5 +1,6 @@
 //! From tensors to the bytes of a file, one tensor at a time.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read, Seek, Write};
 
 use rayon::prelude::*;
@@ -8,7 +9,7 @@ use crate::{
     Container, Dtype, Entry, Error, Limits, Outline, PlainTensor, QuantizedTensor, TensorOutline, UnitGroup,
     binary::BinaryCoder,
     bitpack,
-    choice::{Choice, choose},
+    choice::{Choice, SECTION_BITS, choose},
     geometry::Geometry,
     liveness::{gather, is_whole, live_positions},
     names::structure_id,
@@ -28,6 +29,8 @@ use crate::{
 /// A definition longer than this, or a plain tensor, stands in a section of its own.
 const MAX_INLINE_TEXT: usize = 1 << 16;
 const MAX_INLINE_PLAIN: usize = 1 << 10;
+/// A section for less than this would cost more than it can save.
+const MIN_OUTSIDE: usize = 1 << 6;
 /// Bytes of tensors that [`encode`] has in flight at a time.
 const IN_FLIGHT: usize = 1 << 27;
 /// A writer trusts what it is given; the format's own bounds stay.
@@ -152,7 +155,7 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
                 return Err(Error::Unannounced { name: entry.name().to_owned(), expected });
             }
         }
-        let plain: Vec<Option<PlainContent>> = entries.par_iter().map(PlainContent::of_entry).collect();
+        let plain: Vec<Option<PlainContent<'_>>> = entries.par_iter().map(PlainContent::of_entry).collect();
         for (entry, plain) in entries.iter().zip(plain) {
             match (entry, plain) {
                 (Entry::Quantized(tensor), _) => self.quantized(tensor)?,
@@ -180,13 +183,20 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         Ok(head.len() as u64 + total)
     }
 
-    fn plain(&mut self, content: PlainContent) -> Result<(), Error> {
-        let PlainContent { narrow, kind, bytes } = content;
+    fn plain(&mut self, content: PlainContent<'_>) -> Result<(), Error> {
+        let PlainContent { narrow, bytes, planes } = content;
         if let Some(is_narrow) = narrow {
             self.models.present(&mut self.coder, is_narrow);
         }
-        if self.models.outside(&mut self.coder, kind != SectionKind::Stream) {
-            self.spool.push(kind, &bytes)
+        let is_inline = bytes.len() <= MAX_INLINE_PLAIN
+            && planes.as_ref().is_none_or(|planes| {
+                self.models.text.cost(Kind::Plain, &bytes) < 8.0 * planes.len() as f64 + SECTION_BITS
+            });
+        if self.models.outside(&mut self.coder, !is_inline) {
+            match planes {
+                Some(planes) => self.spool.push(SectionKind::Planes, &planes),
+                None => self.spool.push(SectionKind::Raw, &bytes),
+            }
         } else {
             self.models.text.content(&mut self.coder, Kind::Plain, &bytes, bytes.len());
             Ok(())
@@ -244,39 +254,30 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
     }
 }
 
-/// The bytes of a plain tensor as they will stand, which depend on nothing before them.
-struct PlainContent {
+/// The bytes of a plain tensor as they may stand, which depend on nothing before them.
+struct PlainContent<'a> {
     /// For f32, whether values stand as f16.
     narrow: Option<bool>,
-    /// In which section; the stream takes few bytes.
-    kind: SectionKind,
-    bytes: Vec<u8>,
+    bytes: Cow<'a, [u8]>,
+    /// A section of planes, if it is smaller than the bytes.
+    planes: Option<Vec<u8>>,
 }
 
-impl PlainContent {
-    fn of_entry(entry: &Entry) -> Option<Self> {
+impl<'a> PlainContent<'a> {
+    fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
             Entry::Quantized(_) => None,
             Entry::Plain(tensor) => Some(Self::of(tensor)),
         }
     }
 
-    fn of(tensor: &PlainTensor) -> Self {
-        let narrowed = if tensor.dtype() == Dtype::F32 { narrowed(tensor.data()) } else { None };
-        let narrow = (tensor.dtype() == Dtype::F32).then_some(narrowed.is_some());
-        let (dtype, bytes) = match &narrowed {
-            Some(bytes) => (Dtype::F16, &bytes[..]),
-            None => (tensor.dtype(), tensor.data()),
-        };
-        let (kind, coding) = if bytes.len() <= MAX_INLINE_PLAIN {
-            (SectionKind::Stream, None)
-        } else {
-            match planes::encode(bytes, dtype) {
-                Some(section) => (SectionKind::Planes, Some(section)),
-                None => (SectionKind::Raw, None),
-            }
-        };
-        let bytes = coding.or(narrowed).unwrap_or_else(|| tensor.data().to_vec());
-        Self { narrow, kind, bytes }
+    fn of(tensor: &'a PlainTensor) -> Self {
+        let is_f32 = tensor.dtype() == Dtype::F32;
+        let narrowed = if is_f32 { narrowed(tensor.data()) } else { None };
+        let narrow = is_f32.then_some(narrowed.is_some());
+        let dtype = if narrowed.is_some() { Dtype::F16 } else { tensor.dtype() };
+        let bytes = narrowed.map_or(Cow::Borrowed(tensor.data()), Cow::Owned);
+        let planes = if bytes.len() < MIN_OUTSIDE { None } else { planes::encode(&bytes, dtype) };
+        Self { narrow, bytes, planes }
     }
 }
