@@ -125,7 +125,7 @@ fn with_table(frequencies: &[u64], zeros: u64) -> Vec<u8> {
     models.zeros.code(&mut coder, zeros);
     let table = rans::Table { frequencies: vec![2048, 2048], is_paired: false };
     let bytes = rans::encode(&[0, 1, 1, 0, 1], &table);
-    assembled(vec![(SectionKind::Stream, coder.finish()), (SectionKind::Static, bytes)])
+    assembled(&[(SectionKind::Stream, coder.finish()), (SectionKind::Static, bytes)])
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn sections() -> Vec<(SectionKind, Vec<u8>)> {
     out
 }
 
-fn assembled(sections: Vec<(SectionKind, Vec<u8>)>) -> Vec<u8> {
+fn assembled(sections: &[(SectionKind, Vec<u8>)]) -> Vec<u8> {
     let others = || sections[1..].iter();
     let mut file = head(&sections[0].1, others().map(|(kind, bytes)| Row::new(*kind, bytes)).collect()).unwrap();
     others().for_each(|(_, bytes)| file.extend(bytes));
@@ -175,28 +175,28 @@ fn assembled(sections: Vec<(SectionKind, Vec<u8>)>) -> Vec<u8> {
 #[test]
 fn sections_that_do_not_belong_are_refused() {
     let good = sections();
-    assert!(decode(&assembled(good.clone())).is_ok());
+    assert!(decode(&assembled(&good)).is_ok());
     let mut swapped = good.clone();
     swapped.swap(1, 2);
-    assert!(matches!(decode(&assembled(swapped)), Err(Error::Malformed { what: "the kind of a section", .. })));
+    assert!(matches!(decode(&assembled(&swapped)), Err(Error::Malformed { what: "the kind of a section", .. })));
     let mut more = good.clone();
     more.push((SectionKind::Raw, vec![0; 9]));
-    assert_eq!(decode(&assembled(more)), Err(Error::TrailingBytes { count: 9 }));
+    assert_eq!(decode(&assembled(&more)), Err(Error::TrailingBytes { count: 9 }));
     let fewer = good[..4].to_vec();
-    assert!(matches!(decode(&assembled(fewer)), Err(Error::Truncated { part: "the list of sections", .. })));
+    assert!(matches!(decode(&assembled(&fewer)), Err(Error::Truncated { part: "the list of sections", .. })));
     for section in 1..5 {
         let mut short = good.clone();
         short[section].1.pop();
-        assert!(decode(&assembled(short)).is_err(), "section {section} one byte short");
+        assert!(decode(&assembled(&short)).is_err(), "section {section} one byte short");
         let mut long = good.clone();
         long[section].1.push(0);
-        assert!(decode(&assembled(long)).is_err(), "section {section} one byte long");
+        assert!(decode(&assembled(&long)).is_err(), "section {section} one byte long");
     }
 }
 
 #[test]
 fn kinds_to_come_are_skipped_or_refused() {
-    let bytes = assembled(sections());
+    let bytes = assembled(&sections());
     let known = decode(&bytes).unwrap();
     // The rows of the table: kind, length (three bytes from 251 on), checksum (five).
     let row = |bytes: &[u8], number: usize| {
@@ -211,7 +211,7 @@ fn kinds_to_come_are_skipped_or_refused() {
     let with_last_kind = |kind: u8| {
         let mut sections = sections();
         sections.push((SectionKind::Raw, vec![1, 2, 3]));
-        let mut bytes = assembled(sections);
+        let mut bytes = assembled(&sections);
         let at = row(&bytes, 5);
         assert_eq!(bytes[at], SectionKind::Raw as u8);
         bytes[at] = kind;
@@ -243,7 +243,7 @@ proptest! {
             }
         }
         let limits = Limits { max_total_elements: 1 << 18, max_header_bytes: 1 << 12, max_tensors: 64 };
-        let _ = decode_with_limits(&assembled(sections), limits);
+        let _ = decode_with_limits(&assembled(&sections), limits);
     }
 
     #[test]

@@ -15,6 +15,10 @@
 //!   neighbours, mixed by a small online learner. All of it is integer arithmetic, so that every machine agrees.
 //! - *The smallest wins.* Each tensor is stored in the way that takes the fewest bytes: by the adaptive model, as packed
 //!   bits, or, when it is large and dense, by static entropy coding in a section of its own.
+//! - *Planes.* The bytes of a plain tensor are taken apart, so that the exponents of floats stand together; each block of a plane
+//!   is coded by its frequencies or by Zstandard, whichever is smaller.
+//!
+//! A [`ContainerWriter`] takes tensors one at a time, so that memory holds one of them and not the whole network.
 //!
 //! # What makes it fast to open
 //!
