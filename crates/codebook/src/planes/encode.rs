@@ -7,7 +7,8 @@ use crate::{Dtype, wire};
 
 /// Powers of two of numbers in a chunk: short ones follow what changes along a tensor, long ones tell fewer tables.
 const TRIED: [u8; 2] = [16, 18];
-/// Tensors of so many bytes are short: Zstandard is tried on them at its best unless its fast level is far behind.
+/// Up to so many bytes Zstandard is tried at its best unless its fast level is far behind. Floats seldom repeat.
+const SHORT_FLOATS: usize = 1 << 16;
 const SHORT: usize = 1 << 20;
 
 /// The smallest section of these bytes of a type, if it is smaller than they are.
@@ -18,8 +19,9 @@ pub(crate) fn encode(bytes: &[u8], dtype: Dtype) -> Option<Vec<u8>> {
     let (planes, fast) = rayon::join(|| in_planes(bytes, dtype), || block::zstd_fast_len(bytes));
     let best = planes.filter(|planes| planes.len() < bytes.len());
     let limit = best.as_ref().map_or(bytes.len(), Vec::len);
-    // How far the fast level may be behind: a long tensor takes minutes at the best one, and is seldom any smaller for it.
-    let reach = if bytes.len() <= SHORT { limit.saturating_add(limit / 2) } else { limit.saturating_add(limit / 20) };
+    // How far the fast level may be behind: the best one takes a long tensor minutes, and seldom makes up for more.
+    let is_short = bytes.len() <= if dtype.is_float() { SHORT_FLOATS } else { SHORT };
+    let reach = limit.saturating_add(limit / if is_short { 2 } else { 20 });
     let whole = if fast < reach { whole(bytes) } else { None };
     whole.filter(|whole| whole.len() < limit).or(best)
 }
