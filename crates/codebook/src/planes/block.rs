@@ -1,7 +1,9 @@
 //! One block: bytes that are coded alone, in the way that takes the fewest.
 
+use std::io::{self, Write};
+
 use bincode::{Decode, Encode};
-use zstd::{bulk, zstd_safe};
+use zstd::{bulk, stream::write as stream, zstd_safe};
 
 use crate::{Error, rans};
 
@@ -61,9 +63,35 @@ fn zstd_if_below(bytes: &[u8], limit: usize) -> Option<Vec<u8>> {
     zstd(bytes).filter(|coding| coding.len() < limit)
 }
 
-/// Bytes that a fast level of Zstandard takes.
+/// Bytes that a fast level of Zstandard takes, without room for them where they are many.
 pub(super) fn zstd_fast_len(bytes: &[u8]) -> usize {
-    bulk::compress(bytes, FAST).map_or(usize::MAX, |coding| coding.len())
+    if bytes.len() <= MANY {
+        return bulk::compress(bytes, FAST).map_or(usize::MAX, |coding| coding.len());
+    }
+    let count = || {
+        let mut encoder = stream::Encoder::new(Count(0), FAST)?;
+        encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+        encoder.write_all(bytes)?;
+        encoder.finish().map(|count| count.0)
+    };
+    count().unwrap_or(usize::MAX)
+}
+
+/// Bytes from which on their coding is counted and not kept.
+const MANY: usize = 1 << 20;
+
+/// Counts what is written.
+struct Count(usize);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Bytes as one frame of Zstandard at its best. Each has a context of its own, so that nothing depends on what came before.

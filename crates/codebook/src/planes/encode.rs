@@ -34,7 +34,7 @@ fn whole(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     let coding = block::zstd(bytes)?;
     let blocks = vec![block::Coded::Zstd(coding.len() as u64)];
-    assemble(&Head { layout: Layout::Whole, chunk, blocks }, &[coding])
+    assemble(&Head { layout: Layout::Whole, chunk, blocks }, vec![coding])
 }
 
 /// Bytes in the planes of their type, in chunks of the size that serves them best.
@@ -56,17 +56,17 @@ fn in_chunks(bytes: &[u8], layout: Layout, planes: usize, chunk: u8) -> Option<V
         })
         .collect();
     let (blocks, codings): (Vec<_>, Vec<_>) = coded.into_iter().flatten().unzip();
-    assemble(&Head { layout, chunk, blocks }, &codings)
+    assemble(&Head { layout, chunk, blocks }, codings)
 }
 
-/// A section; nothing where there are too many blocks for a record.
-fn assemble(head: &Head, codings: &[Vec<u8>]) -> Option<Vec<u8>> {
+/// A section; nothing where there are too many blocks for a record. Codings go as they are copied: a tensor may be large.
+fn assemble(head: &Head, codings: Vec<Vec<u8>>) -> Option<Vec<u8>> {
     let mut out = wire::to_bytes(head).ok()?;
     // What a reader would refuse.
     wire::from_bytes::<Head>(&out).ok()?;
     out.reserve_exact(codings.iter().map(Vec::len).sum());
     for coding in codings {
-        out.extend_from_slice(coding);
+        out.extend_from_slice(&coding);
     }
     Some(out)
 }
