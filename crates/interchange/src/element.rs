@@ -62,40 +62,42 @@ pub enum Element {
     C128,
 }
 
-/// A row for each type: its place is its number in a stored skeleton, so rows are added at the end only. Bits, our name, the
-/// name in safetensors, the number in ONNX.
-const ROWS: [(Element, u32, &str, Option<&str>, Option<i64>); 27] = [
-    (Element::F64, 64, "f64", Some("F64"), Some(11)),
-    (Element::F32, 32, "f32", Some("F32"), Some(1)),
-    (Element::F16, 16, "f16", Some("F16"), Some(10)),
-    (Element::Bf16, 16, "bf16", Some("BF16"), Some(16)),
-    (Element::F8E4M3, 8, "f8_e4m3", Some("F8_E4M3"), Some(17)),
-    (Element::F8E4M3Fnuz, 8, "f8_e4m3fnuz", Some("F8_E4M3FNUZ"), Some(18)),
-    (Element::F8E5M2, 8, "f8_e5m2", Some("F8_E5M2"), Some(19)),
-    (Element::F8E5M2Fnuz, 8, "f8_e5m2fnuz", Some("F8_E5M2FNUZ"), Some(20)),
-    (Element::F8E8M0, 8, "f8_e8m0", Some("F8_E8M0"), Some(24)),
-    (Element::F6E2M3, 6, "f6_e2m3", Some("F6_E2M3"), Some(27)),
-    (Element::F6E3M2, 6, "f6_e3m2", Some("F6_E3M2"), Some(28)),
-    (Element::F4E2M1, 4, "f4_e2m1", Some("F4"), Some(23)),
-    (Element::I64, 64, "i64", Some("I64"), Some(7)),
-    (Element::I32, 32, "i32", Some("I32"), Some(6)),
-    (Element::I16, 16, "i16", Some("I16"), Some(5)),
-    (Element::I8, 8, "i8", Some("I8"), Some(3)),
-    (Element::I4, 4, "i4", None, Some(22)),
-    (Element::I2, 2, "i2", None, Some(26)),
-    (Element::U64, 64, "u64", Some("U64"), Some(13)),
-    (Element::U32, 32, "u32", Some("U32"), Some(12)),
-    (Element::U16, 16, "u16", Some("U16"), Some(4)),
-    (Element::U8, 8, "u8", Some("U8"), Some(2)),
-    (Element::U4, 4, "u4", None, Some(21)),
-    (Element::U2, 2, "u2", None, Some(25)),
-    (Element::Bool, 8, "bool", Some("BOOL"), Some(9)),
-    (Element::C64, 64, "c64", Some("C64"), Some(14)),
-    (Element::C128, 128, "c128", None, Some(15)),
+/// What is known of a type: bits, our name, the name in safetensors, the number in ONNX.
+type Row = (Element, u32, &'static str, Option<&'static str>, i64);
+
+/// A row for each type. Its place is its number in a stored skeleton, so rows are added at the end only.
+const ROWS: [Row; 27] = [
+    (Element::F64, 64, "f64", Some("F64"), 11),
+    (Element::F32, 32, "f32", Some("F32"), 1),
+    (Element::F16, 16, "f16", Some("F16"), 10),
+    (Element::Bf16, 16, "bf16", Some("BF16"), 16),
+    (Element::F8E4M3, 8, "f8_e4m3", Some("F8_E4M3"), 17),
+    (Element::F8E4M3Fnuz, 8, "f8_e4m3fnuz", Some("F8_E4M3FNUZ"), 18),
+    (Element::F8E5M2, 8, "f8_e5m2", Some("F8_E5M2"), 19),
+    (Element::F8E5M2Fnuz, 8, "f8_e5m2fnuz", Some("F8_E5M2FNUZ"), 20),
+    (Element::F8E8M0, 8, "f8_e8m0", Some("F8_E8M0"), 24),
+    (Element::F6E2M3, 6, "f6_e2m3", Some("F6_E2M3"), 27),
+    (Element::F6E3M2, 6, "f6_e3m2", Some("F6_E3M2"), 28),
+    (Element::F4E2M1, 4, "f4_e2m1", Some("F4"), 23),
+    (Element::I64, 64, "i64", Some("I64"), 7),
+    (Element::I32, 32, "i32", Some("I32"), 6),
+    (Element::I16, 16, "i16", Some("I16"), 5),
+    (Element::I8, 8, "i8", Some("I8"), 3),
+    (Element::I4, 4, "i4", None, 22),
+    (Element::I2, 2, "i2", None, 26),
+    (Element::U64, 64, "u64", Some("U64"), 13),
+    (Element::U32, 32, "u32", Some("U32"), 12),
+    (Element::U16, 16, "u16", Some("U16"), 4),
+    (Element::U8, 8, "u8", Some("U8"), 2),
+    (Element::U4, 4, "u4", None, 21),
+    (Element::U2, 2, "u2", None, 25),
+    (Element::Bool, 8, "bool", Some("BOOL"), 9),
+    (Element::C64, 64, "c64", Some("C64"), 14),
+    (Element::C128, 128, "c128", None, 15),
 ];
 
 impl Element {
-    fn row(self) -> &'static (Self, u32, &'static str, Option<&'static str>, Option<i64>) {
+    fn row(self) -> &'static Row {
         ROWS.iter().find(|row| row.0 == self).expect("every type has its row")
     }
 
@@ -135,7 +137,7 @@ impl Element {
 
     /// The type with this number in ONNX.
     pub(crate) fn of_onnx(number: i64) -> Option<Self> {
-        ROWS.iter().find(|row| row.4 == Some(number)).map(|row| row.0)
+        ROWS.iter().find(|row| row.4 == number).map(|row| row.0)
     }
 
     /// The type with this number in a stored skeleton.
@@ -176,9 +178,8 @@ mod tests {
             if let Some(name) = row.0.in_safetensors() {
                 assert_eq!(Element::of_safetensors(name), Some(row.0));
             }
-            let onnx = row.4.expect("ONNX has them all");
-            assert!(numbers.insert(onnx));
-            assert_eq!(Element::of_onnx(onnx), Some(row.0));
+            assert!(numbers.insert(row.4));
+            assert_eq!(Element::of_onnx(row.4), Some(row.0));
         }
         assert_eq!((Element::of_number(27), Element::of_onnx(8), Element::of_safetensors("f32")), (None, None, None));
     }

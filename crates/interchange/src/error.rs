@@ -136,7 +136,9 @@ pub enum Error {
         available: u64,
     },
     /// Two tensors share bytes where the format forbids it.
-    #[error("{path}: tensor {tensor:?} begins at byte {begin} of the data, within tensor {other:?}, which ends at {end}")]
+    #[error(
+        "{path}: tensor {tensor:?} begins at byte {begin} of the data, within tensor {other:?}, which ends at {end}"
+    )]
     Overlap {
         /// The file.
         path: PathBuf,
@@ -224,7 +226,9 @@ pub enum Error {
         rule: &'static str,
     },
     /// Graphs are nested deeper than the limit allows.
-    #[error("{path}: byte {offset}: graphs are nested more than {limit} deep; raise Limits if the model can be trusted")]
+    #[error(
+        "{path}: byte {offset}: graphs are nested more than {limit} deep; raise Limits if the model can be trusted"
+    )]
     Depth {
         /// The file.
         path: PathBuf,

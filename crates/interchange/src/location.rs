@@ -58,7 +58,9 @@ pub(crate) fn resolve(folder: &Path, location: &str, tensor: &str) -> Result<(Pa
             return Err(refused("it is not a regular file"));
         }
         if place == last && has_other_names(&metadata) {
-            return Err(refused("the file has another name elsewhere (a hard link); put a copy into the model's folder"));
+            return Err(refused(
+                "the file has another name elsewhere (a hard link); put a copy into the model's folder",
+            ));
         }
     }
     let inside = |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.into(), source });

@@ -68,7 +68,12 @@ impl Cut {
 }
 
 /// Cuts a range of a source into pieces; cuts ascend and do not overlap.
-pub(crate) fn cut(source: &Source, range: Range<u64>, cuts: Vec<Cut>, budget: &mut Budget) -> Result<Vec<Piece>, Error> {
+pub(crate) fn cut(
+    source: &Source,
+    range: Range<u64>,
+    cuts: Vec<Cut>,
+    budget: &mut Budget,
+) -> Result<Vec<Piece>, Error> {
     let mut pieces = Vec::with_capacity(2 * cuts.len() + 1);
     let mut at = range.start;
     let literal = |range: Range<u64>, pieces: &mut Vec<Piece>, budget: &mut Budget| {

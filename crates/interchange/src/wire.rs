@@ -156,8 +156,13 @@ mod tests {
         let bytes = [&[8, 0xAC, 2, 8, 0x81, 0, 18, 0x82, 0, b'a', b'b', 29, 1, 2, 3, 4, 33][..], &[0; 8]].concat();
         let found = fields(&bytes).unwrap();
         let wires: Vec<_> = found.iter().map(|field| (field.number, field.wire)).collect();
-        let expected =
-            [(1, Wire::Varint(300)), (1, Wire::Varint(1)), (2, Wire::Delimited), (3, Wire::Fixed32), (4, Wire::Fixed64)];
+        let expected = [
+            (1, Wire::Varint(300)),
+            (1, Wire::Varint(1)),
+            (2, Wire::Delimited),
+            (3, Wire::Fixed32),
+            (4, Wire::Fixed64),
+        ];
         assert_eq!(wires, expected);
         assert_eq!(found[2].places(), [6, 7, 9, 11]);
         assert_eq!(found[4].value, 17..25);

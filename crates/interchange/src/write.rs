@@ -157,7 +157,9 @@ impl Writing<'_, '_, '_, '_> {
         for piece in pieces {
             match piece {
                 Piece::Nested(nested) => self.measure(&nested.content)?,
-                &Piece::Hole(Hole { tensor, encoding: Encoding::Varints, .. }) if !self.varints.contains_key(&tensor) => {
+                &Piece::Hole(Hole { tensor, encoding: Encoding::Varints, .. })
+                    if !self.varints.contains_key(&tensor) =>
+                {
                     let payload = checked(self.skeleton, self.payloads, tensor)?;
                     let element = self.skeleton.tensors[tensor].element;
                     self.varints.insert(tensor, Encoding::Varints.length(element, &payload));
@@ -180,13 +182,13 @@ impl Writing<'_, '_, '_, '_> {
                 let bytes = self.skeleton.tensors[hole.tensor].bytes;
                 hole.encoding.fixed_length(bytes).unwrap_or_else(|| self.varints[&hole.tensor])
             }
-            Piece::Nested(nested) => match self.moved_field(nested) {
-                Some(field) => field.len() as u64,
-                None => {
-                    let content = self.length(&nested.content);
-                    (nested.tag.len() as u64 + prefix(&nested.length, content).len() as u64).saturating_add(content)
+            Piece::Nested(nested) => {
+                if let Some(field) = self.moved_field(nested) {
+                    return field.len() as u64;
                 }
-            },
+                let content = self.length(&nested.content);
+                (nested.tag.len() as u64 + prefix(&nested.length, content).len() as u64).saturating_add(content)
+            }
         }
     }
 

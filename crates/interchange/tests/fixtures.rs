@@ -21,7 +21,7 @@ fn expected() -> Vec<(String, Vec<Value>)> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The payload of the tensor that has this name.
@@ -105,14 +105,26 @@ fn constants_are_called_after_their_values_and_subgraphs_after_what_leads_there(
         let model = Model::open(data(file)).unwrap();
         model.tensors().iter().flat_map(|tensor| tensor.names().to_vec()).collect()
     };
-    assert_eq!(names("constants.onnx"), ["ignored", "unnamed", "list", "half", "Filled_7/fill", "Filled_7/fills", "Filled_7/fills_2"]);
+    assert_eq!(
+        names("constants.onnx"),
+        ["named", "unnamed", "list", "half", "Filled_7/fill", "Filled_7/fills", "Filled_7/fills_2"]
+    );
     assert_eq!(
         names("branches.onnx"),
         [
-            "If_1/else_branch/c", "If_1/else_branch/w", "If_1/then_branch/c", "If_1/then_branch/inner/else_branch/c",
-            "If_1/then_branch/inner/else_branch/w", "If_1/then_branch/inner/then_branch/c",
-            "If_1/then_branch/inner/then_branch/w", "If_1/then_branch/w", "switch/cases_0/c", "switch/cases_0/w",
-            "switch/cases_1/c", "switch/cases_1/w", "w"
+            "If_1/else_branch/c",
+            "If_1/else_branch/w",
+            "If_1/then_branch/c",
+            "If_1/then_branch/inner/else_branch/c",
+            "If_1/then_branch/inner/else_branch/w",
+            "If_1/then_branch/inner/then_branch/c",
+            "If_1/then_branch/inner/then_branch/w",
+            "If_1/then_branch/w",
+            "switch/cases_0/c",
+            "switch/cases_0/w",
+            "switch/cases_1/c",
+            "switch/cases_1/w",
+            "w"
         ]
     );
     assert_eq!(names("loop.onnx"), ["steps/body/kernel"]);
@@ -152,7 +164,9 @@ fn equal_tensors_are_one_with_several_names() {
     let twins = names("twins.onnx");
     // Of another shape, or small, they are their own.
     assert_eq!(twins[0], ["first", "second"]);
-    assert_eq!(twins[1..6], [["other"], ["turned"], ["small.1"], ["small.2"], ["half.raw"]].map(|n| n.map(String::from))[..]);
+    assert_eq!(twins[1..5], [["other"], ["turned"], ["small.1"], ["small.2"]].map(|names| names.map(String::from)));
+    // However they are written.
+    assert_eq!(twins[5], ["half.raw", "half.typed"]);
     assert!(names("plain.safetensors").contains(&vec!["tied.1".into(), "tied.2".into()]));
     assert!(names("sharded/model.safetensors.index.json").contains(&vec!["tied.too".into(), "tied".into()]));
     assert!(names("external/model.onnx").contains(&vec!["second".into(), "again".into()]));
@@ -165,7 +179,7 @@ fn a_sharded_model_comes_back_as_one_file() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("model.safetensors");
     let written = model.skeleton().write(&target, &mut unchanged(&model), &WriteOptions::default()).unwrap();
-    assert_eq!(written, [target.clone()]);
+    assert_eq!(written, std::slice::from_ref(&target));
     assert_eq!(fs::read(&target).unwrap(), bytes_of(model.skeleton(), &mut unchanged(&model)).unwrap());
 
     let one = Model::open(&target).unwrap();

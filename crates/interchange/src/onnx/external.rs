@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::tensor::is_small;
 use super::Reader;
+use super::tensor::is_small;
 use crate::location::resolve;
 use crate::piece::{Cut, Encoding, Hole, cut};
 use crate::reading::{FileParts, Found, Place, Reading, Why};
@@ -66,13 +66,11 @@ impl Externals {
             let rule = "that is the model itself";
             return Err(Error::Location { tensor: tensor.into(), location: location.into(), rule });
         }
-        let number = match self.files.iter().position(|file| file.name == name) {
-            Some(number) => number,
-            None => {
-                self.files.push(External { name, source: Source::open_briefly(&path)?, claims: Vec::new() });
-                self.files.len() - 1
-            }
-        };
+        let known = self.files.iter().position(|file| file.name == name);
+        let number = known.unwrap_or(self.files.len());
+        if known.is_none() {
+            self.files.push(External { name, source: Source::open_briefly(&path)?, claims: Vec::new() });
+        }
         self.known.insert(location.into(), number);
         Ok(number)
     }

@@ -66,14 +66,14 @@ struct Reader<'a> {
     depth: u32,
 }
 
-/// Where a tensor stands, which decides what it may be replaced with and what it is called.
+/// Where a tensor stands.
 struct Standing<'a> {
     /// Names of what encloses it, with `/` after each.
     path: &'a str,
-    /// What it is called where it has no name of its own.
-    fallback: &'a str,
-    /// Whether runtimes look for external data there.
-    movable: bool,
+    /// What it is called where it has no name that counts.
+    called: &'a str,
+    /// Whether it is an initializer: its name is that of a value, and all runtimes look for its external data.
+    initializer: bool,
 }
 
 impl Reader<'_> {
@@ -149,14 +149,17 @@ impl Reader<'_> {
         let mut nodes = 0;
         let cuts = self.message(range, |reader, field, cuts| {
             let value = field.value.clone();
-            let standing = Standing { path, fallback: "initializer", movable: true };
+            let standing = Standing { path, called: "initializer", initializer: true };
             let inner = match field.number {
                 1 => {
                     nodes += 1;
                     reader.node(value, path, nodes - 1)?
                 }
                 5 => reader.tensor(value, &standing)?,
-                15 => reader.sparse(value, path, "sparse")?,
+                15 => {
+                    let name = reader.sparse_name(value.clone())?.unwrap_or_else(|| "sparse".into());
+                    reader.sparse(value, path, &name)?
+                }
                 _ => return Ok(()),
             };
             nest(field, inner, cuts);
@@ -200,21 +203,21 @@ impl Reader<'_> {
         }
         let name = self.text(range.clone(), 1)?.unwrap_or_default();
         let full = format!("{owner}/{name}");
-        let fallback = if constant { owner } else { &full };
+        let called = if constant { owner } else { &full };
         if constant && name == "value_floats" {
-            return self.floats(range, path, fallback);
+            return self.floats(range, &format!("{path}{called}"));
         }
         let mut graphs = 0;
         self.message(range, |reader, field, cuts| {
             let value = field.value.clone();
             let inner = match field.number {
-                5 | 10 => reader.tensor(value, &Standing { path, fallback, movable: false })?,
+                5 | 10 => reader.tensor(value, &Standing { path, called, initializer: false })?,
                 6 => reader.graph(value, &format!("{path}{full}/"))?,
                 11 => {
                     graphs += 1;
                     reader.graph(value, &format!("{path}{full}_{}/", graphs - 1))?
                 }
-                22 | 23 => reader.sparse(value, path, fallback)?,
+                22 | 23 => reader.sparse(value, path, called)?,
                 _ => return Ok(()),
             };
             nest(field, inner, cuts);
@@ -223,26 +226,29 @@ impl Reader<'_> {
     }
 
     /// A sparse tensor is two: its values and their places.
-    fn sparse(&mut self, range: Range<u64>, path: &str, fallback: &str) -> Result<Vec<Cut>, Error> {
-        let mut name = None;
-        let (mut at, end) = (range.start, range.end);
-        while let Some(field) = self.walker.field(&mut at, end)? {
-            if field.is(1, Wire::Delimited) {
-                name = self.text(field.value, 8)?.filter(|name| !name.is_empty());
-            }
-        }
-        let values = name.unwrap_or_else(|| fallback.to_owned());
-        let indices = format!("{values}/indices");
+    fn sparse(&mut self, range: Range<u64>, path: &str, name: &str) -> Result<Vec<Cut>, Error> {
+        let indices = format!("{name}/indices");
         self.message(range, |reader, field, cuts| {
-            let fallback = match field.number {
-                1 => &values,
+            let called = match field.number {
+                1 => name,
                 2 => &indices,
                 _ => return Ok(()),
             };
-            let inner = reader.tensor(field.value.clone(), &Standing { path, fallback, movable: false })?;
+            let inner = reader.tensor(field.value.clone(), &Standing { path, called, initializer: false })?;
             nest(field, inner, cuts);
             Ok(())
         })
+    }
+
+    /// The name of a sparse initializer is that of its values.
+    fn sparse_name(&mut self, range: Range<u64>) -> Result<Option<String>, Error> {
+        let mut at = range.start;
+        while let Some(field) = self.walker.field(&mut at, range.end)? {
+            if field.is(1, Wire::Delimited) {
+                return Ok(self.text(field.value, 8)?.filter(|name| !name.is_empty()));
+            }
+        }
+        Ok(None)
     }
 
     /// The first text with this number in a message.

@@ -1,5 +1,6 @@
 //! One `TensorProto`: what it is, where its values stand, and whether they can be cut out.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Reader, Standing, external};
@@ -28,8 +29,8 @@ struct Message {
     external: bool,
     entries: Vec<Range<u64>>,
     raw: Values,
-    /// Those with a type: their field's number first.
-    typed: Vec<(u64, Values)>,
+    /// Those with a type, by their field's number.
+    typed: BTreeMap<u64, Values>,
 }
 
 /// Where the values of one field stand.
@@ -86,8 +87,8 @@ impl Reader<'_> {
     /// What is cut out of a tensor's message.
     pub(super) fn tensor(&mut self, range: Range<u64>, standing: &Standing) -> Result<Vec<Cut>, Error> {
         let message = self.tensor_message(range)?;
-        let own = message.name.as_deref().filter(|name| !name.is_empty());
-        let name = format!("{}{}", standing.path, own.unwrap_or(standing.fallback));
+        let own = message.name.as_deref().filter(|name| standing.initializer && !name.is_empty());
+        let name = format!("{}{}", standing.path, own.unwrap_or(standing.called));
         let Some(element) = Element::of_onnx(message.data_type) else {
             let why = if message.data_type == TEXTS { Why::Texts } else { Why::UnknownType };
             return self.stays(name, 0, why);
@@ -105,12 +106,12 @@ impl Reader<'_> {
             return self.external(external::Claim { name, shape, element, bytes }, &entries);
         }
         let typed = typed_field(element);
-        let used: Vec<_> = message.typed.iter().filter(|(_, values)| !values.is_empty()).collect();
+        let used: Vec<_> = message.typed.iter().collect();
         let (values, encoding) = match (message.raw.is_empty(), &used[..], typed) {
             (true, [], _) if bytes == 0 => return self.stays(name, 0, Why::Small),
             (true, [], _) => return self.stays(name, bytes, Why::NoValues),
             (false, [], _) => (&message.raw, Encoding::Raw),
-            (true, [(number, values)], Some((expected, encoding))) if *number == expected => (values, encoding),
+            (true, [(number, values)], Some((expected, encoding))) if **number == expected => (*values, encoding),
             (true, [_], _) => return self.stays(name, bytes, Why::Unusual),
             _ => return self.stays(name, bytes, Why::InParts),
         };
@@ -123,7 +124,7 @@ impl Reader<'_> {
             }
             _ => return self.stays(name, bytes, Why::InParts),
         };
-        let movable = field.is_some() && standing.movable && !message.has_location;
+        let movable = field.is_some() && standing.initializer && !message.has_location;
         let found = external::Claim { name, shape, element, bytes };
         let hole = self.hole(found, place.clone(), encoding, movable)?;
         Ok(hole.map_or_else(Vec::new, |hole| around(field, Cut::Hole(place, hole))))
@@ -143,7 +144,6 @@ impl Reader<'_> {
         let found = match encoding {
             Encoding::Raw => Some(stored),
             Encoding::Tagged(_) => Some(stored / 5 * 4),
-            Encoding::Varints if stored < SMALL_WEIGHTS && is_small(element, bytes) => None,
             Encoding::Varints => {
                 encoding.decode(element, self.walker.bytes(&range)?).map(|payload| payload.len() as u64)
             }
@@ -167,7 +167,7 @@ impl Reader<'_> {
     }
 
     /// The list of floats of a constant that has it instead of a tensor.
-    pub(super) fn floats(&mut self, range: Range<u64>, path: &str, fallback: &str) -> Result<Vec<Cut>, Error> {
+    pub(super) fn floats(&mut self, range: Range<u64>, name: &str) -> Result<Vec<Cut>, Error> {
         let mut values = Values::default();
         let mut at = range.start;
         while let Some(field) = self.walker.field(&mut at, range.end)? {
@@ -175,7 +175,7 @@ impl Reader<'_> {
                 values.add(field);
             }
         }
-        let name = format!("{path}{fallback}");
+        let name = name.to_owned();
         let (place, encoding, field) = match values {
             Values { packed, run: None, scattered: false } if packed.len() == 1 => {
                 (packed[0].value.clone(), Encoding::Raw, Some(packed[0].places()))
@@ -210,21 +210,13 @@ impl Reader<'_> {
                 2 => message.data_type = number.map_or(0, |number| number as i64),
                 3 => message.segment = true,
                 8 if field.wire == Wire::Delimited => message.name = Some(self.label(&field.value)?),
-                9 => message.raw.add(field),
+                9 if field.wire == Wire::Delimited => message.raw.add(field),
                 13 if field.wire == Wire::Delimited => message.entries.push(field.value),
                 14 => {
                     message.has_location = true;
                     message.external = number == Some(1);
                 }
-                4 | 5 | 7 | 10 | 11 => match message.typed.iter_mut().find(|(number, _)| *number == field.number) {
-                    Some((_, values)) => values.add(field),
-                    None => {
-                        let mut values = Values::default();
-                        let number = field.number;
-                        values.add(field);
-                        message.typed.push((number, values));
-                    }
-                },
+                4 | 5 | 7 | 10 | 11 => message.typed.entry(field.number).or_default().add(field),
                 _ => {}
             }
             if message.entries.len() > external::MOST_ENTRIES {

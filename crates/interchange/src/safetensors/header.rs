@@ -55,8 +55,8 @@ pub(super) struct Text(pub(super) Option<String>);
 
 /// Parses and checks the header of the file at `path`, which has `available` bytes after it.
 pub(crate) fn parse(path: &Path, json: &[u8], available: u64) -> Result<Header, Error> {
-    let raw: Raw = serde_json::from_slice(json)
-        .map_err(|error| Error::Json { path: path.into(), reason: error.to_string() })?;
+    let raw: Raw =
+        serde_json::from_slice(json).map_err(|error| Error::Json { path: path.into(), reason: error.to_string() })?;
     if raw.metadata_twice {
         return Err(Error::DuplicateName { path: path.into(), name: METADATA.into() });
     }
@@ -150,9 +150,9 @@ impl<'de> Deserialize<'de> for Raw {
                         raw.metadata_twice |= raw.metadata.is_some();
                         raw.metadata = Some(map.next_value()?);
                     } else {
-                        let info = map.next_value().map_err(|error| {
-                            serde::de::Error::custom(format_args!("tensor {key:?}: {error}"))
-                        })?;
+                        let info = map
+                            .next_value()
+                            .map_err(|error| serde::de::Error::custom(format_args!("tensor {key:?}: {error}")))?;
                         raw.tensors.push((key, info));
                     }
                 }

@@ -24,7 +24,8 @@ pub(crate) fn read(reading: &mut Reading, source: Source, name: String) -> Resul
     let json = source.read(0..source.length())?;
     reading.sources.push(source);
     let malformed = |reason: String| Error::Json { path: path.clone(), reason };
-    let Index { weight_map: Pairs(map) } = serde_json::from_slice(&json).map_err(|error| malformed(error.to_string()))?;
+    let Index { weight_map: Pairs(map) } =
+        serde_json::from_slice(&json).map_err(|error| malformed(error.to_string()))?;
     let map = map.ok_or_else(|| malformed("`weight_map` is not an object".into()))?;
 
     let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();

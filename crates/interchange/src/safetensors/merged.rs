@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::header::{self, Header};
 use super::LENGTH;
+use super::header::{self, Header};
 use crate::piece::Piece;
 use crate::reading::FileParts;
 use crate::{Error, SourceTensor};
@@ -61,7 +61,8 @@ pub(crate) fn plan(shards: &[FileParts], tensors: &[SourceTensor]) -> Result<Pla
 
 /// The header of a shard, and the numbers of its tensors in the order of their bytes.
 fn header_of(shard: &FileParts, tensors: &[SourceTensor]) -> Result<(Header, Vec<usize>), Error> {
-    let malformed = |value: usize, rule| Error::Malformed { what: "the number of pieces of a shard", value: value as u64, rule };
+    let malformed =
+        |value: usize, rule| Error::Malformed { what: "the number of pieces of a shard", value: value as u64, rule };
     let count = shard.pieces.len();
     let Some((Piece::Literal(head), rest)) = shard.pieces.split_first() else {
         return Err(malformed(count, "a shard begins with its header"));

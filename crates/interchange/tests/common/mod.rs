@@ -1,5 +1,9 @@
 //! Payloads for tests, and models in memory.
 
+#![allow(dead_code, reason = "each test that has this module needs a part of it")]
+
+pub mod build;
+
 use std::borrow::Cow;
 
 use mixpress_interchange::{BoxError, Error, Model, Payloads, Skeleton};
@@ -23,7 +27,6 @@ pub fn negated(model: &Model) -> impl FnMut(usize) -> Result<Cow<'static, [u8]>,
 }
 
 /// A model of one file, or a sharded one, as one file.
-#[allow(dead_code, reason = "not every test that has this module writes into memory")]
 pub fn bytes_of(skeleton: &Skeleton, payloads: &mut Payloads<'_, '_>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     skeleton.write_to(&mut bytes, payloads)?;
