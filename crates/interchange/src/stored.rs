@@ -15,8 +15,6 @@ const VERSION: u8 = 0;
 /// zstd's levels for skeletons up to [`MUCH`] and for longer ones.
 const LEVELS: [i32; 2] = [19, 9];
 const MUCH: usize = 8 << 20;
-/// Nested fields within nested fields: those of graphs at the default depth, and some to spare.
-const MAX_NESTED: u32 = 1024;
 /// Each at its number as an enum.
 const FORMATS: [Format; 3] = [Format::Safetensors, Format::ShardedSafetensors, Format::Onnx];
 
@@ -198,8 +196,10 @@ impl<'a> Reader<'a> {
     }
 
     fn pieces(&mut self, tensors: &[SourceTensor], lengths: &mut Vec<u64>, depth: u32) -> Result<Vec<Piece>, Error> {
-        if depth > MAX_NESTED {
-            return Err(malformed("the depth of nested fields", u64::from(depth), "it is at most 1024"));
+        // A graph within a graph stands in a node and an attribute; the outermost ones and tensors have a few fields more.
+        if depth > self.limits.max_depth.saturating_mul(3).saturating_add(8) {
+            let (what, claimed, limit) = ("levels of fields", u64::from(depth), u64::from(self.limits.max_depth));
+            return Err(Error::Limit { what, claimed, limit });
         }
         let count = self.number("the number of pieces")?;
         let mut pieces = Vec::new();

@@ -262,11 +262,11 @@ impl Reader<'_> {
         Ok(None)
     }
 
-    /// A text of the file, to call something by it. Nothing is called by more than 64 KiB.
+    /// A text of the file, to call something by it. Longer ones would let paths of names grow beyond measure.
     fn label(&self, range: &Range<u64>) -> Result<String, Error> {
-        const LONGEST: u64 = 1 << 16;
+        const LONGEST: u64 = 4096;
         if range.end - range.start > LONGEST {
-            return Err(self.walker.error(range.start, "a name has at most 65536 bytes"));
+            return Err(self.walker.error(range.start, "names of more than 4096 bytes are not read"));
         }
         Ok(String::from_utf8_lossy(&self.walker.bytes(range)?).into_owned())
     }
