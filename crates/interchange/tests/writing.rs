@@ -160,9 +160,9 @@ fn skeletons_ask_for_no_more_than_the_limits() {
     let many = [0xC0, 0x84, 0x3D];
     assert!(matches!(refused(&[&[0][..], &many].concat()), Error::Limit { limit: 100, .. }));
     assert!(matches!(refused(&[&[0, 1][..], &many].concat()), Error::Limit { limit: 100, .. }));
-    let pieces = [&[0, 0, 1, 1, b'm'][..], &many, &[0; 100_000]].concat();
+    let pieces = [&[0, 0, 1, 1, b'm'][..], &many, &vec![0; 100_000]].concat();
     assert!(matches!(refused(&pieces), Error::Limit { .. }));
-    let axes = [&[0, 1, 1, 1, b'w', 1][..], &many, &[1; 100_000]].concat();
+    let axes = [&[0, 1, 1, 1, b'w', 1][..], &many, &vec![1; 100_000]].concat();
     assert!(matches!(refused(&axes), Error::Limit { .. }));
     let literal = [&[0, 0, 1, 1, b'm', 1, 0][..], &[0x80; 8], &[16]].concat();
     assert!(matches!(refused(&literal), Error::Limit { .. } | Error::Truncated { .. }));
