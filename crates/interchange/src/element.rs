@@ -113,8 +113,8 @@ impl Element {
         self.row().2
     }
 
-    /// Whether values of this type are a network's weights as they were trained, so that near values can stand for them:
-    /// `f32`, `f16` and `bf16`.
+    /// Whether values of this type are a network's weights as they were trained, so that near values can stand for
+    /// them: `f32`, `f16` and `bf16`.
     #[must_use]
     pub fn is_compressible(self) -> bool {
         matches!(self, Self::F32 | Self::F16 | Self::Bf16)

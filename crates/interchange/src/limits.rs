@@ -5,9 +5,10 @@
 pub struct Limits {
     /// Tensors of a model (default 2^20).
     pub max_tensors: u64,
-    /// Graphs within graphs (default 64). Each takes a few KiB of the stack.
+    /// Graphs within graphs (default 64). Each takes up to 16 KiB of the stack.
     pub max_depth: u32,
-    /// Bytes of everything that is not a tensor's payload: the rest of the files, the names and the shapes (default 2^28).
+    /// Bytes of everything that is not a tensor's payload: the rest of the files, the names and the shapes (default
+    /// 2^28).
     pub max_skeleton_bytes: u64,
 }
 

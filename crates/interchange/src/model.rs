@@ -7,7 +7,8 @@ use crate::reading::{FileParts, Place, Reading};
 use crate::source::Source;
 use crate::{Element, Error, Format, Kept, Limits, Skeleton, onnx, safetensors, twins};
 
-/// A tensor of a model. Tensors that are stored several times with equal shape, type and bytes are one, with several names.
+/// A tensor of a model. Tensors that are stored several times with equal shape, type and bytes are one, with several
+/// names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTensor {
     pub(crate) names: Vec<String>,
@@ -17,8 +18,8 @@ pub struct SourceTensor {
 }
 
 impl SourceTensor {
-    /// Its name, the first one where it has several. What has no name in the file is called after where it stands: a constant
-    /// by its node's output, within subgraphs after the nodes and attributes that lead there, as in
+    /// Its name, the first one where it has several. What has no name in the file is called after where it stands: a
+    /// constant by its node's output, within subgraphs after the nodes and attributes that lead there, as in
     /// `If_0/then_branch/Constant_12`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -52,8 +53,8 @@ impl SourceTensor {
 
 /// A model that was opened: a safetensors file, a sharded set of them, or an ONNX model with its external files.
 ///
-/// Its files stay where they are. A payload is read when it is asked for, by its position, so that no more than it is in
-/// memory; nothing is mapped, so that a file which another program cuts short is an error and not a crash.
+/// Its files stay where they are. A payload is read when it is asked for, by its position, so that no more than it is
+/// in memory; nothing is mapped, so that a file which another program cuts short is an error and not a crash.
 #[derive(Debug)]
 pub struct Model {
     skeleton: Skeleton,
@@ -62,8 +63,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a model; what it is, its contents say: a safetensors file, the index of a sharded model (`weight_map`), or an
-    /// ONNX model. Files that belong to it are looked for in its folder.
+    /// Opens a model; what it is, its contents say: a safetensors file, the index of a sharded model (`weight_map`), or
+    /// an ONNX model. Files that belong to it are looked for in its folder.
     ///
     /// # Errors
     /// [`Error::Unrecognised`] for anything else; whatever rule of its format a file breaks; [`Error::Read`].
@@ -101,8 +102,9 @@ impl Model {
         self.skeleton.format
     }
 
-    /// All tensors that were cut out. Of safetensors files these are all that they have. Of ONNX models these are trained
-    /// weights ([`Element::is_compressible`]) from 64 bytes on and others from 1 KiB on; [`kept`](Self::kept) has the rest.
+    /// All tensors that were cut out. Of safetensors files these are all that they have. Of ONNX models these are
+    /// trained weights ([`Element::is_compressible`]) from 64 bytes on and others from 1 KiB on; [`kept`](Self::kept)
+    /// has the rest.
     #[must_use]
     pub fn tensors(&self) -> &[SourceTensor] {
         &self.skeleton.tensors
@@ -120,7 +122,8 @@ impl Model {
         &self.skeleton
     }
 
-    /// The payload of a tensor by its number in [`tensors`](Self::tensors): its entries in row-major order, little-endian.
+    /// The payload of a tensor by its number in [`tensors`](Self::tensors): its entries in row-major order,
+    /// little-endian.
     ///
     /// # Errors
     /// [`Error::Read`], also where the file was changed since it was opened.

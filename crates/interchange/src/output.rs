@@ -42,7 +42,8 @@ impl Outputs {
         Ok(())
     }
 
-    /// Gives all files their names, the first one last: where it is, the others are. Returns the paths, the first one first.
+    /// Gives all files their names, the first one last: where it is, the others are. Returns the paths, the first one
+    /// first.
     pub(crate) fn finish(self, overwrite: bool) -> Result<Vec<PathBuf>, Error> {
         let mut paths = Vec::with_capacity(self.waiting.len());
         for (file, path) in self.waiting.into_iter().rev() {

@@ -16,9 +16,9 @@ pub enum Format {
 
 /// A model without the payloads of its tensors: its files, byte for byte, with a hole where each payload goes.
 ///
-/// [`to_bytes`](Self::to_bytes) stores it, [`write`](Self::write) makes the model from it. With the payloads that were cut
-/// out, the files are those that were read, byte for byte. With other values the rest of them stays as it is, except for
-/// lengths that follow from values which take another number of bytes.
+/// [`to_bytes`](Self::to_bytes) stores it, [`write`](Self::write) makes the model from it. With the payloads that were
+/// cut out, the files are those that were read, byte for byte. With other values the rest of them stays as it is,
+/// except for lengths that follow from values which take another number of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skeleton {
     pub(crate) format: Format,

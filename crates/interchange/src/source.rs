@@ -46,7 +46,14 @@ impl Source {
 
     /// The bytes of a range, which lies within the length.
     pub(crate) fn read(&self, range: Range<u64>) -> Result<Vec<u8>, Error> {
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(usize::MAX)];
+        let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let mut bytes = Vec::new();
+        // A file with holes of its own may be longer than any memory.
+        bytes.try_reserve_exact(length).map_err(|error| {
+            let source = io::Error::new(io::ErrorKind::OutOfMemory, error);
+            Error::Read { path: self.path.clone(), source }
+        })?;
+        bytes.resize(length, 0);
         self.read_into(range.start, &mut bytes)?;
         Ok(bytes)
     }

@@ -1,7 +1,7 @@
 //! A skeleton as bytes: a version, and everything else in one zstd frame.
 //!
-//! Numbers are varints. Structure comes first: format, tensors (names, then shapes and types), files with their pieces; then all
-//! literal bytes in one row, so that the many names in them stand close to those before.
+//! Numbers are varints. Structure comes first: format, tensors (names, then shapes and types), files with their pieces;
+//! then all literal bytes in one row, so that the many names in them stand close to those before.
 
 use std::io::Read;
 
@@ -196,7 +196,8 @@ impl<'a> Reader<'a> {
     }
 
     fn pieces(&mut self, tensors: &[SourceTensor], lengths: &mut Vec<u64>, depth: u32) -> Result<Vec<Piece>, Error> {
-        // A graph within a graph stands in a node and an attribute; the outermost ones and tensors have a few fields more.
+        // A graph within a graph stands in a node and an attribute; the outermost ones and tensors have a few fields
+        // more.
         if depth > self.limits.max_depth.saturating_mul(3).saturating_add(8) {
             let (what, claimed, limit) = ("levels of fields", u64::from(depth), u64::from(self.limits.max_depth));
             return Err(Error::Limit { what, claimed, limit });

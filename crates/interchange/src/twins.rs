@@ -25,8 +25,8 @@ pub(crate) fn payload(reading: &Reading, element: Element, place: &Place) -> Res
     })
 }
 
-/// Makes one tensor of those with equal shape, type and bytes, and lets the holes of `files` follow. Returns the tensors and
-/// where each one's payload is.
+/// Makes one tensor of those with equal shape, type and bytes, and lets the holes of `files` follow. Returns the
+/// tensors and where each one's payload is.
 pub(crate) fn merge(reading: &mut Reading, files: &mut [FileParts]) -> Result<(Vec<SourceTensor>, Vec<Place>), Error> {
     let owners = owners(reading)?;
     let mut numbers: Vec<usize> = Vec::with_capacity(owners.len());

@@ -14,11 +14,11 @@ use crate::{BoxError, Error, Format, Skeleton, moved, safetensors, varint};
 pub struct WriteOptions {
     /// Whether a sharded model becomes its index and its shards again, instead of one file (default `false`).
     pub keep_shards: bool,
-    /// Whether files that are there are replaced (default `false`). Files beside the model have the names that the model has
-    /// for them, so in the folder of the original they would replace the original's.
+    /// Whether files that are there are replaced (default `false`). Files beside the model have the names that the
+    /// model has for them, so in the folder of the original they would replace the original's.
     pub overwrite: bool,
-    /// The longest ONNX file, in bytes. Where one would be longer, its initializers go to a file beside it, which has its
-    /// name and `.data` after it (default 2^31 - 1, the most that protobuf reads).
+    /// The longest ONNX file, in bytes. Where one would be longer, its initializers go to a file beside it, which has
+    /// its name and `.data` after it (default 2^31 - 1, the most that protobuf reads).
     pub max_onnx_bytes: u64,
 }
 
@@ -33,11 +33,11 @@ impl Default for WriteOptions {
 pub type Payloads<'a, 'p> = dyn FnMut(usize) -> Result<Cow<'p, [u8]>, BoxError> + 'a;
 
 impl Skeleton {
-    /// Writes the model to `path` and returns the paths of all files that it has, that one first. Files beside it (shards,
-    /// external files) lie in the same folder under the names that the model has for them.
+    /// Writes the model to `path` and returns the paths of all files that it has, that one first. Files beside it
+    /// (shards, external files) lie in the same folder under the names that the model has for them.
     ///
-    /// One payload is in memory at a time. Files are written beside their places and renamed when all are complete, the one
-    /// at `path` last: where it is, the model is whole.
+    /// One payload is in memory at a time. Files are written beside their places and renamed when all are complete, the
+    /// one at `path` last: where it is, the model is whole.
     ///
     /// # Errors
     /// [`Error::Payload`] and [`Error::PayloadLength`] for what `payloads` gives; [`Error::Exists`], unless

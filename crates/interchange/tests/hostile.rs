@@ -189,6 +189,13 @@ fn external_data_is_followed_only_within_the_models_folder() {
     }
     assert_error!(error(&[("location", "model")]), Error::Location { .. }, "the model itself");
     assert_error!(error(&[("location", "absent")]), Error::MissingFile { .. }, "\"w\"", "absent");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.path().join("data"), folder.path().join("soft")).unwrap();
+        assert_error!(error(&[("location", "soft")]), Error::Location { .. }, "\"w\"", "a link");
+        fs::hard_link(folder.path().join("data"), folder.path().join("hard")).unwrap();
+        assert_error!(error(&[("location", "hard")]), Error::Location { .. }, "\"w\"", "hard link");
+    }
 }
 
 #[test]

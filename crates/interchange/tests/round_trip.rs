@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::build::{field, model, tensor, varint};
 use common::{bytes_of, negated, unchanged};
-use mixpress_interchange::{Error, Limits, Model, Skeleton};
+use mixpress_interchange::{Error, Limits, Model, Skeleton, WriteOptions};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -207,6 +207,38 @@ proptest! {
             contents[place] = value;
         }
         let _ = round_trip(&contents);
+    }
+
+    #[test]
+    fn damaged_models_of_several_files_are_refused_or_come_back(
+        sharded in any::<bool>(), file in 0usize..3,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let (folder, files) = if sharded {
+            ("sharded", ["model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"])
+        } else {
+            ("external", ["model.onnx", "weights.bin", "deep/other.bin"])
+        };
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(folder);
+        let (place, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(place.path().join("deep")).unwrap();
+        for (number, name) in files.iter().enumerate() {
+            let mut contents = fs::read(source.join(name)).unwrap();
+            for (at, value) in damage.iter().filter(|_| number == file) {
+                // What says where things are stands at the front.
+                let at = at.index(contents.len().min(1000));
+                contents[at] = *value;
+            }
+            fs::write(place.path().join(name), contents).unwrap();
+        }
+        if let Ok(model) = Model::open(place.path().join(files[0])) {
+            let options = WriteOptions { keep_shards: true, ..WriteOptions::default() };
+            let path = target.path().join(files[0]);
+            let written = model.skeleton().write(path, &mut unchanged(&model), &options).unwrap();
+            for (source, written) in model.paths().zip(written) {
+                prop_assert!(fs::read(source).unwrap() == fs::read(written).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Reader;
 use super::tensor::is_small;
-use crate::location::resolve;
+use crate::location::{has_other_names, resolve};
 use crate::piece::{Cut, Encoding, Hole, cut};
 use crate::reading::{FileParts, Found, Place, Reading, Why};
 use crate::source::Source;
@@ -61,10 +61,12 @@ impl Externals {
             return Ok(number);
         }
         let (path, name) = resolve(&self.folder, location, tensor)?;
-        let same = |other: &Path| path.canonicalize().ok() == other.canonicalize().ok();
-        if same(&self.model) {
-            let rule = "that is the model itself";
-            return Err(Error::Location { tensor: tensor.into(), location: location.into(), rule });
+        let refused = |rule| Err(Error::Location { tensor: tensor.into(), location: location.into(), rule });
+        if path.canonicalize().ok() == self.model.canonicalize().ok() {
+            return refused("that is the model itself");
+        }
+        if has_other_names(&path) {
+            return refused("the file has another name elsewhere (a hard link); put a copy into the model's folder");
         }
         let known = self.files.iter().position(|file| file.name == name);
         let number = known.unwrap_or(self.files.len());
@@ -75,8 +77,8 @@ impl Externals {
         Ok(number)
     }
 
-    /// Cuts the tensors out of the files. Of tensors that share bytes one gets them: the first in the file. One that shares
-    /// all of them, its shape and its type is another name of it.
+    /// Cuts the tensors out of the files. Of tensors that share bytes one gets them: the first in the file. One that
+    /// shares all of them, its shape and its type is another name of it.
     pub(super) fn finish(self, reading: &mut Reading) -> Result<Vec<FileParts>, Error> {
         let mut parts = Vec::with_capacity(self.files.len());
         for External { name, source, mut claims } in self.files {

@@ -1,7 +1,7 @@
 //! ONNX models: a walk over their protobuf messages that finds tensors wherever they stand.
 //!
-//! The walk knows the few fields that lead to tensors (numbers of `onnx.proto`), and steps over all others without looking
-//! into them. What it does not know therefore stays as it is.
+//! The walk knows the few fields that lead to tensors (numbers of `onnx.proto`), and steps over all others without
+//! looking into them. What it does not know therefore stays as it is.
 
 mod external;
 mod tensor;

@@ -19,8 +19,8 @@ pub(crate) struct Plan {
     pub tensors: Vec<usize>,
 }
 
-/// Lays out all tensors of a sharded model as one file: wider types first, so that each is aligned, otherwise in the order of
-/// the shards. Texts are those of all shards; where two disagree, the first one's.
+/// Lays out all tensors of a sharded model as one file: wider types first, so that each is aligned, otherwise in the
+/// order of the shards. Texts are those of all shards; where two disagree, the first one's.
 ///
 /// # Errors
 /// [`Error::Json`] and those of the format where a shard's header is none, which a stored skeleton may claim.
