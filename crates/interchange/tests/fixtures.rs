@@ -151,7 +151,7 @@ fn what_stays_says_why() {
             ("elsewhere", Why::NoValues)
         ])
     );
-    assert_eq!(kept("external/model.onnx"), of(&[("turned", Why::Shared), ("part", Why::Shared)]));
+    assert_eq!(kept("external/model.onnx"), of(&[("tiny", Why::Small), ("turned", Why::Shared), ("part", Why::Shared)]));
     assert_eq!(kept("empty.onnx"), []);
 }
 

@@ -188,7 +188,8 @@ def external():
         raw("inside", weights(10, 10)), outside("second", second, "weights.bin", 4096, checksum="0" * 40),
         outside("first", first, "weights.bin"), outside("third", third, "./weights.bin", places),
         outside("again", second, "weights.bin", 4096), outside("turned", second.reshape(900), "weights.bin", 4096),
-        outside("part", second[:10], "weights.bin", 4096 + 400), outside("other", other, "deep/other.bin", length=False)]))
+        outside("part", second[:10], "weights.bin", 4096 + 400), outside("other", other, "deep/other.bin", length=False),
+        outside("tiny", np.zeros(3, np.float32), "weights.bin", 3300)]))
 
 
 def empty():
