@@ -173,11 +173,13 @@ impl Encoding {
             Self::Varints => {
                 let width = element.bits() as usize / 8;
                 let mut payload = Vec::new();
-                let mut rest = &bytes[..];
+                let (mut rest, mut again) = (&bytes[..], Vec::new());
                 while !rest.is_empty() {
                     let (number, taken) = varint::take(rest)?;
                     let value = &number.to_le_bytes()[..width];
-                    if extended(element, value) != number || varint::length(number) != taken as u64 {
+                    again.clear();
+                    varint::put(extended(element, value), &mut again);
+                    if again != rest[..taken] {
                         return None;
                     }
                     payload.extend_from_slice(value);
@@ -254,10 +256,13 @@ mod tests {
 
     #[test]
     fn numbers_that_would_be_written_otherwise_do_not_decode() {
-        // Not in the fewest bytes; beyond 16 bits; minus one without its upper bits.
-        for (element, bytes) in
-            [(Element::U8, &[0x81, 0x00][..]), (Element::F16, &[0x80, 0x80, 0x04]), (Element::I8, &[0xFF, 0x01])]
-        {
+        // Not in the fewest bytes; beyond 16 bits; minus one without its upper bits; beyond 64 bits.
+        for (element, bytes) in [
+            (Element::U8, &[0x81, 0x00][..]),
+            (Element::F16, &[0x80, 0x80, 0x04]),
+            (Element::I8, &[0xFF, 0x01]),
+            (Element::U64, &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x03]),
+        ] {
             assert_eq!(Encoding::Varints.decode(element, bytes.to_vec()), None);
         }
         assert_eq!(Encoding::Tagged(0x3D).decode(Element::F32, vec![0x3D, 0, 0, 0, 0, 0x3C, 0, 0, 0, 0]), None);
