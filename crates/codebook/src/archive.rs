@@ -289,6 +289,20 @@ impl StoredTensor<'_> {
         }
     }
 
+    /// The little-endian bytes of a plain tensor's values.
+    ///
+    /// # Errors
+    /// If they cannot be read, or the tensor is not plain.
+    pub fn data(&self) -> Result<Vec<u8>, Error> {
+        match &self.contents {
+            Contents::Plain { is_narrow, data, .. } => {
+                let data = data.bytes()?;
+                Ok(if *is_narrow { plain::widen(&data) } else { data.into_owned() })
+            }
+            Contents::Quantized(_) => Err(Error::NotPlain { name: self.name.clone() }),
+        }
+    }
+
     /// The indices into the codebook, row by row.
     ///
     /// # Errors

@@ -183,6 +183,12 @@ pub enum Error {
         /// Name of the tensor.
         name: String,
     },
+    /// Bytes are asked of a tensor that is quantised.
+    #[error("tensor {name} is quantised, so it has indices and no bytes of its own")]
+    NotPlain {
+        /// Name of the tensor.
+        name: String,
+    },
     /// Indices are asked of a tensor that has none.
     #[error("tensor {name}: it is not quantised, so it has no indices")]
     NotQuantized {
