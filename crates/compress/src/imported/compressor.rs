@@ -16,8 +16,11 @@ use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, roles};
 use super::restore::definition;
 use crate::{Error, Overwrite};
 
-/// Files that are made until all their bytes fit the goal. The first misses by what names and shapes take.
-const ATTEMPTS: usize = 6;
+/// Files that are made to find one that fits its goal. The first misses by what names and shapes take, and by what some coder does
+/// better than expected.
+const ATTEMPTS: usize = 8;
+/// The share of a goal that may be left unused.
+const UNUSED: f64 = 5e-4;
 
 /// Compresses a trained model without data.
 ///
@@ -164,25 +167,46 @@ impl ModelCompressor {
         roles(&self.model, self.goal, &self.rules)
     }
 
-    /// The file's bytes.
+    /// The file's bytes: of the files that fit the goal, the first that leaves little of it unused, or the largest.
     fn encode(&self, roles: &[Role]) -> Result<Vec<u8>, Error> {
-        let mut kept = self.kept(roles)?;
+        let kept = self.kept(roles)?;
         let fixed = encode(&kept)?.len() as u64;
-        let mut reserve = 0;
-        let limit = self.bytes(roles);
-        let mut steps = self.steps(roles, fixed)?;
+        let Some(limit) = self.bytes(roles) else {
+            return Ok(encode(&self.container(kept, roles, &self.steps(roles, fixed)?)?)?);
+        };
+        // What the search has to be told that it spends besides, so that whole files come out as long as they may be.
+        let mut besides = fixed as i64;
+        let mut best: Option<Vec<u8>> = None;
+        let mut tried = Vec::new();
         for _ in 0..ATTEMPTS {
-            let container = self.container(&mut kept, roles, &steps)?;
-            let bytes = encode(&container)?;
-            let excess = limit.map_or(0, |limit| (bytes.len() as u64).saturating_sub(limit));
-            if excess == 0 {
-                return Ok(bytes);
+            let steps = self.steps(roles, besides.max(0) as u64)?;
+            if tried.contains(&steps) {
+                if best.is_some() {
+                    break;
+                }
+                // The rate jumps here; the other side of the jump fits.
+                besides += 8 + limit as i64 / 2000;
+                continue;
             }
-            reserve += excess + excess / 4 + 8;
-            steps = self.steps(roles, fixed + reserve)?;
-            kept = self.kept(roles)?;
+            let bytes = encode(&self.container(kept.clone(), roles, &steps)?)?;
+            tried.push(steps);
+            let left = limit as i64 - bytes.len() as i64;
+            besides -= left;
+            if left < 0 {
+                // A little more, for a step near this one may be as long.
+                besides += 8 - left / 8;
+                continue;
+            }
+            if best.as_ref().is_none_or(|best| best.len() < bytes.len()) {
+                best = Some(bytes);
+            }
+            if left <= (UNUSED * limit as f64) as i64 {
+                break;
+            }
         }
-        Err(Error::OutOfReach { goal: self.goal.to_string(), nearest: "no codebooks of just that size".into() })
+        let nearest =
+            || Error::OutOfReach { goal: self.goal.to_string(), nearest: "a file that is a little longer".into() };
+        best.ok_or_else(nearest)
     }
 
     /// The bytes that the goal allows, if it limits them.
@@ -265,13 +289,13 @@ impl ModelCompressor {
         Ok(Container { entries, definition: Some(definition(self.model.skeleton())), ..Container::default() })
     }
 
-    /// The container of all tensors, those that are kept taken out of `kept`.
-    fn container(&self, kept: &mut Container, roles: &[Role], steps: &[f64]) -> Result<Container, Error> {
-        let mut kept_entries = std::mem::take(&mut kept.entries).into_iter();
+    /// The container of all tensors: those of `kept`, and the others at these steps.
+    fn container(&self, kept: Container, roles: &[Role], steps: &[f64]) -> Result<Container, Error> {
+        let mut kept_entries = kept.entries.into_iter();
         let mut entries: Vec<Entry> = Vec::with_capacity(roles.len());
         for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
             let entry = match role {
-                Role::Kept(_) => kept_entries.next().ok_or(Error::Missing("tensor that is kept"))?,
+                Role::Kept(_) => kept_entries.next().expect("an entry for each tensor that is kept"),
                 Role::Weights { profile, .. } => {
                     let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
                     let bytes = self.model.payload(number)?;
@@ -284,6 +308,6 @@ impl ModelCompressor {
             };
             entries.push(entry);
         }
-        Ok(Container { entries, definition: kept.definition.take(), ..Container::default() })
+        Ok(Container { entries, definition: kept.definition, ..Container::default() })
     }
 }
