@@ -177,6 +177,7 @@ impl ModelCompressor {
         // What the search has to be told that it spends besides, so that whole files come out as long as they may be.
         let mut besides = fixed as i64;
         let mut best: Option<Vec<u8>> = None;
+        let mut shortest = usize::MAX;
         let mut tried = Vec::new();
         for _ in 0..ATTEMPTS {
             let steps = self.steps(roles, besides.max(0) as u64)?;
@@ -190,6 +191,7 @@ impl ModelCompressor {
             }
             let bytes = encode(&self.container(kept.clone(), roles, &steps)?)?;
             tried.push(steps);
+            shortest = shortest.min(bytes.len());
             let left = limit as i64 - bytes.len() as i64;
             besides -= left;
             if left < 0 {
@@ -204,8 +206,7 @@ impl ModelCompressor {
                 break;
             }
         }
-        let nearest =
-            || Error::OutOfReach { goal: self.goal.to_string(), nearest: "a file that is a little longer".into() };
+        let nearest = || Error::OutOfReach { goal: self.goal.to_string(), nearest: format!("{shortest} bytes") };
         best.ok_or_else(nearest)
     }
 
