@@ -37,6 +37,7 @@ pub struct Cli {
 
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// Trains a network, or takes a trained model, compresses it and writes an .mxp file.
     ///

@@ -80,10 +80,9 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
     let paths = model.restore(&out, &options).with_context(|| format!("cannot decompress {}", args.file.display()))?;
     let count = model.tensors().len();
-    let mut text = String::new();
-    for path in &paths {
+    let written = paths.iter().map(|path| {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-        text += &format!("{bytes} bytes written to {}\n", path.display());
-    }
-    Ok(output::write(&format!("{count} tensors\n{text}"))?)
+        format!("{bytes} bytes written to {}\n", path.display())
+    });
+    Ok(output::write(&format!("{count} tensors\n{}", written.collect::<String>()))?)
 }

@@ -275,7 +275,9 @@ impl ModelCompressor {
             _ => return Ok(steps),
         };
         let step = find_step(&sources, target).map_err(|error| out_of_reach(error, 0.0))?.step;
-        shared.iter().for_each(|&(number, _)| steps[number] = step);
+        for (number, _) in shared {
+            steps[number] = step;
+        }
         Ok(steps)
     }
 
