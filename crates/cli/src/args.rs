@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use mixpress::compress::Rule;
 use mixpress::prelude::Recipe;
 
 /// More threads than this are a slip of the finger.
@@ -17,6 +18,8 @@ Examples:
   mixpress inspect lenet-300-100.mxp                      what the file holds, tensor by tensor
   mixpress evaluate lenet-300-100.mxp --data mnist        the test error of the file
   mixpress decompress lenet-300-100.mxp -o lenet.safetensors
+  mixpress compress model.onnx --bits 4                   somebody's trained model, without data; safetensors likewise
+  mixpress decompress model.mxp -o model.onnx             the model again, with all but weights' values as it was
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
@@ -34,8 +37,11 @@ pub struct Cli {
 
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
-    /// Trains a network, compresses it and writes an .mxp file.
+    /// Trains a network, or takes a trained model, compresses it and writes an .mxp file.
+    ///
+    /// With a MODEL, its weights are given codebooks without data; everything else of it goes into the file as it is. Otherwise:
     ///
     /// Trains the network, trains it again jointly with the mixture, assigns every weight to a component, fine-tunes the
     /// few values that are left, writes the file, opens that file again and evaluates it. The numbers printed are those
@@ -45,11 +51,22 @@ pub enum Command {
     /// Reads the test error of an .mxp file.
     #[command(after_help = "Example:\n  mixpress evaluate lenet-300-100.mxp --data mnist")]
     Evaluate(EvaluateArgs),
+    /// Reads an .mxp file of a trained model whole, and compares it with its source.
+    ///
+    /// Every checksum is compared and every tensor decoded. With --against, the distortion of each tensor is measured, and
+    /// what should be exact is compared bit for bit.
+    #[command(after_help = "Example:\n  mixpress verify model.mxp --against model.safetensors")]
+    Verify(VerifyArgs),
+    /// Shows how two models differ, tensor by tensor; each may be a model's file or an .mxp file made of one.
+    #[command(after_help = "Example:\n  mixpress diff model.safetensors model.mxp")]
+    Diff(DiffArgs),
     /// Shows what an .mxp file holds, tensor by tensor.
     #[command(after_help = "Example:\n  mixpress inspect lenet-300-100.mxp")]
     Inspect(InspectArgs),
-    /// Writes the tensors of an .mxp file at full shape, in f32, as a safetensors file.
-    #[command(after_help = "Example:\n  mixpress decompress lenet-300-100.mxp -o lenet-300-100.safetensors")]
+    /// Writes the model that an .mxp file was made of; for a network trained here, its tensors as a safetensors file.
+    #[command(
+        after_help = "Examples:\n  mixpress decompress lenet-300-100.mxp -o lenet-300-100.safetensors\n  mixpress decompress model.mxp -o model.onnx"
+    )]
     Decompress(DecompressArgs),
     /// Prints a completion script for a shell.
     #[command(
@@ -58,10 +75,69 @@ pub enum Command {
     Completions(CompletionArgs),
 }
 
+/// Arguments that only a network which is trained here understands.
+const TRAINING: [&str; 8] = ["network", "data", "no_augment", "recipe", "print_recipe", "seed", "checkpoint", "resume"];
+
+/// Arguments of `compress` for a trained model.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Options for a trained MODEL")]
+pub struct WantedArgs {
+    /// At most so many bits a weight; all bytes of the file count [default: 4].
+    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
+    pub bits: Option<f64>,
+    /// At least so many times smaller than the source.
+    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
+    pub ratio: Option<f64>,
+    /// At most so many bytes, as 5000000 or 5MB or 4.8MiB.
+    #[arg(long, value_name = "SIZE", requires = "model", group = "goal", value_parser = bytes)]
+    pub max_bytes: Option<u64>,
+    /// At least this signal-to-noise ratio over all weights, in dB.
+    #[arg(long, value_name = "DB", requires = "model", group = "goal", allow_negative_numbers = true)]
+    pub snr: Option<f64>,
+    /// Keeps every tensor bit for bit.
+    #[arg(long, requires = "model", group = "goal")]
+    pub lossless: bool,
+    /// Treats tensors apart whose names match: bits:N, lossless or skip; the last that matches counts.
+    #[arg(long = "tensor", value_name = "GLOB=TREATMENT", requires = "model")]
+    pub rules: Vec<Rule>,
+    /// Lists what would happen to each tensor, and the size to expect, and writes nothing.
+    #[arg(long, requires = "model")]
+    pub dry_run: bool,
+    /// Fails where something that was asked cannot be done, instead of listing it.
+    #[arg(long, requires = "model")]
+    pub strict: bool,
+}
+
+/// A number of bytes, with or without a unit.
+fn bytes(text: &str) -> Result<u64, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = (&text[..end], text[end..].trim());
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1_048_576.0,
+        "gib" => 1_073_741_824.0,
+        _ => return Err(format!("{unit} is no unit of bytes; there are kB, MB, GB, KiB, MiB and GiB")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) => Ok((number * factor) as u64),
+        Err(_) => Err("a number of bytes is expected, as 5000000 or 5MB".to_owned()),
+    }
+}
+
 /// Arguments of `compress`.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line, independent of the others")]
 pub struct CompressArgs {
+    /// A trained model to compress without data: a safetensors file, the .index.json of a sharded one, or an ONNX model.
+    #[arg(value_name = "MODEL", value_hint = ValueHint::FilePath, conflicts_with_all = TRAINING)]
+    pub model: Option<PathBuf>,
+    /// What a trained model's file is to reach.
+    #[command(flatten)]
+    pub wanted: WantedArgs,
     /// A network by its name (digits-mlp, lenet-300-100, lenet-5-caffe, resnet-20, vgg-small) or a TOML file that defines
     /// one [default: digits-mlp; under cargo xtask: lenet-300-100].
     #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::AnyPath)]
@@ -123,6 +199,34 @@ pub struct EvaluateArgs {
     pub json: bool,
 }
 
+/// Arguments of `verify`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct VerifyArgs {
+    /// The .mxp file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The model that it was made of.
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::FilePath)]
+    pub against: Option<PathBuf>,
+    /// Prints one JSON object on one line instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DiffArgs {
+    /// A model, or an .mxp file made of one.
+    #[arg(value_name = "FIRST", value_hint = ValueHint::FilePath)]
+    pub first: PathBuf,
+    /// Another.
+    #[arg(value_name = "SECOND", value_hint = ValueHint::FilePath)]
+    pub second: PathBuf,
+    /// Prints one JSON object on one line instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `inspect`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct InspectArgs {
@@ -140,9 +244,12 @@ pub struct DecompressArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The safetensors file to write [default: the name of FILE with .safetensors, here].
-    #[arg(short, long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
+    /// The file to write [default: the name of FILE with .safetensors or .onnx, here].
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
+    /// Writes a sharded model as its index and its shards again, instead of one file.
+    #[arg(long)]
+    pub keep_shards: bool,
     /// Replaces the output when it is there already.
     #[arg(long)]
     pub force: bool,
@@ -184,6 +291,9 @@ fn compress_help() -> String {
   mixpress compress --network my-network.toml --data my-images --recipe recipe.toml -o mine.mxp
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state --resume
+  mixpress compress model.safetensors --bits 3.7 -o model.mxp
+  mixpress compress model.onnx --snr 25 --tensor 'embed*=bits:6' --tensor '*.head.*=lossless'
+  mixpress compress model.onnx --max-bytes 5MB --dry-run
 
 Ctrl-C once stops at the next step and saves the state (without --checkpoint: beside the output); twice leaves at once."
         .to_owned()
@@ -218,6 +328,33 @@ mod tests {
     fn resume_needs_a_checkpoint() {
         assert!(Cli::try_parse_from(["mixpress", "compress", "--resume"]).is_err());
         assert!(Cli::try_parse_from(["mixpress", "compress", "--resume", "--checkpoint", "d"]).is_ok());
+    }
+
+    #[test]
+    fn a_trained_model_and_training_exclude_each_other() {
+        let parse = |args: &[&str]| Cli::try_parse_from([&["mixpress", "compress"], args].concat());
+        assert!(parse(&["m.onnx", "--bits", "3.5", "--tensor", "a=skip"]).is_ok());
+        for args in [
+            &["m.onnx", "--seed", "1"][..],
+            &["m.onnx", "--network", "n"],
+            &["--bits", "4"],
+            &["m.onnx", "--bits", "4", "--snr", "20"],
+            &["m.onnx", "--lossless", "--ratio", "4"],
+            &["m.onnx", "--tensor", "a=b"],
+            &["--dry-run"],
+        ] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, size) in [("17", 17), ("5MB", 5_000_000), ("4.5 KiB", 4608), ("1.5gb", 1_500_000_000)] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "MB", "5 apples", "-1", "1.2.3"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
     }
 
     #[test]

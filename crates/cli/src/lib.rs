@@ -32,7 +32,10 @@ use clap::Parser;
 /// The facade that the commands are made of, for a program that adds commands of its own.
 pub use mixpress;
 
-pub use args::{Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, EvaluateArgs, InspectArgs, Talk};
+pub use args::{
+    Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, EvaluateArgs, InspectArgs, Talk, VerifyArgs,
+    WantedArgs,
+};
 pub use defaults::Defaults;
 
 /// Runs the program with the given arguments, the first of which is its own name.
@@ -61,6 +64,8 @@ pub fn execute(command: &Command, defaults: &Defaults) -> ExitCode {
         Command::Compress(args) => commands::compress(args, defaults),
         Command::Evaluate(args) => commands::evaluate(args, defaults),
         Command::Inspect(args) => commands::inspect(args),
+        Command::Verify(args) => commands::verify(args),
+        Command::Diff(args) => commands::diff(args),
         Command::Decompress(args) => commands::decompress(args),
         Command::Completions(args) => commands::completions(args),
     };

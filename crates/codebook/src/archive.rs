@@ -300,7 +300,7 @@ impl StoredTensor<'_> {
     ///
     /// # Errors
     /// If the tensor's section does not decode, or the tensor is quantised.
-    pub fn bytes(&self) -> Result<Vec<u8>, Error> {
+    pub fn data(&self) -> Result<Vec<u8>, Error> {
         match &self.contents {
             Contents::Plain(plain) => plain.bytes(),
             Contents::Quantized(_) => Err(Error::NotPlain { name: self.name.clone() }),

@@ -200,7 +200,7 @@ pub enum Error {
         name: String,
     },
     /// Bytes are asked of a tensor that is quantised.
-    #[error("tensor {name} is quantised: it has values and indices, but no bytes of a type")]
+    #[error("tensor {name} is quantised, so it has indices and no bytes of its own")]
     NotPlain {
         /// Name of the tensor.
         name: String,

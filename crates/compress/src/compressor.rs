@@ -15,7 +15,7 @@ use mixpress_train::{
 use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
 use crate::history::{Clock, Recorder};
 use crate::pipeline::{Product, Run, lower};
-use crate::{CompressedModel, Error, Outcome, Recipe};
+use crate::{CompressedModel, Error, Format, ModelCompressor, Outcome, Recipe};
 
 /// What to do when the output exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +154,22 @@ impl<'a> Compressor<'a> {
     #[must_use]
     pub fn builder() -> CompressorBuilder<'a> {
         CompressorBuilder::default()
+    }
+
+    /// A compressor without data, for a trained model: a safetensors file, or the index of a sharded one.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for a model of another kind, [`Error::Interchange`].
+    pub fn from_safetensors(path: impl AsRef<Path>) -> Result<ModelCompressor, Error> {
+        ModelCompressor::open_as(path, &[Format::Safetensors, Format::ShardedSafetensors], "safetensors")
+    }
+
+    /// A compressor without data, for a trained ONNX model.
+    ///
+    /// # Errors
+    /// As [`Compressor::from_safetensors`].
+    pub fn from_onnx(path: impl AsRef<Path>) -> Result<ModelCompressor, Error> {
+        ModelCompressor::open_as(path, &[Format::Onnx], "ONNX")
     }
 
     /// Compresses in memory.

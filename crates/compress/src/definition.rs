@@ -6,6 +6,7 @@
 use mixpress_network::{Definition, Graph};
 
 use crate::Error;
+use crate::imported::IMPORTED;
 
 /// The bytes of a definition and the input shape that it is lowered for.
 pub(crate) fn write_definition(definition: &Definition, input_shape: &[usize]) -> Vec<u8> {
@@ -27,6 +28,9 @@ pub(crate) fn read_definition(bytes: &[u8]) -> Result<(Definition, Graph), Error
     let ended = || Error::Tensors("the definition's input shape is cut off or too large".into());
     let mut bytes = bytes.iter();
     let rank = *bytes.next().ok_or_else(ended)?;
+    if rank == IMPORTED {
+        return Err(Error::Imported);
+    }
     let mut shape = Vec::new();
     for _ in 0..rank {
         let mut side = 0_usize;

@@ -62,6 +62,64 @@ pub enum Error {
     /// An `.mxp` file is damaged or cannot be written.
     #[error(transparent)]
     Codebook(#[from] mixpress_codebook::Error),
+    /// A model of another program is not what its format asks for, or cannot be written.
+    #[error(transparent)]
+    Interchange(#[from] mixpress_interchange::Error),
+    /// A model is of another format than the one that was asked for.
+    #[error("{path} is no {wanted} model")]
+    Format {
+        /// The model.
+        path: PathBuf,
+        /// The format that was asked for.
+        wanted: &'static str,
+    },
+    /// What names tensors and their treatment cannot be understood.
+    #[error("{rule} names no treatment of tensors: {reason}")]
+    Rule {
+        /// What was written.
+        rule: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No file of a model meets the goal.
+    #[error("{goal} cannot be reached; the nearest is {nearest}")]
+    OutOfReach {
+        /// The goal, in words.
+        goal: String,
+        /// What comes nearest, with its unit.
+        nearest: String,
+    },
+    /// Something that was asked cannot be done.
+    #[error("{what}{}", and_more(*.others))]
+    NotDone {
+        /// The first thing.
+        what: String,
+        /// How many others there are.
+        others: usize,
+    },
+    /// The file holds a network that was trained here, not another program's model.
+    #[error("{path} holds no other program's model, but a network that mixpress trained")]
+    NotImported {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds another program's model, which cannot be run here.
+    #[error("the file holds another program's model, which is not run here; decompress it and run it there")]
+    Imported,
+    /// The file was made of another model.
+    #[error("{file} was not made of this model")]
+    OtherModel {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A tensor that is kept exactly is not what it was.
+    #[error("{tensor} in {file} should be exact and is not")]
+    NotExact {
+        /// The file.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
     /// The file holds no network, only tensors.
     #[error("the file holds no network definition, so nothing can be predicted with it; its tensors can be read")]
     NoDefinition,
@@ -130,4 +188,13 @@ pub enum Error {
         /// Folder of the checkpoint, if one was kept.
         checkpoint: Option<PathBuf>,
     },
+}
+
+/// What is said of so many further problems.
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; and one thing more".to_owned(),
+        _ => format!("; and {count} things more"),
+    }
 }

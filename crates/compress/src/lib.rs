@@ -6,6 +6,9 @@
 //!    assignment (C), quantises, and fine-tunes with tied weights (D).
 //! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`].
 //! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions.
+//!
+//! A model that was trained elsewhere goes another way, without data: a [`ModelCompressor`] gives its weights codebooks, and
+//! [`restore`] makes the model again.
 #![forbid(unsafe_code)]
 
 mod checkpoint;
@@ -14,6 +17,7 @@ mod definition;
 mod differences;
 mod error;
 mod history;
+mod imported;
 mod model;
 mod outcome;
 mod package;
@@ -23,6 +27,11 @@ mod select;
 
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
+pub use imported::{
+    Difference, Goal, ModelCompressor, ModelFile, ModelOutcome, ModelPlan, Reason, Rule, TensorOutcome, TensorPlan,
+    Treatment, compare, restore, verify,
+};
+pub use mixpress_interchange::{Format, Model, WriteOptions};
 pub use model::CompressedModel;
 pub use outcome::{LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};

@@ -5,11 +5,13 @@ use std::io::Read;
 use std::path::Path;
 
 use mixpress_codebook::{Breakdown, Container, Entry, MAGIC, Metadata};
+use mixpress_interchange::{Limits, Skeleton};
 use mixpress_network::{Definition, Network, Parameters};
 use mixpress_tensor::{Pool, Tensor};
 use mixpress_train::{Dataset, error_rate};
 
 use crate::definition::read_definition;
+use crate::imported::IMPORTED;
 use crate::{Error, Recipe};
 
 /// An opened `.mxp` file.
@@ -27,6 +29,8 @@ pub struct CompressedModel {
     container: Container,
     breakdown: Breakdown,
     network: Option<(Definition, Network)>,
+    /// The model of another program that the tensors belong to.
+    imported: Option<Skeleton>,
 }
 
 impl CompressedModel {
@@ -54,14 +58,24 @@ impl CompressedModel {
     /// As [`CompressedModel::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (container, breakdown) = mixpress_codebook::decode_with_breakdown(bytes)?;
-        let network = container.definition.as_deref().map(|definition| network(definition, &container)).transpose()?;
-        Ok(Self { container, breakdown, network })
+        let (mut own, mut imported) = (None, None);
+        match container.definition.as_deref() {
+            Some([IMPORTED, stored @ ..]) => imported = Some(Skeleton::from_bytes(stored, &Limits::default())?),
+            Some(definition) => own = Some(network(definition, &container)?),
+            None => {}
+        }
+        Ok(Self { container, breakdown, network: own, imported })
     }
 
-    /// Shape and values (row-major) of the tensor of that name; `None` when there is none, or it is no float tensor.
+    /// Shape and values (row-major) of the tensor of that name; `None` when there is none, or it is no float tensor. A tensor of
+    /// another program's model may have several names.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<(&[usize], Vec<f32>)> {
-        let entry = self.container.get(name)?;
+        let entry = self.container.get(name).or_else(|| {
+            let tensors = self.imported.iter().flat_map(Skeleton::tensors);
+            let tensor = tensors.into_iter().find(|tensor| tensor.names().iter().any(|own| own == name))?;
+            self.container.get(tensor.name())
+        })?;
         Some((entry.shape(), entry.values()?))
     }
 
@@ -118,18 +132,24 @@ impl CompressedModel {
     /// The network's outputs for a batch `[N, ...]` of inputs: logits `[N, classes]` for a classifier.
     ///
     /// # Errors
-    /// [`Error::NoDefinition`] when the file holds no network, [`Error::Network`] when the inputs do not fit it.
+    /// [`Error::NoDefinition`] when the file holds no network, [`Error::Imported`] when it holds another program's model,
+    /// [`Error::Network`] when the inputs do not fit.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor, Error> {
-        Ok(self.network().ok_or(Error::NoDefinition)?.predict(inputs)?)
+        Ok(self.network().ok_or_else(|| self.no_network())?.predict(inputs)?)
+    }
+
+    /// Why nothing can be predicted.
+    fn no_network(&self) -> Error {
+        if self.imported.is_some() { Error::Imported } else { Error::NoDefinition }
     }
 
     /// Percent of a data set's items that the network classifies wrongly.
     ///
     /// # Errors
-    /// [`Error::NoDefinition`] when the file holds no network; [`Error::InputShape`] or [`Error::Classes`] when the data
+    /// [`Error::NoDefinition`] or [`Error::Imported`] when the file holds no network; [`Error::InputShape`] or [`Error::Classes`] when the data
     /// do not fit it.
     pub fn error_rate(&self, data: &Dataset) -> Result<f64, Error> {
-        let network = self.network().ok_or(Error::NoDefinition)?;
+        let network = self.network().ok_or_else(|| self.no_network())?;
         if network.input_shape() != data.item_shape() {
             return Err(Error::InputShape {
                 expected: network.input_shape().to_vec(),

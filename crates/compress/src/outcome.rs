@@ -99,7 +99,10 @@ impl Outcome {
                 Ok(LayerOutcome::new(tensor.name(), tensor.shape(), codebook, bytes))
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let network = archive.definition().map(read_definition).transpose()?;
+        let network = match archive.definition().map(read_definition).transpose() {
+            Err(Error::Imported) => None,
+            other => other?,
+        };
         let network = network.map(|(definition, graph)| (definition.name, graph.parameter_count()));
         Ok(Self::of_file(network, archive.metadata(), breakdown, layers))
     }

@@ -12,6 +12,7 @@
 //! | [`tensor`] | reverse-mode autodiff over f32 tensors |
 //! | [`mixture`] | the Gaussian mixture prior as pure math on slices |
 //! | [`codebook`] | the `.mxp` file: encode, decode |
+//! | [`interchange`] | safetensors and ONNX models in and out |
 //! | [`network`] | layers, graphs of them, TOML definitions, a zoo |
 //! | [`quantize`] | whole layers to codebooks and indices |
 //! | [`train`] | data sets, optimisers, the joint objective, checkpoints |
@@ -23,6 +24,7 @@ pub mod prelude;
 
 pub use mixpress_codebook as codebook;
 pub use mixpress_compress as compress;
+pub use mixpress_interchange as interchange;
 pub use mixpress_mixture as mixture;
 pub use mixpress_network as network;
 pub use mixpress_quantize as quantize;

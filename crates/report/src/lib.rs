@@ -5,18 +5,21 @@
 //! - [`table`] is for people: one line a tensor (shape, weights, share kept, components found, bits a weight, bytes),
 //!   then size and error before and after;
 //! - [`json`] is for programs: one line, one object, every figure of the outcome;
-//! - [`inspection`] is for a file whose run nobody watched: the table of what the file alone tells.
+//! - [`inspection`] is for a file whose run nobody watched: the table of what the file alone tells;
+//! - [`model_table`], [`plan_table`] and their sisters are for models that were trained elsewhere.
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
 //! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal.
 #![forbid(unsafe_code)]
 
 mod json;
+mod model;
 mod table;
 mod units;
 
 pub use json::{Report, json};
 pub use mixpress_compress::{LayerOutcome, Outcome};
+pub use model::{differences_table, model_json, model_table, plan_table, tensors_table};
 pub use table::{inspection, table};
 pub use units::{duration, grouped, size};
 

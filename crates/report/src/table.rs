@@ -115,14 +115,14 @@ fn figure(value: f64, text: impl Fn(f64) -> String) -> String {
 }
 
 /// A table of columns without borders.
-fn plain(header: &[&str]) -> Table {
+pub(crate) fn plain(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.iter().copied());
     table
 }
 
 /// Aligns the columns that hold numbers to the right.
-fn align_numbers(table: &mut Table, columns: std::ops::Range<usize>) {
+pub(crate) fn align_numbers(table: &mut Table, columns: std::ops::Range<usize>) {
     for index in columns {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -131,7 +131,7 @@ fn align_numbers(table: &mut Table, columns: std::ops::Range<usize>) {
 }
 
 /// `300 x 784`, or `scalar`.
-fn shape(shape: &[usize]) -> String {
+pub(crate) fn shape(shape: &[usize]) -> String {
     if shape.is_empty() {
         return "scalar".to_owned();
     }

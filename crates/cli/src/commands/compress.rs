@@ -8,7 +8,7 @@ use mixpress::compress::Error;
 use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
 
-use super::inputs;
+use super::{inputs, model};
 use crate::args::CompressArgs;
 use crate::defaults::Defaults;
 use crate::failure::Failure;
@@ -20,6 +20,9 @@ use crate::{files, output};
 
 /// Runs the command.
 pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
+    if let Some(path) = &args.model {
+        return model::compress(path, args, defaults);
+    }
     let recipe = inputs::recipe(args)?;
     if args.print_recipe {
         return Ok(output::write(&recipe.to_toml())?);

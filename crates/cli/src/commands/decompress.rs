@@ -1,10 +1,12 @@
-//! `mixpress decompress`: every tensor at full shape, in f32, as a safetensors file.
+//! `mixpress decompress`: the model that a file was made of; of a network trained here, every tensor at full shape, in f32, as a
+//! safetensors file.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::prelude::CompressedModel;
+use mixpress::compress::{Error, Format, WriteOptions};
+use mixpress::prelude::{CompressedModel, ModelFile};
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
@@ -38,6 +40,15 @@ impl View for Full {
 
 /// Runs the command.
 pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
+    match ModelFile::open(&args.file) {
+        Ok(model) => return restore(&model, args),
+        // The other way says what is wrong with a file.
+        Err(Error::NotImported { .. } | Error::Codebook(_) | Error::Read { .. }) => {}
+        Err(error) => return Err(Failure::failed(format!("cannot decompress {}: {error}", args.file.display()))),
+    }
+    if args.keep_shards {
+        return Err(Failure::usage("--keep-shards is for models that were sharded, not for a network trained here"));
+    }
     let out = args
         .out
         .clone()
@@ -57,4 +68,21 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
     let bytes = safetensors::serialize(tensors, None).with_context(|| format!("cannot decompress {file}"))?;
     write_whole(&out, &bytes).map_err(|error| Failure::Failed(error.into()))?;
     Ok(output::write(&format!("{count} tensors, {} bytes, written to {}\n", bytes.len(), out.display()))?)
+}
+
+/// Writes another program's model.
+fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
+    let extension = if model.skeleton().format() == Format::Onnx { "onnx" } else { "safetensors" };
+    let named = || PathBuf::from(args.file.file_name().unwrap_or_default()).with_extension(extension);
+    let out = args.out.clone().unwrap_or_else(named);
+    files::refuse_input(&out, &args.file)?;
+    files::refuse_taken(&out, args.force)?;
+    let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
+    let paths = model.restore(&out, &options).with_context(|| format!("cannot decompress {}", args.file.display()))?;
+    let count = model.tensors().len();
+    let written = paths.iter().map(|path| {
+        let bytes = path.metadata().map_or(0, |metadata| metadata.len());
+        format!("{bytes} bytes written to {}\n", path.display())
+    });
+    Ok(output::write(&format!("{count} tensors\n{}", written.collect::<String>()))?)
 }

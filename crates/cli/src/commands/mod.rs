@@ -3,12 +3,17 @@
 mod completions;
 mod compress;
 mod decompress;
+mod diff;
 mod evaluate;
 mod inputs;
 mod inspect;
+mod model;
+mod verify;
 
 pub(crate) use completions::completions;
 pub(crate) use compress::compress;
 pub(crate) use decompress::decompress;
+pub(crate) use diff::diff;
 pub(crate) use evaluate::evaluate;
 pub(crate) use inspect::inspect;
+pub(crate) use verify::verify;

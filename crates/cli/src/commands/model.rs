@@ -1,0 +1,78 @@
+//! `mixpress compress MODEL`: a model that was trained elsewhere, compressed without data.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use mixpress::compress::Error;
+use mixpress::prelude::{Goal, ModelCompressor, Overwrite};
+use mixpress::report;
+
+use crate::args::{CompressArgs, WantedArgs};
+use crate::defaults::Defaults;
+use crate::failure::Failure;
+use crate::threads::with_threads;
+use crate::{files, output};
+
+/// Runs the command.
+pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
+    let what = || format!("cannot compress {}", path.display());
+    let out = args.out.clone().unwrap_or_else(|| named_after(path, defaults));
+    if !args.wanted.dry_run {
+        files::refuse_input(&out, path)?;
+        files::refuse_taken(&out, args.force)?;
+    }
+    let mut compressor = ModelCompressor::open(path).map_err(|error| failure(error, what))?;
+    compressor = compressor.strict(args.wanted.strict);
+    if let Some(goal) = goal(&args.wanted) {
+        compressor = compressor.goal(goal);
+    }
+    for rule in &args.wanted.rules {
+        compressor = compressor.rule(rule.clone());
+    }
+    if args.wanted.dry_run {
+        let plan = with_threads(args.threads, || compressor.plan())?.map_err(|error| failure(error, what))?;
+        return Ok(output::write(&report::plan_table(&plan))?);
+    }
+    if args.out.is_none() && !defaults.folder.as_os_str().is_empty() {
+        fs::create_dir_all(&defaults.folder)
+            .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
+    }
+    let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
+    let result = with_threads(args.threads, || compressor.run_to(&out, overwrite))?;
+    let outcome = result.map_err(|error| failure(error, what))?;
+    let text = if args.json {
+        format!("{}\n", report::model_json(&outcome, Some(&out)))
+    } else {
+        format!("{}\nwritten to {}\n", report::model_table(&outcome), out.display())
+    };
+    output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
+    Ok(())
+}
+
+/// What is asked for, if anything.
+fn goal(wanted: &WantedArgs) -> Option<Goal> {
+    let given = [
+        wanted.bits.map(Goal::BitsPerWeight),
+        wanted.ratio.map(Goal::Ratio),
+        wanted.max_bytes.map(Goal::Bytes),
+        wanted.snr.map(Goal::SignalToNoise),
+        wanted.lossless.then_some(Goal::Lossless),
+    ];
+    given.into_iter().flatten().next()
+}
+
+/// The model's name, of a sharded one without what says so, and `.mxp`.
+fn named_after(path: &Path, defaults: &Defaults) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = [".safetensors.index.json", ".safetensors", ".onnx"].iter().find_map(|end| name.strip_suffix(end));
+    defaults.folder.join(format!("{}.mxp", files::file_stem(stem.unwrap_or(&name))))
+}
+
+/// What an error means to the caller of the program.
+fn failure(error: Error, what: impl Fn() -> String) -> Failure {
+    match error {
+        Error::Setting { .. } | Error::Rule { .. } => Failure::Usage(error.into()),
+        error => Failure::Failed(anyhow::Error::from(error).context(what())),
+    }
+}

@@ -1,0 +1,166 @@
+//! A file that was written, compared with its source; and two models with each other.
+
+use std::path::Path;
+
+use mixpress_interchange::{Element, Model};
+use serde::{Deserialize, Serialize};
+
+use super::outcome::{ModelOutcome, TensorOutcome, ratio_db};
+use super::payload;
+use super::plan::Role;
+use super::restore::ModelFile;
+use crate::Error;
+
+/// Reads a file whole: checksums, every tensor, and the model that they make. With the source, every tensor is compared with its own.
+///
+/// # Errors
+/// [`Error::Codebook`] for whatever is damaged; [`Error::OtherModel`] if the file was made of another model.
+pub fn verify(file: impl AsRef<Path>, source: Option<&Model>) -> Result<Vec<TensorOutcome>, Error> {
+    verify_with(file.as_ref(), source, &[])
+}
+
+/// [`verify`], with the reasons for which tensors were kept.
+pub(super) fn verify_with(file: &Path, source: Option<&Model>, roles: &[Role]) -> Result<Vec<TensorOutcome>, Error> {
+    let held = ModelFile::open(file)?;
+    if let Some(source) = source
+        && source.skeleton() != held.skeleton()
+    {
+        return Err(Error::OtherModel { file: file.into() });
+    }
+    let check = |number: usize| -> Result<TensorOutcome, Error> {
+        let outcome = TensorOutcome::of_file(&held, number)?;
+        let payload = held.payload(number)?;
+        let Some(source) = source else { return Ok(outcome) };
+        let original = source.payload(number)?;
+        if payload == original {
+            let reason = match roles.get(number) {
+                Some(Role::Kept(reason)) => Some(reason.to_string()),
+                _ => None,
+            };
+            let (energy, _) = squares(held.element(number), &original, &payload).unwrap_or_default();
+            return Ok(TensorOutcome { reason, ..outcome.measured(energy, 0.0) });
+        }
+        match squares(held.element(number), &original, &payload) {
+            Some((energy, distortion)) if outcome.levels > 0 => Ok(outcome.measured(energy, distortion)),
+            _ => Err(Error::NotExact { file: file.into(), tensor: outcome.name }),
+        }
+    };
+    (0..held.tensors().len()).map(check).collect()
+}
+
+impl ModelOutcome {
+    /// What a file reached, found by comparing it with its source.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn of_file(file: impl AsRef<Path>, source: &Model) -> Result<Self, Error> {
+        let file = file.as_ref();
+        Self::new(source, file, verify(file, Some(source))?, Vec::new())
+    }
+}
+
+/// The sum of squares of a tensor, and of its differences from another of the same type and length.
+fn squares(element: Element, original: &[u8], other: &[u8]) -> Option<(f64, f64)> {
+    let (original, other) = (payload::weights(element, original)?, payload::weights(element, other)?);
+    let energy = mixpress_quantize::squared_error(&original, &vec![0.0; original.len()]);
+    (original.len() == other.len()).then(|| (energy, mixpress_quantize::squared_error(&original, &other)))
+}
+
+/// How a tensor of one model differs from that of the same name in another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The name.
+    pub name: String,
+    /// What differs, in words: `only in the first`, `f32 [2, 3] is f16 [2, 3]`, or nothing where shape and type are the same.
+    pub what: Option<String>,
+    /// `10 log10(Σ w² / Σ (w - v)²)` in dB, where both are floats of the same shape and differ.
+    pub snr_db: Option<f64>,
+    /// The largest absolute difference, likewise.
+    pub largest: Option<f64>,
+}
+
+/// A model, or a file that holds one.
+enum Either {
+    Model(Box<Model>),
+    File(Box<ModelFile>),
+}
+
+impl Either {
+    fn open(path: &Path) -> Result<Self, Error> {
+        match ModelFile::open(path) {
+            Ok(file) => Ok(Self::File(Box::new(file))),
+            Err(Error::Codebook(mixpress_codebook::Error::NotMxp { .. })) => {
+                Ok(Self::Model(Box::new(Model::open(path)?)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tensors(&self) -> &[mixpress_interchange::SourceTensor] {
+        match self {
+            Self::Model(model) => model.tensors(),
+            Self::File(file) => file.skeleton().tensors(),
+        }
+    }
+
+    fn payload(&self, number: usize) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Model(model) => Ok(model.payload(number)?),
+            Self::File(file) => file.payload(number),
+        }
+    }
+
+    /// Every name, with the number of its tensor.
+    fn names(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.tensors()
+            .iter()
+            .enumerate()
+            .flat_map(|(number, tensor)| tensor.names().iter().map(move |name| (name.as_str(), number)))
+    }
+}
+
+/// How two models differ, tensor by tensor; each may be a model's file or an `.mxp` file that holds one. Tensors that are equal bit
+/// for bit are left out.
+///
+/// # Errors
+/// [`Error::Interchange`] or [`Error::Codebook`] for what cannot be read.
+pub fn compare(first: impl AsRef<Path>, second: impl AsRef<Path>) -> Result<Vec<Difference>, Error> {
+    let (first, second) = (Either::open(first.as_ref())?, Either::open(second.as_ref())?);
+    let others: std::collections::HashMap<&str, usize> = second.names().collect();
+    let mut out = Vec::new();
+    for (name, number) in first.names() {
+        let difference = |what: Option<String>| Difference { name: name.to_owned(), what, snr_db: None, largest: None };
+        let Some(&other) = others.get(name) else {
+            out.push(difference(Some("only in the first".into())));
+            continue;
+        };
+        let (a, b) = (&first.tensors()[number], &second.tensors()[other]);
+        if (a.shape(), a.element()) != (b.shape(), b.element()) {
+            let is = format!("{} {:?} is {} {:?}", a.element(), a.shape(), b.element(), b.shape());
+            out.push(difference(Some(is)));
+            continue;
+        }
+        let (left, right) = (first.payload(number)?, second.payload(other)?);
+        if left == right {
+            continue;
+        }
+        let (Some(w), Some(v)) = (payload::weights(a.element(), &left), payload::weights(b.element(), &right)) else {
+            out.push(difference(Some("other bytes".into())));
+            continue;
+        };
+        let energy = mixpress_quantize::squared_error(&w, &vec![0.0; w.len()]);
+        let snr = ratio_db(energy, mixpress_quantize::squared_error(&w, &v));
+        let largest = w.iter().zip(&v).map(|(w, v)| (f64::from(*w) - f64::from(*v)).abs()).fold(0.0, f64::max);
+        out.push(Difference { snr_db: Some(snr), largest: Some(largest), ..difference(None) });
+    }
+    let firsts: std::collections::HashSet<&str> = first.names().map(|(name, _)| name).collect();
+    for (name, _) in second.names().filter(|(name, _)| !firsts.contains(name)) {
+        out.push(Difference {
+            name: name.to_owned(),
+            what: Some("only in the second".into()),
+            snr_db: None,
+            largest: None,
+        });
+    }
+    Ok(out)
+}

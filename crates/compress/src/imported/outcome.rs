@@ -1,0 +1,161 @@
+//! What a compression without data reached.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mixpress_interchange::Model;
+use serde::{Deserialize, Serialize};
+
+use super::plan::entries;
+use super::restore::ModelFile;
+use crate::Error;
+
+/// What a file holds of a tensor, and how far it is from its source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TensorOutcome {
+    /// Its name, the first one where it has several.
+    pub name: String,
+    /// Lengths of its axes.
+    pub shape: Vec<u64>,
+    /// Its type, as `f16`.
+    pub dtype: String,
+    /// Number of entries.
+    pub weights: u64,
+    /// Number of codebook values in use; 0 for a tensor that is kept exactly.
+    pub levels: usize,
+    /// Bits an entry, with all that the file spends on the tensor.
+    pub bits: f64,
+    /// `10 log10(Σ w² / Σ (w - ŵ)²)`; nothing (infinite) for one that is kept exactly.
+    #[serde(with = "infinite")]
+    pub snr_db: f64,
+    /// Bytes in the file.
+    pub bytes: f64,
+    /// How it is stored, in words.
+    pub treatment: String,
+    /// Why it is kept exactly; nothing if it is not, or nobody knows.
+    pub reason: Option<String>,
+    /// The sum of the squared entries and of the squared errors.
+    #[serde(skip)]
+    pub(super) energy: f64,
+    #[serde(skip)]
+    pub(super) distortion: f64,
+}
+
+/// What a compression without data reached, measured on the file that was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelOutcome {
+    /// The model's file, without its folder.
+    pub source: String,
+    /// Bytes of the source's files.
+    pub original_bytes: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// `original_bytes / file_bytes`.
+    pub ratio: f64,
+    /// Weights that were compressed, those of all tensors with a codebook.
+    pub weights: u64,
+    /// `8 * file_bytes / weights`: all bytes of the file count.
+    pub bits_per_weight: f64,
+    /// Signal-to-noise ratio over all compressed weights together, in dB; nothing (infinite) if every one is exact.
+    #[serde(with = "infinite")]
+    pub snr_db: f64,
+    /// Bytes that are no tensor's: the graph, names, checksums.
+    pub overhead_bytes: f64,
+    /// Each tensor.
+    pub tensors: Vec<TensorOutcome>,
+    /// What was asked and was not done, a sentence each.
+    pub not_done: Vec<String>,
+    /// The most memory that the process had, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl ModelOutcome {
+    pub(super) fn new(
+        model: &Model,
+        file: &Path,
+        tensors: Vec<TensorOutcome>,
+        not_done: Vec<String>,
+    ) -> Result<Self, Error> {
+        let source = model.paths().next().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+        let file_bytes = file.metadata().map_err(|source| Error::Read { path: file.into(), source })?.len();
+        let coded = || tensors.iter().filter(|tensor| tensor.levels > 0);
+        let weights: u64 = coded().map(|tensor| tensor.weights).sum();
+        let energy: f64 = coded().map(|tensor| tensor.energy).sum();
+        let distortion: f64 = coded().map(|tensor| tensor.distortion).sum();
+        let original_bytes = model.file_bytes();
+        Ok(Self {
+            source,
+            original_bytes,
+            file_bytes,
+            ratio: original_bytes as f64 / file_bytes as f64,
+            weights,
+            bits_per_weight: 8.0 * file_bytes as f64 / weights as f64,
+            snr_db: ratio_db(energy, distortion),
+            overhead_bytes: file_bytes as f64 - tensors.iter().map(|tensor| tensor.bytes).sum::<f64>(),
+            tensors,
+            not_done,
+            peak_memory_bytes: peak_memory(),
+            seconds: f64::NAN,
+        })
+    }
+
+    pub(super) fn after(self, time: Duration) -> Self {
+        Self { seconds: time.as_secs_f64(), ..self }
+    }
+}
+
+impl TensorOutcome {
+    /// What the file tells of a tensor.
+    pub(super) fn of_file(file: &ModelFile, number: usize) -> Result<Self, Error> {
+        let (tensor, stored) = (&file.skeleton().tensors()[number], &file.tensors()[number]);
+        let bytes = &file.breakdown().tensors[number];
+        let weights = entries(tensor.element(), tensor.bytes());
+        Ok(Self {
+            name: tensor.name().to_owned(),
+            shape: tensor.shape().to_vec(),
+            dtype: tensor.element().name().to_owned(),
+            weights,
+            levels: stored.used_values()?,
+            bits: 8.0 * bytes.total() / weights.max(1) as f64,
+            snr_db: f64::INFINITY,
+            bytes: bytes.total(),
+            treatment: bytes.coding.to_owned(),
+            reason: None,
+            energy: 0.0,
+            distortion: 0.0,
+        })
+    }
+
+    /// With the squared error from its source.
+    pub(super) fn measured(self, energy: f64, distortion: f64) -> Self {
+        Self { snr_db: ratio_db(energy, distortion), energy, distortion, ..self }
+    }
+}
+
+/// `10 log10(energy / distortion)`; infinite without distortion.
+pub(super) fn ratio_db(energy: f64, distortion: f64) -> f64 {
+    if distortion > 0.0 { 10.0 * (energy / distortion).log10() } else { f64::INFINITY }
+}
+
+/// The most memory that this process had, in bytes: `VmHWM` of Linux.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
+}
+
+/// Numbers of which infinity is nothing: JSON has no word for it.
+mod infinite {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+    }
+}

@@ -1,0 +1,152 @@
+//! What will become of each tensor of a model, found before anything is written.
+
+use std::fmt;
+
+use mixpress_interchange::{Element, Model};
+use mixpress_quantize::Profile;
+
+use super::goal::{Goal, Rule, Treatment};
+use super::payload;
+use crate::Error;
+
+/// Tensors of fewer weights are kept exactly: a codebook would cost as much.
+const SMALL: u64 = 256;
+
+/// Why a tensor is kept exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// A rule or the goal asks for it.
+    Asked,
+    /// Its type is none that weights are trained in.
+    NotWeights,
+    /// It has so few entries that a codebook would cost as much.
+    Small,
+    /// It has one axis at most: biases, scales and statistics are few, and errors in them count for much.
+    OneAxis,
+    /// It has an entry that is not finite.
+    NotFinite {
+        /// The first one's position.
+        position: usize,
+        /// Its value.
+        value: f32,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => write!(f, "as asked"),
+            Self::NotWeights => write!(f, "no weights' type"),
+            Self::Small => write!(f, "fewer than {SMALL} entries"),
+            Self::OneAxis => write!(f, "one axis"),
+            Self::NotFinite { position, value } => write!(f, "entry {position} is {value}"),
+        }
+    }
+}
+
+/// What will become of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorPlan {
+    /// Its name.
+    pub name: String,
+    /// Lengths of its axes.
+    pub shape: Vec<usize>,
+    /// Its type, as `f16`.
+    pub dtype: String,
+    /// Number of entries.
+    pub weights: usize,
+    /// Bytes in the source.
+    pub source_bytes: u64,
+    /// Why it is kept exactly; nothing if it gets a codebook.
+    pub kept: Option<Reason>,
+    /// The bits a weight that a rule asks for.
+    pub own_bits: Option<f64>,
+    /// Bytes that it is expected to take.
+    pub expected_bytes: f64,
+    /// Signal-to-noise ratio that is expected, in dB; infinite for one that is kept.
+    pub expected_snr_db: f64,
+}
+
+/// What will become of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelPlan {
+    /// Its tensors, in the order of the file.
+    pub tensors: Vec<TensorPlan>,
+    /// Bytes of the source's files.
+    pub source_bytes: u64,
+    /// Bytes that the file is expected to take.
+    pub expected_bytes: u64,
+    /// Signal-to-noise ratio over all compressed weights that is expected, in dB.
+    pub expected_snr_db: f64,
+    /// What was asked and cannot be done, a sentence each.
+    pub not_done: Vec<String>,
+}
+
+/// A tensor as the search sees it.
+#[derive(Debug)]
+pub(super) enum Role {
+    Kept(Reason),
+    /// To be quantised, with the bits that a rule asks for.
+    Weights {
+        profile: Profile,
+        own_bits: Option<f64>,
+    },
+}
+
+/// The role of each tensor. One tensor's weights are in memory at a time.
+pub(super) fn roles(model: &Model, goal: Goal, rules: &[Rule]) -> Result<Vec<Role>, Error> {
+    (0..model.tensors().len()).map(|number| role(model, number, goal, rules)).collect()
+}
+
+fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> Result<Role, Error> {
+    let tensor = &model.tensors()[number];
+    if !tensor.element().is_compressible() {
+        return Ok(Role::Kept(Reason::NotWeights));
+    }
+    let rule = rules.iter().rev().find(|rule| tensor.names().iter().any(|name| rule.matches(name)));
+    let own_bits = match rule.map(|rule| rule.treatment) {
+        Some(Treatment::Lossless) => return Ok(Role::Kept(Reason::Asked)),
+        Some(Treatment::Bits(bits)) => Some(bits),
+        None if goal == Goal::Lossless => return Ok(Role::Kept(Reason::Asked)),
+        None => None,
+    };
+    let count: u64 = entries(tensor.element(), tensor.bytes());
+    if count < SMALL {
+        return Ok(Role::Kept(Reason::Small));
+    }
+    if own_bits.is_none() && tensor.shape().iter().filter(|&&length| length > 1).count() < 2 {
+        return Ok(Role::Kept(Reason::OneAxis));
+    }
+    let weights = payload::weights(tensor.element(), &model.payload(number)?).unwrap_or_default();
+    match Profile::new(&weights) {
+        Ok(profile) => Ok(Role::Weights { profile, own_bits }),
+        Err(mixpress_quantize::Error::NotFinite { position, value }) => {
+            Ok(Role::Kept(Reason::NotFinite { position, value }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Entries that so many bytes hold.
+pub(super) fn entries(element: Element, bytes: u64) -> u64 {
+    bytes * 8 / u64::from(element.bits())
+}
+
+/// What rules ask for and tensors do not allow, a sentence each.
+pub(super) fn not_done(model: &Model, rules: &[Rule], roles: &[Role]) -> Vec<String> {
+    let mut out = Vec::new();
+    for rule in rules {
+        if !model.tensors().iter().any(|tensor| tensor.names().iter().any(|name| rule.matches(name))) {
+            out.push(format!("no tensor's name matches {}", rule.pattern()));
+        }
+    }
+    for (tensor, role) in model.tensors().iter().zip(roles) {
+        let asked = rules.iter().rev().find(|rule| tensor.names().iter().any(|name| rule.matches(name)));
+        if let (Some(Rule { treatment: Treatment::Bits(_), .. }), Role::Kept(reason)) = (asked, role) {
+            out.push(format!("{} is kept exactly instead of in a codebook: {reason}", tensor.name()));
+        } else if let Role::Kept(reason @ Reason::NotFinite { .. }) = role {
+            out.push(format!("{} is kept exactly: {reason}", tensor.name()));
+        }
+    }
+    out
+}

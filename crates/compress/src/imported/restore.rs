@@ -1,0 +1,133 @@
+//! From a file back to the model that it was made of.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use mixpress_codebook::{Archive, Breakdown, StoredTensor};
+use mixpress_interchange::{Element, Limits, Skeleton, WriteOptions};
+
+use super::payload;
+use crate::Error;
+
+/// The first byte of a definition that is another program's model. In a network's definition it is the number of dimensions of
+/// its input.
+pub(crate) const IMPORTED: u8 = 0xFF;
+
+/// The definition of a file that holds a model.
+pub(super) fn definition(skeleton: &Skeleton) -> Vec<u8> {
+    let mut out = vec![IMPORTED];
+    out.extend(skeleton.to_bytes());
+    out
+}
+
+/// An `.mxp` file that holds another program's model. Tensors are decoded when they are asked for.
+#[derive(Debug)]
+pub struct ModelFile {
+    archive: Archive<'static>,
+    breakdown: Breakdown,
+    skeleton: Skeleton,
+}
+
+impl ModelFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`Error::Read`]; [`Error::Codebook`] when it is damaged or is no `.mxp` file; [`Error::NotImported`] when it holds a network
+    /// that was trained here; [`Error::Tensors`] when its tensors are not those of its model.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let (archive, breakdown) = Archive::open_file(file)?;
+        let Some([IMPORTED, stored @ ..]) = archive.definition() else {
+            return Err(Error::NotImported { path: path.into() });
+        };
+        let skeleton = Skeleton::from_bytes(stored, &Limits::default())?;
+        let (tensors, held) = (skeleton.tensors(), archive.tensors());
+        if tensors.len() != held.len() {
+            return Err(Error::Tensors(format!("it has {} tensors, its model {}", held.len(), tensors.len())));
+        }
+        for (tensor, held) in tensors.iter().zip(held) {
+            let shape = payload::shape(tensor)?;
+            let is_whole = held.shape() == shape || held.dtype().is_some();
+            if tensor.name() != held.name() || !is_whole {
+                return Err(Error::Tensors(format!(
+                    "{} is not the tensor {} of its model",
+                    held.name(),
+                    tensor.name()
+                )));
+            }
+            if held.dtype().is_none() && !tensor.element().is_compressible() {
+                return Err(Error::Tensors(format!(
+                    "{} has values, but its type is {}",
+                    held.name(),
+                    tensor.element()
+                )));
+            }
+        }
+        Ok(Self { archive, breakdown, skeleton })
+    }
+
+    /// The model without its tensors' values: its tensors' names, shapes and types are there.
+    #[must_use]
+    pub fn skeleton(&self) -> &Skeleton {
+        &self.skeleton
+    }
+
+    /// The tensors as the file holds them, in the order of [`Skeleton::tensors`].
+    #[must_use]
+    pub fn tensors(&self) -> &[StoredTensor<'static>] {
+        self.archive.tensors()
+    }
+
+    /// Where the bytes of the file go.
+    #[must_use]
+    pub fn breakdown(&self) -> &Breakdown {
+        &self.breakdown
+    }
+
+    /// The number of the tensor of a name; a tensor may have several.
+    #[must_use]
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.skeleton.tensors().iter().position(|tensor| tensor.names().iter().any(|own| own == name))
+    }
+
+    /// The type of a tensor's entries.
+    pub(super) fn element(&self, number: usize) -> Element {
+        self.skeleton.tensors()[number].element()
+    }
+
+    /// The little-endian bytes of a tensor, as its model has them.
+    ///
+    /// # Errors
+    /// [`Error::Codebook`] if its section does not decode.
+    ///
+    /// # Panics
+    /// If there is no tensor of this number.
+    pub fn payload(&self, number: usize) -> Result<Vec<u8>, Error> {
+        let stored = &self.archive.tensors()[number];
+        if stored.dtype().is_some() {
+            return Ok(stored.data()?);
+        }
+        let values = stored.values()?;
+        let bytes = payload::bytes(self.element(number), &values);
+        bytes.ok_or_else(|| Error::Tensors(format!("{} has values, but no weights' type", stored.name())))
+    }
+
+    /// Writes the model, and returns the paths of all files that it has, that one first.
+    ///
+    /// # Errors
+    /// [`Error::Codebook`] if a tensor does not decode; [`Error::Interchange`] if a file cannot be written.
+    pub fn restore(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Vec<PathBuf>, Error> {
+        let mut payloads = |number: usize| Ok(Cow::Owned(self.payload(number)?));
+        Ok(self.skeleton.write(out, &mut payloads, options)?)
+    }
+}
+
+/// Writes the model that a file was made of: see [`ModelFile::restore`].
+///
+/// # Errors
+/// As [`ModelFile::open`] and [`ModelFile::restore`].
+pub fn restore(file: impl AsRef<Path>, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Vec<PathBuf>, Error> {
+    ModelFile::open(file)?.restore(out, options)
+}

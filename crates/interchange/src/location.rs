@@ -1,0 +1,122 @@
+//! Names of files within a model: which ones may be followed.
+//!
+//! A model that names `../../etc/passwd` as the place of its weights must not have it read, and one that names it as a
+//! place to write to must not have it written. The rules are those of onnx's own checker.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The parts of a relative path that stays within its folder, or the rule that it breaks. Both slashes separate
+/// folders, as one of them does on every system.
+pub(crate) fn parts(location: &str) -> Result<Vec<&str>, &'static str> {
+    if location.is_empty() {
+        return Err("a name must not be empty");
+    }
+    if location.starts_with(['/', '\\']) {
+        return Err("it must be relative to the model's folder");
+    }
+    if location.contains([':', '\0']) {
+        return Err("it must not contain a colon or a zero byte");
+    }
+    let parts: Vec<&str> = location.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.contains(&"..") {
+        return Err("it must not contain `..`");
+    }
+    if parts.is_empty() {
+        return Err("it must name a file");
+    }
+    Ok(parts)
+}
+
+/// Whether a name stays within its folder, and is written in the one way that [`resolve`] writes it.
+pub(crate) fn is_plain(name: &str) -> bool {
+    parts(name).is_ok_and(|parts| parts.join("/") == name)
+}
+
+/// The file that `tensor` is said to lie in: below `folder`, reached without links, and a regular file. Returns it with
+/// its name relative to the folder.
+pub(crate) fn resolve(folder: &Path, location: &str, tensor: &str) -> Result<(PathBuf, String), Error> {
+    let refused = |rule| Error::Location { tensor: tensor.into(), location: location.into(), rule };
+    let parts = parts(location).map_err(refused)?;
+    let mut path = folder.to_path_buf();
+    let last = parts.len() - 1;
+    for (place, part) in parts.iter().enumerate() {
+        path.push(part);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::MissingFile { tensor: tensor.into(), path });
+            }
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        if metadata.is_symlink() {
+            return Err(refused("a link leads there; put the file itself into the model's folder"));
+        }
+        if place == last && !metadata.is_file() {
+            return Err(refused("it is not a regular file"));
+        }
+    }
+    let inside = |path: &Path| path.canonicalize().map_err(|source| Error::Read { path: path.into(), source });
+    if !inside(&path)?.starts_with(inside(folder)?) {
+        return Err(refused("it is outside of the model's folder"));
+    }
+    Ok((path, parts.join("/")))
+}
+
+/// Whether a file has another name somewhere (a hard link), as far as the system says.
+#[cfg(unix)]
+pub(crate) fn has_other_names(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) > 1)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_other_names(_: &Path) -> bool {
+    false
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_below_the_folder_pass() {
+        assert_eq!(parts("weights.bin"), Ok(vec!["weights.bin"]));
+        assert_eq!(parts("./a//b\\c"), Ok(vec!["a", "b", "c"]));
+        for location in ["", ".", "/etc/passwd", "\\share", "..", "a/../b", "a\\..\\b", "C:x", "a\0b"] {
+            assert!(parts(location).is_err(), "{location:?}");
+        }
+        assert!(parts("..a/b..").is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let within = |name: &str| folder.path().join(name);
+        fs::write(outside.path().join("secret"), "s").unwrap();
+        fs::write(within("real"), "r").unwrap();
+        fs::create_dir(within("sub")).unwrap();
+        fs::write(within("sub/real"), "r").unwrap();
+        std::os::unix::fs::symlink(within("real"), within("soft")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), within("door")).unwrap();
+        fs::hard_link(outside.path().join("secret"), within("hard")).unwrap();
+
+        let resolved = |location| resolve(folder.path(), location, "w");
+        assert_eq!(resolved("./sub/real").unwrap(), (within("sub/real"), "sub/real".to_owned()));
+        assert!(has_other_names(&resolved("hard").unwrap().0) && !has_other_names(&within("real")));
+        for (location, word) in [("soft", "a link"), ("door/secret", "a link"), ("sub", "regular"), ("../x", "..")] {
+            let error = resolved(location).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("\"w\""), "{location}: {error}");
+        }
+        let missing = resolved("sub/absent").unwrap_err();
+        assert!(matches!(&missing, Error::MissingFile { path, .. } if path.ends_with("sub/absent")), "{missing}");
+    }
+}

@@ -1,0 +1,246 @@
+//! A model that was compressed without data, as tables for people and as JSON for programs.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use mixpress_compress::{Difference, ModelOutcome, ModelPlan, TensorOutcome};
+use serde::Serialize;
+
+use crate::table::{align_numbers, plain, shape};
+use crate::units::{duration, grouped, size};
+
+/// Tensors that are named one by one below a table.
+const NAMED: usize = 5;
+
+/// What a compression reached: one line a tensor, bytes in and out, the largest tensors that were left as they are and why, those
+/// with the largest distortion, and what was not done. Ends with a line break.
+#[must_use]
+pub fn model_table(outcome: &ModelOutcome) -> String {
+    let mut lines = vec![outcome.source.clone(), String::new(), tensors(&outcome.tensors, outcome.overhead_bytes)];
+    let (before, after) = (size(outcome.original_bytes), size(outcome.file_bytes));
+    lines.push(format!("{before} became {after}: {:.2} times smaller", outcome.ratio));
+    if outcome.weights > 0 {
+        let (weights, bits) = (grouped(outcome.weights), outcome.bits_per_weight);
+        let noise = decibels(outcome.snr_db);
+        lines.push(format!(
+            "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted; {noise}"
+        ));
+    }
+    let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.levels == 0).collect();
+    kept.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
+    let of_kept = |tensor: &&TensorOutcome| {
+        let reason = tensor.reason.as_deref().unwrap_or("as it is");
+        format!("{} ({} bytes): {reason}", tensor.name, grouped(tensor.bytes.round() as u64))
+    };
+    lines.extend(first("kept exactly", &kept.iter().map(of_kept).collect::<Vec<_>>()));
+    let mut worst: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.snr_db.is_finite()).collect();
+    worst.sort_by(|a, b| a.snr_db.total_cmp(&b.snr_db));
+    let of_worst = |tensor: &&TensorOutcome| format!("{}: {}", tensor.name, decibels(tensor.snr_db));
+    lines.extend(first("largest distortion", &worst.iter().map(of_worst).collect::<Vec<_>>()));
+    lines.extend(all("not done", &outcome.not_done));
+    if outcome.seconds.is_finite() {
+        let memory =
+            outcome.peak_memory_bytes.map_or(String::new(), |bytes| format!("; memory: at most {}", size(bytes)));
+        let time = duration(outcome.seconds);
+        lines.extend([String::new(), format!("read back and compared with the source; time: {time}{memory}")]);
+    }
+    joined(&lines)
+}
+
+/// What would become of a model: one line a tensor, and the size that is expected. Ends with a line break.
+#[must_use]
+pub fn plan_table(plan: &ModelPlan) -> String {
+    let mut table = plain(&["tensor", "type", "shape", "weights", "bits a weight", "dB", "bytes", "treatment"]);
+    for tensor in &plan.tensors {
+        table.add_row([
+            tensor.name.clone(),
+            tensor.dtype.clone(),
+            shape(&tensor.shape),
+            grouped(tensor.weights as u64),
+            format!("{:.3}", 8.0 * tensor.expected_bytes / tensor.weights.max(1) as f64),
+            ratio(tensor.expected_snr_db),
+            grouped(tensor.expected_bytes.round() as u64),
+            match (&tensor.kept, tensor.own_bits) {
+                (Some(reason), _) => format!("kept exactly: {reason}"),
+                (None, Some(bits)) => format!("codebook, at most {bits} bits a weight"),
+                (None, None) => "codebook".to_owned(),
+            },
+        ]);
+    }
+    align_numbers(&mut table, 3..7);
+    let (before, after) = (size(plan.source_bytes), size(plan.expected_bytes));
+    let times = plan.source_bytes as f64 / plan.expected_bytes.max(1) as f64;
+    let noise = decibels(plan.expected_snr_db);
+    let mut lines = vec![table.trim_fmt(), String::new()];
+    lines.push(format!("{before} would become about {after}: {times:.2} times smaller; {noise}"));
+    lines.extend(all("cannot be done", &plan.not_done));
+    lines.push("nothing was written".to_owned());
+    joined(&lines)
+}
+
+/// Tensors of a file, one line each. Ends with a line break.
+#[must_use]
+pub fn tensors_table(of_file: &[TensorOutcome]) -> String {
+    tensors(of_file, f64::NAN)
+}
+
+/// How two models differ, one line a tensor. Ends with a line break.
+#[must_use]
+pub fn differences_table(differences: &[Difference]) -> String {
+    if differences.is_empty() {
+        return "no tensor differs\n".to_owned();
+    }
+    let mut table = plain(&["tensor", "dB", "largest difference", "what differs"]);
+    for difference in differences {
+        table.add_row([
+            difference.name.clone(),
+            difference.snr_db.map_or(String::new(), ratio),
+            difference.largest.map_or(String::new(), |largest| format!("{largest:.3e}")),
+            difference.what.clone().unwrap_or_else(|| "values".to_owned()),
+        ]);
+    }
+    align_numbers(&mut table, 1..3);
+    format!("{}\n\ntensors that differ: {}\n", table.trim_fmt(), differences.len())
+}
+
+/// One JSON object on one line, without a line break at its end: the fields of the outcome, and the file.
+#[must_use]
+#[allow(
+    clippy::missing_panics_doc,
+    reason = "no outcome makes it panic: its keys are text and its values can be written"
+)]
+pub fn model_json(outcome: &ModelOutcome, file: Option<&Path>) -> String {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        #[serde(flatten)]
+        outcome: &'a ModelOutcome,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<Cow<'a, str>>,
+    }
+    let report = Report { outcome, file: file.map(Path::to_string_lossy) };
+    serde_json::to_string(&report).expect("an outcome holds only names, numbers and lists of them")
+}
+
+fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
+    let mut table =
+        plain(&["tensor", "type", "shape", "weights", "levels", "bits a weight", "dB", "bytes", "coded as"]);
+    for tensor in of_file {
+        let axes: Vec<usize> = tensor.shape.iter().map(|&length| length as usize).collect();
+        table.add_row([
+            tensor.name.clone(),
+            tensor.dtype.clone(),
+            shape(&axes),
+            grouped(tensor.weights),
+            if tensor.levels == 0 { "-".to_owned() } else { tensor.levels.to_string() },
+            format!("{:.3}", tensor.bits),
+            ratio(tensor.snr_db),
+            grouped(tensor.bytes.round() as u64),
+            tensor.treatment.clone(),
+        ]);
+    }
+    if overhead.is_finite() {
+        let empty = String::new;
+        let rest = grouped(overhead.max(0.0).round() as u64);
+        let row = ["rest of the file".to_owned(), empty(), empty(), empty(), empty(), empty(), empty(), rest];
+        table.add_row(row);
+    }
+    align_numbers(&mut table, 3..8);
+    format!("{}\n", table.trim_fmt())
+}
+
+/// An empty line, a heading, and the first of some lines; nothing if there are none.
+fn first(heading: &str, lines: &[String]) -> Vec<String> {
+    let mut out = all(heading, &lines[..lines.len().min(NAMED)]);
+    if lines.len() > NAMED {
+        out.push(format!("  and {} more", lines.len() - NAMED));
+    }
+    out
+}
+
+/// An empty line, a heading, and some lines; nothing if there are none.
+fn all(heading: &str, lines: &[String]) -> Vec<String> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let head = [String::new(), format!("{heading}:")];
+    head.into_iter().chain(lines.iter().map(|line| format!("  {line}"))).collect()
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
+}
+
+/// A ratio in dB; `-` for one that is infinite.
+fn ratio(decibels: f64) -> String {
+    if decibels.is_finite() { format!("{decibels:.1}") } else { "-".to_owned() }
+}
+
+/// A signal-to-noise ratio in words.
+fn decibels(ratio: f64) -> String {
+    if ratio.is_finite() { format!("signal-to-noise ratio {ratio:.2} dB") } else { "no noise".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> ModelOutcome {
+        let tensor = |name: &str, levels: usize, snr: &str| {
+            format!(
+                r#"{{"name":"{name}","shape":[30,20],"dtype":"f16","weights":600,"levels":{levels},"bits":3.5,"snr_db":{snr},
+                    "bytes":262.5,"treatment":"static entropy coding","reason":{}}}"#,
+                if levels == 0 { r#""one axis""# } else { "null" }
+            )
+        };
+        let mut tensors: Vec<String> =
+            (0..7).map(|i| tensor(&format!("layer.{i}.weight"), 12, &format!("{}", 20 + i))).collect();
+        tensors.push(tensor("bias", 0, "null"));
+        let text = format!(
+            r#"{{"source":"model.onnx","original_bytes":9600,"file_bytes":2400,"ratio":4.0,"weights":4200,"bits_per_weight":4.571,
+                "snr_db":21.5,"overhead_bytes":300.0,"tensors":[{}],"not_done":["no tensor's name matches x"],
+                "peak_memory_bytes":1000000,"seconds":1.5}}"#,
+            tensors.join(",")
+        );
+        serde_json::from_str(&text).expect("an outcome's fields")
+    }
+
+    #[test]
+    fn a_table_says_what_was_kept_what_is_worst_and_what_was_not_done() {
+        let text = model_table(&outcome());
+        for part in [
+            "9,600 bytes became 2,400 bytes: 4.00 times smaller",
+            "4,200 weights with codebooks: 4.571 bits each",
+            "kept exactly:\n  bias (263 bytes): one axis\n",
+            "largest distortion:\n  layer.0.weight: signal-to-noise ratio 20.00 dB\n",
+            "  and 2 more\n",
+            "not done:\n  no tensor's name matches x\n",
+            "30 x 20",
+        ] {
+            assert!(text.contains(part), "{part} is missing from\n{text}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_promised_keys_and_comes_back() {
+        let outcome = outcome();
+        let line = model_json(&outcome, Some(Path::new("m.mxp")));
+        assert!(!line.contains('\n'));
+        let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
+        for key in ["weights", "bits_per_weight", "snr_db", "tensors", "peak_memory_bytes", "seconds", "file"] {
+            assert!(!value[key].is_null(), "{key} is missing from {line}");
+        }
+        for key in ["name", "shape", "dtype", "levels", "bits", "snr_db", "bytes", "treatment"] {
+            assert!(!value["tensors"][0][key].is_null(), "{key} is missing from {line}");
+        }
+        assert!(value["tensors"][7]["snr_db"].is_null(), "what is exact has no ratio");
+        assert_eq!(serde_json::from_str::<ModelOutcome>(&line).expect("an outcome"), outcome);
+    }
+
+    #[test]
+    fn differences_are_told_or_that_there_are_none() {
+        assert_eq!(differences_table(&[]), "no tensor differs\n");
+        let only = Difference { name: "w".into(), what: Some("only in the first".into()), snr_db: None, largest: None };
+        let text = differences_table(&[only]);
+        assert!(text.contains("only in the first") && text.ends_with("tensors that differ: 1\n"), "{text}");
+    }
+}
