@@ -116,21 +116,21 @@ impl<'a> Archive<'a> {
         reader::open_with_breakdown(&Source::Memory(bytes), Limits::default())
     }
 
-    /// Opens a file on disk under the default [`Limits`], and says where its bytes go. All checksums are compared, and sections
-    /// are read again when a tensor is decoded: memory never holds more than the stream and the sections in use.
+    /// Opens a file on disk under the default [`Limits`], and says where its bytes go.
     ///
     /// # Errors
-    /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.
+    /// As [`Archive::open_file_with_limits`].
     pub fn open_file(file: File) -> Result<(Archive<'static>, Breakdown), Error> {
         Self::open_file_with_limits(file, Limits::default())
     }
 
-    /// [`Archive::open_file`] under other limits: networks of more than a quarter of a billion parameters need them.
+    /// Opens a file on disk, and says where its bytes go. All checksums are compared, and sections are read again when a tensor is
+    /// decoded: memory never holds more than the stream and the sections in use. What is no regular file, as a pipe, is held whole.
     ///
     /// # Errors
-    /// As [`Archive::open_file`].
+    /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.
     pub fn open_file_with_limits(file: File, limits: Limits) -> Result<(Archive<'static>, Breakdown), Error> {
-        reader::open_with_breakdown(&Source::of_file(file)?, limits)
+        reader::open_with_breakdown(&Source::of_file(file, &limits)?, limits)
     }
 
     /// The tensors, in the order of the file.

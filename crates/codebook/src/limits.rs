@@ -12,10 +12,20 @@ pub struct Limits {
     pub max_header_bytes: u64,
     /// Number of tensors, and of groups (default 2^16).
     pub max_tensors: u64,
+    /// Bytes of the stream (default 2^28): it is in memory while a file is opened.
+    pub max_stream_bytes: u64,
+    /// Bytes of what is no regular file, as a pipe (default 2^30): all of it is in memory.
+    pub max_piped_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_total_elements: 1 << 28, max_header_bytes: 1 << 24, max_tensors: 1 << 16 }
+        Self {
+            max_total_elements: 1 << 28,
+            max_header_bytes: 1 << 24,
+            max_tensors: 1 << 16,
+            max_stream_bytes: 1 << 28,
+            max_piped_bytes: 1 << 30,
+        }
     }
 }

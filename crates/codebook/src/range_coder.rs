@@ -26,6 +26,11 @@ impl Encoder {
         Self { low: 0, range: u32::MAX, cache: 0, pending: 0, started: false, out: Vec::new() }
     }
 
+    /// Bytes that the decisions so far take, to a few.
+    pub(crate) fn len(&self) -> u64 {
+        self.out.len() as u64 + self.pending
+    }
+
     /// Moves the highest byte of `low` out, resolving carries.
     fn shift(&mut self) {
         if self.low < 0xFF00_0000 || self.low > 0xFFFF_FFFF {

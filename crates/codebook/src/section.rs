@@ -119,13 +119,17 @@ impl<'a> Sections<'a> {
         let table_end = PREFIX + length;
         let rows = match table {
             Table::StreamOnly => {
-                let bytes = source.bytes(0, usize::MAX)?;
+                stream_within(all, limits)?;
+                let bytes = source.bytes(0, all as usize)?;
                 let end = bytes.len().saturating_sub(CRC);
                 if end < table_end {
-                    return Err(truncated("the checksum", table_end + CRC));
+                    return Err(truncated("the whole file", table_end + CRC));
                 }
                 compare("the file", crc32fast::hash(&bytes[..end]), stored_crc(&bytes[end..]))?;
-                let stream = source.bytes(table_end as u64, end - table_end)?;
+                let stream = match bytes {
+                    Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[table_end..end]),
+                    Cow::Owned(bytes) => Cow::Owned(bytes[table_end..end].to_vec()),
+                };
                 let sections = Self { others: Vec::new(), next: 0, header_bytes: table_end, checksum_bytes: CRC };
                 return Ok((stream, sections));
             }
@@ -148,9 +152,24 @@ impl<'a> Sections<'a> {
             if row.length > left {
                 return Err(Error::Truncated { part: "a section", needed: row.length, available: left });
             }
+            if row.kind == 0 && number == 0 {
+                stream_within(row.length, limits)?;
+                // What is decoded is what was compared.
+                let bytes = source.bytes(position, row.length as usize)?;
+                compare("the stream", crc32fast::hash(&bytes), row.crc)?;
+                stream = Some(bytes);
+                position += row.length;
+                continue;
+            }
             compare("a section", source.checksum(position, row.length)?, row.crc)?;
             match row.kind {
-                0 if number == 0 => stream = Some(source.bytes(position, row.length as usize)?),
+                0 => {
+                    return Err(Error::Malformed {
+                        what: "the number of a second stream's section",
+                        value: number as u64,
+                        rule: "a file has one stream, first",
+                    });
+                }
                 1..=4 => {
                     let piece = Piece::of_section(source, position, row.length as usize, row.crc)?;
                     others.push((row.kind, piece));
@@ -204,6 +223,12 @@ impl<'a> Sections<'a> {
         let left = self.others[self.next..].iter().map(|s| s.1.len() as u64).sum();
         if self.next < self.others.len() { Err(Error::TrailingBytes { count: left }) } else { Ok(()) }
     }
+}
+
+/// Whether the stream is short enough to be in memory.
+fn stream_within(length: u64, limits: &Limits) -> Result<(), Error> {
+    let limit = limits.max_stream_bytes;
+    if length > limit { Err(Error::Limit { what: "bytes of the stream", claimed: length, limit }) } else { Ok(()) }
 }
 
 fn stored_crc(bytes: &[u8]) -> u32 {

@@ -3,11 +3,11 @@
 use std::{
     borrow::Cow,
     fs::File,
-    io::{Read, Seek, SeekFrom},
+    io::{Cursor, Read, Seek, SeekFrom},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::Error;
+use crate::{Error, Limits, section::MAGIC};
 
 /// Bytes that are read at a time to compute a checksum: few, so that they stay in a cache.
 const CHUNK: usize = 1 << 17;
@@ -16,14 +16,44 @@ const CHUNK: usize = 1 << 17;
 #[derive(Debug, Clone)]
 pub(crate) enum Source<'a> {
     Memory(&'a [u8]),
-    Disk { file: Arc<Mutex<File>>, length: u64 },
+    Disk { file: Arc<Mutex<Handle>>, length: u64 },
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    File(File),
+    /// What came out of a pipe, which can be read but once.
+    Piped(Cursor<Vec<u8>>),
 }
 
 impl<'a> Source<'a> {
-    /// A file on disk, of the length that it has now.
-    pub(crate) fn of_file(file: File) -> Result<Self, Error> {
-        let length = file.metadata().map_err(|error| unreadable(&error))?.len();
-        Ok(Self::Disk { file: Arc::new(Mutex::new(file)), length })
+    /// A file on disk, of the length that it has now. What is no regular file is read to its end, if it begins as a file of this
+    /// format does.
+    pub(crate) fn of_file(mut file: File, limits: &Limits) -> Result<Self, Error> {
+        let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+        let handle = if metadata.is_file() {
+            Handle::File(file)
+        } else {
+            let mut bytes = Vec::new();
+            let mut read = |length: u64, bytes: &mut Vec<u8>| {
+                file.by_ref().take(length).read_to_end(bytes).map_err(|error| unreadable(&error))
+            };
+            read(MAGIC.len() as u64, &mut bytes)?;
+            if bytes == MAGIC {
+                read(limits.max_piped_bytes, &mut bytes)?;
+            }
+            let (claimed, limit) = (bytes.len() as u64, limits.max_piped_bytes);
+            if claimed > limit {
+                return Err(Error::Limit { what: "bytes of a pipe, which a file on disk may have,", claimed, limit });
+            }
+            Handle::Piped(Cursor::new(bytes))
+        };
+        let length = match &handle {
+            Handle::File(_) => metadata.len(),
+            Handle::Piped(bytes) => bytes.get_ref().len() as u64,
+        };
+        Ok(Self::Disk { file: Arc::new(Mutex::new(handle)), length })
     }
 
     /// Number of bytes.
@@ -71,12 +101,20 @@ impl<'a> Source<'a> {
         let Self::Disk { file, .. } = self else { return Ok(()) };
         // A panic of another reader leaves nothing half done: each seeks first.
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(out)).map_err(|error| unreadable(&error))
+        let read = match &mut *file {
+            Handle::File(file) => file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(out)),
+            Handle::Piped(bytes) => bytes.seek(SeekFrom::Start(start)).and_then(|_| bytes.read_exact(out)),
+        };
+        read.map_err(|error| unreadable(&error))
     }
 }
 
 fn unreadable(error: &std::io::Error) -> Error {
-    Error::Unreadable { kind: error.kind(), reason: error.to_string() }
+    let reason = match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "it became shorter while it was read".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::Unreadable { kind: error.kind(), reason }
 }
 
 /// A part of a file.

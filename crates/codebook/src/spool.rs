@@ -30,6 +30,11 @@ impl<S: Read + Write + Seek> Spool<S> {
         Ok(())
     }
 
+    /// Bytes of all sections.
+    pub(crate) fn len(&self) -> u64 {
+        self.rows.iter().map(Row::length).sum()
+    }
+
     /// The rows of the sections for a file's table.
     pub(crate) fn take_rows(&mut self) -> Vec<Row> {
         std::mem::take(&mut self.rows)

@@ -34,7 +34,13 @@ const MIN_OUTSIDE: usize = 1 << 6;
 /// Bytes of tensors that [`encode`] has in flight at a time.
 const IN_FLIGHT: usize = 1 << 27;
 /// A writer trusts what it is given; the format's own bounds stay.
-const UNLIMITED: Limits = Limits { max_total_elements: u64::MAX, max_header_bytes: u64::MAX, max_tensors: u64::MAX };
+const UNLIMITED: Limits = Limits {
+    max_total_elements: u64::MAX,
+    max_header_bytes: u64::MAX,
+    max_tensors: u64::MAX,
+    max_stream_bytes: u64::MAX,
+    max_piped_bytes: u64::MAX,
+};
 
 /// The bytes of a file that holds `container`.
 ///
@@ -164,6 +170,12 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
             self.pushed += 1;
         }
         Ok(())
+    }
+
+    /// Bytes of the contents so far, to a few: what pushing a tensor adds is what it takes in the file.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.coder.len() + self.spool.len()
     }
 
     /// Writes the file; gives the number of its bytes.

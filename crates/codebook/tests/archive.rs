@@ -4,8 +4,8 @@ mod common;
 
 use common::{Draw, golden_containers};
 use mixpress_codebook::{
-    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, PlainTensor, QuantizedTensor, UnitGroup,
-    decode, encode,
+    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor,
+    UnitGroup, decode, encode,
 };
 
 /// A tensor for each way to code indices, some with dead rows, and plain ones of all kinds.
@@ -201,4 +201,40 @@ fn a_file_that_changes_after_it_was_opened_is_noticed() {
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(Error::Checksum { .. }))), "{outcomes:?}");
     std::fs::write(&file.0, &bytes[..40]).unwrap();
     assert!(matches!(archive.get("flat").unwrap().values(), Err(Error::Unreadable { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_read_to_its_end_if_it_begins_as_a_file_does() {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+
+    let through = |bytes: Vec<u8>, limits: Limits| {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        // A reader that goes away is what happens to one that writes too much.
+        let feeder = std::thread::spawn(move || drop(writer.write_all(&bytes)));
+        let opened = Archive::open_file_with_limits(OwnedFd::from(reader).into(), limits);
+        feeder.join().unwrap();
+        opened
+    };
+    let bytes = encode(&container()).unwrap();
+    let (archive, _) = through(bytes.clone(), Limits::default()).unwrap();
+    assert_eq!(archive.into_container().unwrap(), container());
+    let other = through(vec![0; 1 << 20], Limits::default());
+    assert!(matches!(other, Err(Error::NotMxp { found }) if found == [0, 0, 0]));
+    let short = Limits { max_piped_bytes: 1000, ..Limits::default() };
+    assert!(matches!(through(bytes, short), Err(Error::Limit { .. })));
+}
+
+#[test]
+fn a_stream_is_not_read_beyond_its_limit() {
+    let bytes = encode(&golden_containers()[1].1).unwrap();
+    let limits = Limits { max_stream_bytes: 100, ..Limits::default() };
+    assert!(matches!(Archive::open_with_limits(&bytes, limits), Err(Error::Limit { limit: 100, .. })));
+    // A file of which hardly anything is on the disk.
+    let mut sparse = bytes[..4].to_vec();
+    sparse.push(0);
+    let file = OnDisk::new("sparse", &sparse);
+    std::fs::OpenOptions::new().write(true).open(&file.0).unwrap().set_len(1 << 40).unwrap();
+    assert!(matches!(file.open(), Err(Error::Limit { claimed: 0x100_0000_0000, .. })));
 }

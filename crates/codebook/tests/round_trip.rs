@@ -144,7 +144,7 @@ proptest! {
         }
         let crc = crc32fast::hash(&bytes[..body]);
         bytes[body..].copy_from_slice(&crc.to_le_bytes());
-        let limits = Limits { max_total_elements: 1 << 20, max_header_bytes: 1 << 12, max_tensors: 64 };
+        let limits = Limits { max_total_elements: 1 << 20, max_header_bytes: 1 << 12, max_tensors: 64, ..Limits::default() };
         let _ = decode_with_limits(&bytes, limits);
     }
 
@@ -156,7 +156,7 @@ proptest! {
             let crc = crc32fast::hash(&bytes);
             bytes.extend(crc.to_le_bytes());
         }
-        let limits = Limits { max_total_elements: 1 << 20, max_header_bytes: 1 << 12, max_tensors: 64 };
+        let limits = Limits { max_total_elements: 1 << 20, max_header_bytes: 1 << 12, max_tensors: 64, ..Limits::default() };
         let _ = decode_with_limits(&bytes, limits);
         prop_assert!(magic || decode(&bytes).is_err());
     }

@@ -1,10 +1,9 @@
 //! A compressed model: the tensors of an `.mxp` file by name, and the network that they make.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use mixpress_codebook::{Breakdown, Container, Entry, MAGIC, Metadata};
+use mixpress_codebook::{Archive, Breakdown, Container, Entry, Metadata};
 use mixpress_interchange::{Limits, Skeleton};
 use mixpress_network::{Definition, Network, Parameters};
 use mixpress_tensor::{Pool, Tensor};
@@ -41,15 +40,9 @@ impl CompressedModel {
     /// [`Error::Network`] or [`Error::Tensors`] when its tensors do not fit the network that it says they make.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let read = |source| Error::Read { path: path.into(), source };
-        let mut file = File::open(path).map_err(read)?;
-        // What does not begin as such a file is not read to its end, which it may not have.
-        let mut bytes = Vec::new();
-        file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes).map_err(read)?;
-        if bytes == MAGIC {
-            file.read_to_end(&mut bytes).map_err(read)?;
-        }
-        Self::from_bytes(&bytes)
+        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        let (archive, breakdown) = Archive::open_file(file)?;
+        Self::of_container(archive.into_container()?, breakdown)
     }
 
     /// Opens the bytes of a file.
@@ -58,6 +51,10 @@ impl CompressedModel {
     /// As [`CompressedModel::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (container, breakdown) = mixpress_codebook::decode_with_breakdown(bytes)?;
+        Self::of_container(container, breakdown)
+    }
+
+    pub(crate) fn of_container(container: Container, breakdown: Breakdown) -> Result<Self, Error> {
         let (mut own, mut imported) = (None, None);
         match container.definition.as_deref() {
             Some([IMPORTED, stored @ ..]) => imported = Some(Skeleton::from_bytes(stored, &Limits::default())?),

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::{Error, Format, WriteOptions};
-use mixpress::prelude::{CompressedModel, ModelFile};
+use mixpress::compress::{Format, Opened, WriteOptions};
+use mixpress::prelude::ModelFile;
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
@@ -40,12 +40,11 @@ impl View for Full {
 
 /// Runs the command.
 pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
-    match ModelFile::open(&args.file) {
-        Ok(model) => return restore(&model, args),
-        // The other way says what is wrong with a file.
-        Err(Error::NotImported { .. } | Error::Codebook(_) | Error::Read { .. }) => {}
-        Err(error) => return Err(Failure::failed(format!("cannot decompress {}: {error}", args.file.display()))),
-    }
+    let file = args.file.display();
+    let model = match Opened::open(&args.file).with_context(|| format!("cannot decompress {file}"))? {
+        Opened::Model(model) => return restore(&model, args),
+        Opened::Network(model) => model,
+    };
     if args.keep_shards {
         return Err(Failure::usage("--keep-shards is for models that were sharded, not for a network trained here"));
     }
@@ -55,8 +54,6 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         .unwrap_or_else(|| PathBuf::from(args.file.file_name().unwrap_or_default()).with_extension("safetensors"));
     files::refuse_input(&out, &args.file)?;
     files::refuse_taken(&out, args.force)?;
-    let file = args.file.display();
-    let model = CompressedModel::open(&args.file).with_context(|| format!("cannot decompress {file}"))?;
     let tensors: Vec<(String, Full)> = model
         .tensors()
         .map(|(name, shape, values)| {

@@ -1,12 +1,15 @@
 //! From a trained model to a file: one step for all weights that meets the goal, tensors one after the other, and a look at the result.
 
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::path::Path;
 use std::time::Instant;
 
-use mixpress_codebook::{Container, Entry, encode};
+use mixpress_codebook::{ContainerWriter, Entry, Outline, TensorOutline};
 use mixpress_interchange::{Format, Model};
 use mixpress_quantize::{OperatingPoint, Source, Target, find_step};
-use mixpress_train::{write_whole, write_whole_new};
+use mixpress_train::{folder_of, write_whole_new_with, write_whole_with};
 
 use super::check::verify_with;
 use super::goal::{DEFAULT_BITS, Goal, Rule};
@@ -94,11 +97,9 @@ impl ModelCompressor {
     /// As [`ModelCompressor::run_to`].
     pub fn plan(&self) -> Result<ModelPlan, Error> {
         let roles = self.roles()?;
-        let kept = self.kept(&roles)?;
-        let fixed = encode(&kept)?.len() as u64;
+        let (fixed, kept_bytes) = self.kept_bytes(&roles)?;
         let budget = self.budget(&roles, fixed);
         let steps = self.steps(&roles, budget.limit, fixed)?;
-        let mut kept = kept.entries.iter();
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
@@ -109,11 +110,7 @@ impl ModelCompressor {
         let (mut rate, mut energy, mut distortion) = (0.0, 0.0, 0.0);
         for (number, (tensor, role)) in self.model.tensors().iter().zip(&roles).enumerate() {
             let (kept, own_bits, bytes, snr) = match role {
-                Role::Kept(reason) => {
-                    let entry = kept.next().cloned();
-                    let alone = Container { entries: entry.into_iter().collect(), ..Container::default() };
-                    (Some(reason.clone()), None, encode(&alone)?.len() as f64, f64::INFINITY)
-                }
+                Role::Kept(reason) => (Some(reason.clone()), None, kept_bytes[number] as f64, f64::INFINITY),
                 Role::Weights { profile, own_bits } => {
                     let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
                     let point = OperatingPoint::at(&[source], steps[number]);
@@ -154,8 +151,9 @@ impl ModelCompressor {
             return Err(Error::Exists { path: path.into() });
         }
         let roles = self.roles()?;
-        let kept = self.kept(&roles)?;
-        let fixed = encode(&kept)?.len() as u64;
+        // A goal that limits no bytes does not ask.
+        let limits = !matches!(self.goal, Some(Goal::Lossless | Goal::SignalToNoise(_)));
+        let fixed = if limits { self.kept_bytes(&roles)?.0 } else { 0 };
         let budget = self.budget(&roles, fixed);
         let not_done: Vec<String> = not_done(&self.model, &self.rules, &roles).into_iter().chain(budget.note).collect();
         if self.is_strict
@@ -163,12 +161,8 @@ impl ModelCompressor {
         {
             return Err(Error::NotDone { what: first.clone(), others: not_done.len() - 1 });
         }
-        let bytes = self.encode(&roles, kept, budget.limit, fixed)?;
-        match overwrite {
-            Overwrite::Refuse => write_whole_new(path, &bytes)?,
-            Overwrite::Replace => write_whole(path, &bytes)?,
-        }
-        drop(bytes);
+        let steps = self.fitting_steps(&roles, budget.limit, fixed)?;
+        self.write(path, overwrite, &roles, &steps)?;
         let tensors = verify_with(path, Some(&self.model), &roles)?;
         Ok(ModelOutcome::new(&self.model, path, tensors, not_done)?.after(started.elapsed()))
     }
@@ -179,15 +173,13 @@ impl ModelCompressor {
         roles(&self.model, goal, &self.rules)
     }
 
-    /// The file's bytes: of the files that fit the goal, the first that leaves little of it unused, or the largest.
-    fn encode(&self, roles: &[Role], kept: Container, limit: Option<u64>, fixed: u64) -> Result<Vec<u8>, Error> {
-        let Some(limit) = limit else {
-            return Ok(encode(&self.container(kept, roles, &self.steps(roles, None, fixed)?)?)?);
-        };
+    /// The step of each tensor: of the files that fit the goal, the first that leaves little of it unused, or the largest.
+    fn fitting_steps(&self, roles: &[Role], limit: Option<u64>, fixed: u64) -> Result<Vec<f64>, Error> {
+        let Some(limit) = limit else { return self.steps(roles, None, fixed) };
         // What the search has to be told that it spends besides, so that whole files come out as long as they may be.
         let mut besides = fixed as i64;
-        let mut best: Option<Vec<u8>> = None;
-        let mut shortest = usize::MAX;
+        let mut best: Option<(i64, Vec<f64>)> = None;
+        let mut shortest = u64::MAX;
         let mut tried = Vec::new();
         for _ in 0..ATTEMPTS {
             let steps = self.steps(roles, Some(limit), besides.max(0) as u64)?;
@@ -199,25 +191,25 @@ impl ModelCompressor {
                 besides += 8 + limit as i64 / 2000;
                 continue;
             }
-            let bytes = encode(&self.container(kept.clone(), roles, &steps)?)?;
-            tried.push(steps);
-            shortest = shortest.min(bytes.len());
-            let left = limit as i64 - bytes.len() as i64;
+            let length = fixed + self.weights_bytes(roles, &steps)?;
+            tried.push(steps.clone());
+            shortest = shortest.min(length);
+            let left = limit as i64 - length as i64;
             besides -= left;
             if left < 0 {
                 // A little more, for a step near this one may be as long.
                 besides += 8 - left / 8;
                 continue;
             }
-            if best.as_ref().is_none_or(|best| best.len() < bytes.len()) {
-                best = Some(bytes);
+            if best.as_ref().is_none_or(|best| left < best.0) {
+                best = Some((left, steps));
             }
             if left <= (UNUSED * limit as f64) as i64 {
                 break;
             }
         }
         let nearest = || Error::OutOfReach { goal: self.words(), nearest: format!("{shortest} bytes") };
-        best.ok_or_else(nearest)
+        Ok(best.ok_or_else(nearest)?.1)
     }
 
     /// The bytes that the goal allows, if it limits them, where `fixed` are spent on all but weights.
@@ -310,36 +302,80 @@ impl ModelCompressor {
         Ok(steps)
     }
 
-    /// A container of everything but the weights.
-    fn kept(&self, roles: &[Role]) -> Result<Container, Error> {
-        let mut entries: Vec<Entry> = Vec::new();
-        for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
-            if let Role::Kept(_) = role {
-                entries.push(payload::plain(tensor, self.model.payload(number)?)?.into());
-            }
+    /// Bytes of a file of everything but the weights, and of each tensor that is kept, as the file tells them.
+    fn kept_bytes(&self, roles: &[Role]) -> Result<(u64, Vec<u64>), Error> {
+        let kept = |number: usize| matches!(roles[number], Role::Kept(_));
+        let mut bytes = vec![0; roles.len()];
+        let mut writer = ContainerWriter::new(self.outline(roles, kept, true)?, spool(None)?)?;
+        for number in (0..roles.len()).filter(|&number| kept(number)) {
+            let tensor = &self.model.tensors()[number];
+            let entry: Entry = payload::plain(tensor, self.model.payload(number)?)?.into();
+            let before = writer.bytes();
+            writer.push(&entry)?;
+            bytes[number] = writer.bytes() - before;
         }
-        Ok(Container { entries, definition: Some(definition(self.model.skeleton())), ..Container::default() })
+        Ok((writer.finish(io::sink())?, bytes))
     }
 
-    /// The container of all tensors: those of `kept`, and the others at these steps.
-    fn container(&self, kept: Container, roles: &[Role], steps: &[f64]) -> Result<Container, Error> {
-        let mut kept_entries = kept.entries.into_iter();
-        let mut entries: Vec<Entry> = Vec::with_capacity(roles.len());
-        for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
-            let entry = match role {
-                Role::Kept(_) => kept_entries.next().expect("an entry for each tensor that is kept"),
-                Role::Weights { profile, .. } => {
-                    let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
-                    let bytes = self.model.payload(number)?;
-                    let weights = payload::weights(tensor.element(), &bytes).unwrap_or_default();
-                    drop(bytes);
-                    let coded =
-                        source.quantizer(steps[number]).quantize(tensor.name(), payload::shape(tensor)?, &weights)?;
-                    coded.tensor.into()
-                }
-            };
-            entries.push(entry);
+    /// Bytes that the weights add to a file, at these steps; a few more than they do.
+    fn weights_bytes(&self, roles: &[Role], steps: &[f64]) -> Result<u64, Error> {
+        let is_weights = |number: usize| matches!(roles[number], Role::Weights { .. });
+        let mut writer = ContainerWriter::new(self.outline(roles, is_weights, false)?, spool(None)?)?;
+        for number in (0..roles.len()).filter(|&number| is_weights(number)) {
+            writer.push(&self.entry(number, &roles[number], steps[number])?)?;
         }
-        Ok(Container { entries, definition: kept.definition, ..Container::default() })
+        Ok(writer.finish(io::sink())?)
     }
+
+    /// Writes the file, whole or not at all. One tensor is in memory at a time.
+    fn write(&self, path: &Path, overwrite: Overwrite, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
+        let mut writer = ContainerWriter::new(self.outline(roles, |_| true, true)?, spool(Some(path))?)?;
+        for (number, (role, &step)) in roles.iter().zip(steps).enumerate() {
+            writer.push(&self.entry(number, role, step)?)?;
+        }
+        let fill = |file: &mut File| writer.finish(BufWriter::new(file)).map(drop).map_err(io::Error::other);
+        match overwrite {
+            Overwrite::Refuse => write_whole_new_with(path, fill)?,
+            Overwrite::Replace => write_whole_with(path, fill)?,
+        }
+        Ok(())
+    }
+
+    /// The outline of a file of some of the tensors, with the model's skeleton or without.
+    fn outline(&self, roles: &[Role], takes: impl Fn(usize) -> bool, with_skeleton: bool) -> Result<Outline, Error> {
+        let mut tensors = Vec::new();
+        for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
+            if takes(number) {
+                tensors.push(match role {
+                    Role::Kept(_) => payload::plain_outline(tensor)?,
+                    Role::Weights { .. } => TensorOutline::quantized(tensor.name(), payload::shape(tensor)?),
+                });
+            }
+        }
+        let definition = with_skeleton.then(|| definition(self.model.skeleton()));
+        Ok(Outline { tensors, definition, ..Outline::default() })
+    }
+
+    /// A tensor as the file will hold it.
+    fn entry(&self, number: usize, role: &Role, step: f64) -> Result<Entry, Error> {
+        let tensor = &self.model.tensors()[number];
+        let bytes = self.model.payload(number)?;
+        match role {
+            Role::Kept(_) => Ok(payload::plain(tensor, bytes)?.into()),
+            Role::Weights { profile, .. } => {
+                let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
+                let weights = payload::weights(tensor.element(), &bytes).unwrap_or_default();
+                drop(bytes);
+                let coded = source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?;
+                Ok(coded.tensor.into())
+            }
+        }
+    }
+}
+
+/// Where sections wait for the end of their file: a temporary file, beside the output where that is known, which will need as much
+/// room.
+fn spool(output: Option<&Path>) -> Result<File, Error> {
+    let folder = output.map_or_else(env::temp_dir, |path| folder_of(path).to_owned());
+    tempfile::tempfile_in(&folder).map_err(|source| Error::Write { path: folder, source })
 }

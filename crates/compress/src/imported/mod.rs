@@ -21,4 +21,4 @@ pub use goal::{Goal, Rule, Treatment};
 pub use outcome::{ModelOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
 pub(crate) use restore::IMPORTED;
-pub use restore::{ModelFile, restore};
+pub use restore::{ModelFile, Opened, restore};

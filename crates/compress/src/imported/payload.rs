@@ -1,7 +1,7 @@
 //! The bytes of a model's tensors as numbers, and back.
 
 use half::{bf16, f16};
-use mixpress_codebook::{Dtype, PlainTensor};
+use mixpress_codebook::{Dtype, PlainTensor, TensorOutline};
 use mixpress_interchange::{Element, SourceTensor};
 use mixpress_quantize::Stored;
 
@@ -44,14 +44,19 @@ pub(super) fn shape(tensor: &SourceTensor) -> Result<Vec<usize>, Error> {
     axes.map_err(|_| Error::Tensors(format!("{} is too large for this machine", tensor.name())))
 }
 
-/// A tensor that is kept as it is. A type that the file has no word for is told as the bytes that it takes; what they are,
-/// the model's skeleton knows.
-pub(super) fn plain(tensor: &SourceTensor, bytes: Vec<u8>) -> Result<PlainTensor, Error> {
+/// What a tensor that is kept as it is is told to be. A type that the file has no word for is told as the bytes that it takes;
+/// what they are, the model's skeleton knows.
+fn told(tensor: &SourceTensor) -> Result<(Dtype, Vec<usize>), Error> {
     let dtype = match tensor.element() {
         Element::F64 => Dtype::F64,
         Element::F32 => Dtype::F32,
         Element::F16 => Dtype::F16,
         Element::Bf16 => Dtype::Bf16,
+        Element::F8E4M3 => Dtype::F8E4M3Fn,
+        Element::F8E4M3Fnuz => Dtype::F8E4M3Fnuz,
+        Element::F8E5M2 => Dtype::F8E5M2,
+        Element::F8E5M2Fnuz => Dtype::F8E5M2Fnuz,
+        Element::F8E8M0 => Dtype::F8E8M0,
         Element::I64 => Dtype::I64,
         Element::I32 => Dtype::I32,
         Element::I16 => Dtype::I16,
@@ -59,11 +64,29 @@ pub(super) fn plain(tensor: &SourceTensor, bytes: Vec<u8>) -> Result<PlainTensor
         Element::U64 => Dtype::U64,
         Element::U32 => Dtype::U32,
         Element::U16 => Dtype::U16,
+        Element::U8 => Dtype::U8,
         Element::Bool => Dtype::Bool,
-        _ => Dtype::U8,
+        Element::C64 => Dtype::Complex64,
+        Element::C128 => Dtype::Complex128,
+        _ => {
+            let bytes = usize::try_from(tensor.bytes());
+            let bytes =
+                bytes.map_err(|_| Error::Tensors(format!("{} is too large for this machine", tensor.name())))?;
+            return Ok((Dtype::Bytes, vec![bytes]));
+        }
     };
-    let is_told = tensor.element() == Element::U8 || dtype != Dtype::U8;
-    let shape = if is_told { shape(tensor)? } else { vec![bytes.len()] };
+    Ok((dtype, shape(tensor)?))
+}
+
+/// A tensor that is kept as it is, without its values.
+pub(super) fn plain_outline(tensor: &SourceTensor) -> Result<TensorOutline, Error> {
+    let (dtype, shape) = told(tensor)?;
+    Ok(TensorOutline::plain(tensor.name(), shape, dtype))
+}
+
+/// A tensor that is kept as it is.
+pub(super) fn plain(tensor: &SourceTensor, bytes: Vec<u8>) -> Result<PlainTensor, Error> {
+    let (dtype, shape) = told(tensor)?;
     Ok(PlainTensor::from_bytes(tensor.name(), shape, dtype, bytes)?)
 }
 

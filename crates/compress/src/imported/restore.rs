@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use mixpress_codebook::{Archive, Breakdown, StoredTensor};
+use mixpress_codebook::{Archive, Breakdown, Limits as CodebookLimits, StoredTensor};
 use mixpress_interchange::{Element, Limits, Skeleton, WriteOptions};
 
 use super::payload;
-use crate::Error;
+use crate::{CompressedModel, Error};
 
 /// The first byte of a definition that is another program's model. In a network's definition it is the number of dimensions of
 /// its input.
@@ -36,12 +36,14 @@ impl ModelFile {
     /// [`Error::Read`]; [`Error::Codebook`] when it is damaged or is no `.mxp` file; [`Error::NotImported`] when it holds a network
     /// that was trained here; [`Error::Tensors`] when its tensors are not those of its model.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        let (archive, breakdown) = Archive::open_file(file)?;
-        let Some([IMPORTED, stored @ ..]) = archive.definition() else {
-            return Err(Error::NotImported { path: path.into() });
-        };
+        match Opened::open(path.as_ref())? {
+            Opened::Model(model) => Ok(model),
+            Opened::Network(_) => Err(Error::NotImported { path: path.as_ref().into() }),
+        }
+    }
+
+    fn of_archive(archive: Archive<'static>, breakdown: Breakdown) -> Result<Self, Error> {
+        let Some([IMPORTED, stored @ ..]) = archive.definition() else { return Err(Error::NoDefinition) };
         let skeleton = Skeleton::from_bytes(stored, &Limits::default())?;
         let (tensors, held) = (skeleton.tensors(), archive.tensors());
         if tensors.len() != held.len() {
@@ -123,6 +125,42 @@ impl ModelFile {
         Ok(self.skeleton.write(out, &mut payloads, options)?)
     }
 }
+
+/// What an `.mxp` file may hold.
+#[derive(Debug)]
+pub enum Opened {
+    /// Another program's model.
+    Model(ModelFile),
+    /// A network that was trained here, or tensors alone.
+    Network(CompressedModel),
+}
+
+impl Opened {
+    /// Opens a file once, whatever it holds: it may be a pipe.
+    ///
+    /// # Errors
+    /// As [`ModelFile::open`] and [`CompressedModel::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+        // Tensors are decoded one by one, so their number of entries bounds nothing that is in memory at once.
+        let limits = CodebookLimits { max_total_elements: MOST_ENTRIES, ..CodebookLimits::default() };
+        let (archive, breakdown) = Archive::open_file_with_limits(file, limits)?;
+        if let Some([IMPORTED, ..]) = archive.definition() {
+            return Ok(Self::Model(ModelFile::of_archive(archive, breakdown)?));
+        }
+        let entries: u64 = archive.tensors().iter().map(|tensor| tensor.len() as u64).sum();
+        let limit = CodebookLimits::default().max_total_elements;
+        if entries > limit {
+            let what = "entries of all tensors";
+            return Err(mixpress_codebook::Error::Limit { what, claimed: entries, limit }.into());
+        }
+        Ok(Self::Network(CompressedModel::of_container(archive.into_container()?, breakdown)?))
+    }
+}
+
+/// Entries of another program's model.
+const MOST_ENTRIES: u64 = 1 << 40;
 
 /// Writes the model that a file was made of: see [`ModelFile::restore`].
 ///
