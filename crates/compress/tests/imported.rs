@@ -44,7 +44,7 @@ fn model(folder: &Path) -> PathBuf {
     let mut broken = normals(20 * 20, 1.0, 5);
     broken[77] = f32::NAN;
     let broken = f32_bytes(&broken);
-    let table: Vec<u8> = (0..4000_u32).map(|i| (i * i >> 5) as u8).collect();
+    let table: Vec<u8> = (0..4000_u32).map(|i| ((i * i) >> 5) as u8).collect();
     let view =
         |dtype, shape: &[usize], bytes| TensorView::new(dtype, shape.to_vec(), bytes).expect("its shape's bytes");
     let tensors = [
@@ -109,7 +109,8 @@ fn a_model_comes_back_with_its_own_types_and_nothing_else_changed() {
     let model = model(folder.path());
     let (file, back) = (folder.path().join("model.mxp"), folder.path().join("back.safetensors"));
     let outcome = compress(&model, &file, Goal::BitsPerWeight(5.0)).unwrap();
-    assert_eq!(restore(&file, &back, &WriteOptions::default()).unwrap(), [back.clone()]);
+    let paths = restore(&file, &back, &WriteOptions::default()).unwrap();
+    assert!(paths.len() == 1 && paths[0] == back);
     assert!(restore(&file, &back, &WriteOptions::default()).is_err(), "nothing is replaced");
     let (before, after) = (std::fs::read(&model).unwrap(), std::fs::read(&back).unwrap());
     let header = 8 + u64::from_le_bytes(before[..8].try_into().unwrap()) as usize;
