@@ -10,7 +10,7 @@ use mixpress::prelude::{CompressedModel, ModelFile};
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
-use crate::args::DecompressArgs;
+use crate::args::{DecompressArgs, Form};
 use crate::failure::Failure;
 use crate::{files, output};
 
@@ -46,6 +46,9 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         Err(Error::NotImported { .. } | Error::Codebook(_) | Error::Read { .. }) => {}
         Err(error) => return Err(Failure::failed(format!("cannot decompress {}: {error}", args.file.display()))),
     }
+    if args.form == Form::Gather {
+        return Err(Failure::usage("--as gather is for ONNX models, not for a network trained here"));
+    }
     if args.keep_shards {
         return Err(Failure::usage("--keep-shards is for models that were sharded, not for a network trained here"));
     }
@@ -78,12 +81,24 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     files::refuse_input(&out, &args.file)?;
     files::refuse_taken(&out, args.force)?;
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
-    let paths = model.restore(&out, &options).with_context(|| format!("cannot decompress {}", args.file.display()))?;
-    let count = model.tensors().len();
-    let mut text = String::new();
+    let what = || format!("cannot decompress {}", args.file.display());
+    let (paths, mut text) = match args.form {
+        Form::Plain => {
+            let paths = model.restore(&out, &options).with_context(what)?;
+            (paths, format!("{} tensors\n", model.tensors().len()))
+        }
+        Form::Gather => {
+            let gathered = model.restore_as_gather(&out, &options).with_context(what)?;
+            let mut text = format!("{} tensors as codebook and indices\n", gathered.gathered);
+            for plain in &gathered.plain {
+                text += &format!("{} is plain: {}\n", plain.name, plain.why);
+            }
+            (gathered.paths, text)
+        }
+    };
     for path in &paths {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
         text += &format!("{bytes} bytes written to {}\n", path.display());
     }
-    Ok(output::write(&format!("{count} tensors\n{text}"))?)
+    Ok(output::write(&text)?)
 }
