@@ -25,6 +25,8 @@ pub(super) struct Names {
     pub places: Vec<u8>,
     /// The node that makes those.
     pub cast: Vec<u8>,
+    /// The node that looks them up.
+    pub gather: Vec<u8>,
 }
 
 /// A tensor of one axis: the values of a codebook.
@@ -71,12 +73,13 @@ pub(super) fn cast(names: &Names) -> Builder {
     node
 }
 
-/// `Gather`, from a codebook; `own` has its output and whatever else it is to have.
+/// `Gather`, from a codebook; `own` has its output and whatever else it is to have but a name.
 pub(super) fn gather(names: &Names, own: Builder) -> Builder {
     let mut node = Builder::default();
     node.text(INPUT, &names.codebook);
     node.text(INPUT, &names.places);
     node.append(own);
+    node.text(NAME, &names.gather);
     node.text(OPERATOR, b"Gather");
     node.field(ATTRIBUTE, whole_number(b"axis", 0));
     node

@@ -178,7 +178,6 @@ impl<'a> Rewriter<'a> {
                 made.replace(tag, length, self.indices(number, Some(&tensor), &names, true));
                 let mut own = Builder::default();
                 own.text(OUTPUT, tensor.name);
-                own.text(NAME, &self.fresh(tensor.name, "_gather"));
                 nodes.field(1, node::cast(&names));
                 nodes.field(1, node::gather(&names, own));
             }
@@ -225,12 +224,12 @@ impl<'a> Rewriter<'a> {
         let codebook = node::constant(&names.codebook, node::codebook(&names.codebook, element, values));
         let indices = self.indices(number, tensor.as_ref(), &names, false);
         let indices = node::constant(&names.indices, indices);
-        // Its output, its name, what is said of it.
+        // Its output and what is said of it. Names of constants may be those of other nodes in some runtimes, so it has
+        // a new one.
         let mut others = Builder::default();
-        fields
-            .iter()
-            .filter(|field| ![OPERATOR, ATTRIBUTE].contains(&field.number))
-            .for_each(|field| others.keep(field));
+        for field in fields.iter().filter(|field| ![NAME, OPERATOR, ATTRIBUTE].contains(&field.number)) {
+            others.keep(field);
+        }
         Ok(Ok(vec![codebook, indices, node::cast(&names), node::gather(&names, others)]))
     }
 
@@ -323,6 +322,7 @@ impl<'a> Rewriter<'a> {
             indices: self.fresh(of, "_indices"),
             places: self.fresh(of, "_places"),
             cast: self.fresh(of, "_cast"),
+            gather: self.fresh(of, "_gather"),
         }
     }
 
