@@ -407,3 +407,43 @@ fn codebooks_and_indices_have_to_fit() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     assert_eq!(write(8, vec![1; 20]).unwrap().gathered, 1);
 }
+
+#[test]
+fn graphs_are_not_followed_beyond_the_limit() {
+    // A skeleton that no reader made: no tensors, one file, one literal.
+    let deep = (0..100).fold(Vec::new(), |graph, _| field(1, &field(5, &field(6, &graph))));
+    let literal = [number(1, 10), field(8, &number(2, 20)), field(7, &deep)].concat();
+    let content = [&[2, 0, 1, 1, b'm', 1, 0][..], &common::build::varint(literal.len() as u64), &literal].concat();
+    let bytes = [&[0][..], &zstd::encode_all(&content[..], 1).unwrap()].concat();
+    let skeleton = Skeleton::from_bytes(&bytes, &Limits::default()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut none = Wrong { codebook: Vec::new(), indices: Vec::new() };
+    let error = skeleton.write_gathered(folder.path().join("m"), &mut none, &WriteOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::Limit { what: "levels of graphs", limit: 64, .. }), "{error}");
+}
+
+#[test]
+fn no_skeleton_makes_it_panic() {
+    for file in ["constants.onnx", "branches.onnx", "functions.onnx", "unusual.onnx", "external/model.onnx"] {
+        let model = Model::open(data(file)).unwrap();
+        let stored = model.skeleton().to_bytes();
+        let content = zstd::decode_all(&stored[1..]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+        let (mut written, mut refused) = (0, 0);
+        for place in (0..content.len()).step_by(content.len() / 200) {
+            let mut changed = content.clone();
+            changed[place] ^= 1 << (place % 8);
+            let bytes = [&stored[..1], &zstd::encode_all(&changed[..], 1).unwrap()].concat();
+            let Ok(skeleton) = Skeleton::from_bytes(&bytes, &Limits::default()) else { continue };
+            if skeleton.tensors().len() != model.tensors().len() {
+                continue;
+            }
+            match skeleton.write_gathered(folder.path().join("new.onnx"), &mut Own(&model), &options) {
+                Ok(_) => written += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(written > 0 && refused > 0, "{file}: {written} written, {refused} refused");
+    }
+}

@@ -64,7 +64,7 @@ impl<'a> Rewriter<'a> {
         let mut tensors = tensors.clone();
         tensors.extend(self.indexed.iter().map(|&tensor| {
             let SourceTensor { names, shape, element, bytes } = &self.skeleton.tensors[tensor];
-            let bytes = bytes * 8 / u64::from(element.bits());
+            let bytes = bytes.saturating_mul(8) / u64::from(element.bits());
             SourceTensor { names: names.clone(), shape: shape.clone(), element: Element::U8, bytes }
         }));
         let skeleton = Skeleton { format: *format, files, tensors };
