@@ -424,14 +424,14 @@ fn graphs_are_not_followed_beyond_the_limit() {
 
 #[test]
 fn no_skeleton_makes_it_panic() {
-    for file in ["constants.onnx", "branches.onnx", "functions.onnx", "unusual.onnx", "external/model.onnx"] {
+    for file in ["constants.onnx", "branches.onnx", "functions.onnx", "external/model.onnx"] {
         let model = Model::open(data(file)).unwrap();
         let stored = model.skeleton().to_bytes();
         let content = zstd::decode_all(&stored[1..]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
         let (mut written, mut refused) = (0, 0);
-        for place in (0..content.len()).step_by(content.len() / 200) {
+        for place in (0..content.len()).step_by(content.len() / 40) {
             let mut changed = content.clone();
             changed[place] ^= 1 << (place % 8);
             let bytes = [&stored[..1], &zstd::encode_all(&changed[..], 1).unwrap()].concat();
