@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::{Error, Format, WriteOptions};
+use mixpress::compress::{Error, Format, Gathered, WriteOptions};
 use mixpress::prelude::{CompressedModel, ModelFile};
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
@@ -82,23 +82,21 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     files::refuse_taken(&out, args.force)?;
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
     let what = || format!("cannot decompress {}", args.file.display());
-    let (paths, mut text) = match args.form {
+    let (paths, mut lines) = match args.form {
         Form::Plain => {
             let paths = model.restore(&out, &options).with_context(what)?;
-            (paths, format!("{} tensors\n", model.tensors().len()))
+            (paths, vec![format!("{} tensors", model.tensors().len())])
         }
         Form::Gather => {
-            let gathered = model.restore_as_gather(&out, &options).with_context(what)?;
-            let mut text = format!("{} tensors as codebook and indices\n", gathered.gathered);
-            for plain in &gathered.plain {
-                text += &format!("{} is plain: {}\n", plain.name, plain.why);
-            }
-            (gathered.paths, text)
+            let Gathered { paths, gathered, plain } = model.restore_as_gather(&out, &options).with_context(what)?;
+            let mut lines = vec![format!("{gathered} tensors as codebook and indices")];
+            lines.extend(plain.iter().map(|plain| format!("{} is plain: {}", plain.name, plain.why)));
+            (paths, lines)
         }
     };
-    for path in &paths {
+    lines.extend(paths.iter().map(|path| {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-        text += &format!("{bytes} bytes written to {}\n", path.display());
-    }
-    Ok(output::write(&text)?)
+        format!("{bytes} bytes written to {}", path.display())
+    }));
+    Ok(output::write(&(lines.join("\n") + "\n"))?)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use mixpress_codebook::{Archive, Breakdown, StoredTensor};
+use mixpress_codebook::{Archive, Breakdown, Codebook, StoredTensor};
 use mixpress_interchange::{BoxError, Codebooks, Element, Gathered, Limits, Skeleton, WriteOptions};
 
 use super::payload;
@@ -123,7 +123,7 @@ impl ModelFile {
         Ok(self.skeleton.write(out, &mut payloads, options)?)
     }
 
-    /// Writes an ONNX model in which each tensor that the file holds as a codebook of at most 256 values stays one: its indices
+    /// Writes an ONNX model in which each tensor of which the file has a codebook and at most 256 values in use stays one: its indices
     /// are bytes, and `Gather` looks them up. The model is small by itself, runs in any runtime of ONNX, and gives the results of
     /// the one that [`ModelFile::restore`] writes. Tells which weights are plain, and why.
     ///
@@ -135,19 +135,46 @@ impl ModelFile {
     }
 }
 
+/// A codebook may have more values than entries have: it is the values in use that count.
 impl Codebooks for &ModelFile {
     fn codebook(&mut self, tensor: usize) -> Result<Option<Vec<u8>>, BoxError> {
-        let codebook = self.archive.tensors()[tensor].codebook().filter(|codebook| codebook.len() <= 256);
-        Ok(codebook.and_then(|codebook| payload::bytes(self.element(tensor), &codebook.to_values())))
+        let stored = &self.archive.tensors()[tensor];
+        let Some(codebook) = stored.codebook() else { return Ok(None) };
+        if !(1..=256).contains(&stored.used_values()?) {
+            return Ok(None);
+        }
+        let used = in_use(codebook, &stored.indices()?);
+        let used = used.iter().enumerate().filter(|&(_, &used)| used);
+        let values: Vec<f32> = used.map(|(index, _)| codebook.value(index as u16)).collect();
+        Ok(payload::bytes(self.element(tensor), &values))
     }
 
     fn indices(&mut self, tensor: usize) -> Result<Vec<u8>, BoxError> {
-        Ok(self.archive.tensors()[tensor].indices_u8()?)
+        let stored = &self.archive.tensors()[tensor];
+        let codebook = stored.codebook().ok_or("it has no codebook")?;
+        let indices = stored.indices()?;
+        // The place of a value is the number of those in use before it.
+        let places = in_use(codebook, &indices).into_iter().scan(0u32, |before, used| {
+            let place = *before as u8;
+            *before += u32::from(used);
+            Some(place)
+        });
+        let places: Vec<u8> = places.collect();
+        Ok(indices.iter().map(|&index| places[usize::from(index)]).collect())
     }
 
     fn payload(&mut self, tensor: usize) -> Result<Vec<u8>, BoxError> {
         Ok(ModelFile::payload(self, tensor)?)
     }
+}
+
+/// Which values of a codebook some entry has.
+fn in_use(codebook: &Codebook, indices: &[u16]) -> Vec<bool> {
+    let mut used = vec![false; codebook.len()];
+    for &index in indices {
+        used[usize::from(index)] = true;
+    }
+    used
 }
 
 /// Writes the model that a file was made of: see [`ModelFile::restore`].
