@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads .mxp files, written from docs/format.md alone. Needs Python 3.9 or newer and nothing else.
+"""Reads .mxp files, written from docs/format.md alone. Needs Python 3.9 or newer; for blocks of Zstandard (10.2) Python 3.14
+or the package zstandard; and nothing else.
 
     decode.py FILE             lists what the file holds
     decode.py FILE --values    the same, with the first values of each tensor
@@ -898,10 +899,110 @@ def decode_block(data, count, table, width):
     return out
 
 
+# ---------------------------------------------------------------- 10. Sections of planes
+
+WHOLE, SPLIT, SPLIT_SIGN_LAST = range(3)
+RAW_BLOCK, RUN_BLOCK, STATIC_BLOCK, ZSTD_BLOCK = range(4)
+
+
+def decode_planes(data, length, size):
+    """10, for `length` bytes of numbers of `size` bytes."""
+    record = Record(data)
+    layout, chunk = record.number(), record.byte()
+    kinds = record.list(lambda: block_kind(record))
+    if layout > SPLIT_SIGN_LAST or not 12 <= chunk <= 40 or layout != WHOLE and size == 1:
+        raise FormatError(f"planes of layout {layout} in chunks of 2^{chunk}")
+    if layout == WHOLE:
+        size = 1
+    count, start, out = length // size, record.position, bytearray(length)
+    chunks = (count + (1 << chunk) - 1) >> chunk
+    if len(kinds) != chunks * size:
+        raise FormatError(f"{len(kinds)} blocks for {chunks} chunks of {size} planes")
+    for number, (kind, taken) in enumerate(kinds):
+        first, plane = number // size << chunk, number % size
+        room = min(1 << chunk, count - first)
+        end = start + (room if kind == RAW_BLOCK else taken)
+        if end > len(data):
+            raise FormatError("a block is truncated")
+        block = decode_plane(kind, data[start:end], room)
+        out[first * size + plane : (first + room) * size : size] = block
+        start = end
+    if start < len(data):
+        raise FormatError("bytes follow the last block")
+    if layout == SPLIT_SIGN_LAST:
+        mask = (1 << 8 * size) - 1
+        for place in range(0, length, size):
+            number = int.from_bytes(out[place : place + size], "little")
+            out[place : place + size] = (number >> 1 | number << (8 * size - 1) & mask).to_bytes(size, "little")
+    return bytes(out)
+
+
+def block_kind(record):
+    kind = record.number()
+    if kind > ZSTD_BLOCK:
+        raise FormatError(f"a block of kind {kind}")
+    return kind, record.number() if kind >= STATIC_BLOCK else kind
+
+
+def decode_plane(kind, data, count):
+    """10.2"""
+    if kind == RAW_BLOCK:
+        return data
+    if kind == RUN_BLOCK:
+        return data * count
+    if kind == ZSTD_BLOCK:
+        out = unzstd(data, count)
+        if len(out) != count:
+            raise FormatError("a frame of Zstandard of the wrong length")
+        return out
+    frequencies, place = [], 0
+    while sum(frequencies) < 4096:
+        if len(data) < place + 2:
+            raise FormatError("the frequencies of a block are truncated")
+        byte, after = data[place], data[place + 1]
+        place += 1 if 0 < byte < 128 else 2
+        if byte == 0:
+            frequencies += [0] * (after + 1)
+        else:
+            frequencies.append(byte if byte < 128 else (byte - 128) << 8 | after)
+        if len(frequencies) > 256:
+            raise FormatError("more than 256 frequencies")
+    return bytes(decode_static(data[place:], count, frequencies, False))
+
+
+def unzstd(data, count):
+    try:
+        from compression import zstd
+    except ImportError:
+        zstd = None
+    try:
+        if zstd is not None:
+            decompressor = zstd.ZstdDecompressor()
+            out = decompressor.decompress(data, max_length=count + 1)
+            if not decompressor.eof or decompressor.unused_data:
+                raise FormatError("a block is not one frame of Zstandard")
+            return out
+        import zstandard
+    except ImportError:
+        raise FormatError("a block of Zstandard needs Python 3.14, or: pip install zstandard") from None
+    except Exception as error:
+        raise FormatError(f"a block of Zstandard: {error}") from error
+    try:
+        decompressor = zstandard.ZstdDecompressor().decompressobj()
+        out = decompressor.decompress(data)
+        if not decompressor.eof or decompressor.unused_data:
+            raise FormatError("a block is not one frame of Zstandard")
+        return out
+    except zstandard.ZstdError as error:
+        raise FormatError(f"a block of Zstandard: {error}") from error
+
+
 # ---------------------------------------------------------------- 1. The file
 
-STREAM, PACKED, STATIC, RAW = range(4)
-DTYPE_SIZES = [4, 2, 2, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1]
+STREAM, PACKED, STATIC, RAW, PLANES = range(5)
+# By type: bytes of a value, and of the numbers that it is made of.
+DTYPE_SIZES = [4, 2, 2, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1, 8, 16, 1, 1, 1, 1, 1, 1]
+NUMBER_SIZES = DTYPE_SIZES[:13] + [4, 8] + DTYPE_SIZES[15:]
 
 
 def open_sections(data):
@@ -952,11 +1053,14 @@ def decode(data):
     stream, sections = open_sections(data)
     sections = iter(sections)
 
-    def take(kind):
+    def take_any(*kinds):
         found, content = next(sections, (None, b""))
-        if found != kind:
-            raise FormatError(f"a section of kind {kind} was announced, {found} is there")
-        return content
+        if found not in kinds:
+            raise FormatError(f"a section of kind {kinds} was announced, {found} is there")
+        return found, content
+
+    def take(kind):
+        return take_any(kind)[1]
 
     coder, models = RangeDecoder(stream), Models()
     number = models.structure.code(coder)
@@ -985,7 +1089,7 @@ def decode(data):
             content = struct.pack(f"<{len(values)}f", *values)
             dtype = "q"
         else:
-            dtype, content = str(kind - 1), decode_plain(coder, models, take, shape, kind - 1)
+            dtype, content = str(kind - 1), decode_plain(coder, models, take_any, shape, kind - 1)
         result["tensors"].append({"name": name, "dtype": dtype, "shape": shape, "data": content})
     if next(sections, None) is not None:
         raise FormatError("sections are left over")
@@ -994,10 +1098,18 @@ def decode(data):
     return result
 
 
-def decode_plain(coder, models, take, shape, dtype):
+def decode_plain(coder, models, take_any, shape, dtype):
+    """5.4"""
+    if dtype >= len(DTYPE_SIZES):
+        raise FormatError(f"type {dtype} is newer than this reader")
     narrow = dtype == 0 and models.present.code(coder)
     length = product(shape) * (2 if narrow else DTYPE_SIZES[dtype])
-    content = take(RAW) if models.outside.code(coder) else models.text.content(coder, PLAIN, length)
+    if models.outside.code(coder):
+        kind, content = take_any(RAW, PLANES)
+        if kind == PLANES:
+            content = decode_planes(content, length, 2 if narrow else NUMBER_SIZES[dtype])
+    else:
+        content = models.text.content(coder, PLAIN, length)
     if len(content) != length:
         raise FormatError("plain values of the wrong length")
     if narrow:

@@ -37,6 +37,7 @@ pub struct Cli {
 
 /// The commands of the program.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub enum Command {
     /// Trains a network, or takes a trained model, compresses it and writes an .mxp file.
     ///
@@ -82,16 +83,16 @@ const TRAINING: [&str; 8] = ["network", "data", "no_augment", "recipe", "print_r
 #[command(next_help_heading = "Options for a trained MODEL")]
 pub struct WantedArgs {
     /// At most so many bits a weight; all bytes of the file count [default: 4].
-    #[arg(long, value_name = "N", requires = "model", group = "goal")]
+    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
     pub bits: Option<f64>,
     /// At least so many times smaller than the source.
-    #[arg(long, value_name = "N", requires = "model", group = "goal")]
+    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
     pub ratio: Option<f64>,
     /// At most so many bytes, as 5000000 or 5MB or 4.8MiB.
     #[arg(long, value_name = "SIZE", requires = "model", group = "goal", value_parser = bytes)]
     pub max_bytes: Option<u64>,
     /// At least this signal-to-noise ratio over all weights, in dB.
-    #[arg(long, value_name = "DB", requires = "model", group = "goal")]
+    #[arg(long, value_name = "DB", requires = "model", group = "goal", allow_negative_numbers = true)]
     pub snr: Option<f64>,
     /// Keeps every tensor bit for bit.
     #[arg(long, requires = "model", group = "goal")]

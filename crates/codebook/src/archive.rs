@@ -9,8 +9,9 @@ use crate::{
     UnitGroup, bitpack,
     liveness::live_offsets,
     output::Output,
-    plain, rans, reader,
+    rans, reader,
     source::{Piece, Source},
+    stored::PlainBytes,
     tensor::{elements, mark_used, nonzeros},
 };
 
@@ -59,8 +60,8 @@ pub struct StoredTensor<'a> {
 /// How a tensor is stored.
 #[derive(Debug, Clone)]
 pub(crate) enum Contents<'a> {
-    /// Values as they are; with `is_narrow`, those of an f32 tensor as f16.
-    Plain { dtype: Dtype, is_narrow: bool, data: Piece<'a> },
+    /// Bytes of values.
+    Plain(PlainBytes<'a>),
     /// Indices into a codebook.
     Quantized(Indices<'a>),
 }
@@ -121,7 +122,15 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.
     pub fn open_file(file: File) -> Result<(Archive<'static>, Breakdown), Error> {
-        reader::open_with_breakdown(&Source::of_file(file)?, Limits::default())
+        Self::open_file_with_limits(file, Limits::default())
+    }
+
+    /// [`Archive::open_file`] under other limits: networks of more than a quarter of a billion parameters need them.
+    ///
+    /// # Errors
+    /// As [`Archive::open_file`].
+    pub fn open_file_with_limits(file: File, limits: Limits) -> Result<(Archive<'static>, Breakdown), Error> {
+        reader::open_with_breakdown(&Source::of_file(file)?, limits)
     }
 
     /// The tensors, in the order of the file.
@@ -208,7 +217,7 @@ impl StoredTensor<'_> {
     pub fn codebook(&self) -> Option<&Codebook> {
         match &self.contents {
             Contents::Quantized(indices) => Some(&indices.book),
-            Contents::Plain { .. } => None,
+            Contents::Plain(_) => None,
         }
     }
 
@@ -216,7 +225,7 @@ impl StoredTensor<'_> {
     #[must_use]
     pub fn dtype(&self) -> Option<Dtype> {
         match &self.contents {
-            Contents::Plain { dtype, .. } => Some(*dtype),
+            Contents::Plain(plain) => Some(plain.dtype),
             Contents::Quantized(_) => None,
         }
     }
@@ -227,9 +236,7 @@ impl StoredTensor<'_> {
     /// If the tensor's section does not decode.
     pub fn nonzeros(&self) -> Result<usize, Error> {
         match &self.contents {
-            Contents::Plain { dtype, is_narrow, data } => {
-                Ok(plain::nonzeros(stored_dtype(*dtype, *is_narrow), &data.bytes()?))
-            }
+            Contents::Plain(plain) => plain.nonzeros(),
             Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
                 (_, None) => Ok(self.len()),
                 (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
@@ -282,23 +289,20 @@ impl StoredTensor<'_> {
         assert_eq!(out.len(), self.len(), "the values of {} need as much room as it has entries", self.name);
         match &self.contents {
             Contents::Quantized(indices) => indices.whole(&self.shape, out),
-            Contents::Plain { dtype, is_narrow, data } => {
-                let is_float = plain::values_into(stored_dtype(*dtype, *is_narrow), &data.bytes()?, out);
+            Contents::Plain(plain) => {
+                let is_float = plain.values_into(out)?;
                 if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
             }
         }
     }
 
-    /// The little-endian bytes of a plain tensor's values.
+    /// The little-endian bytes of a plain tensor's values, row by row: those that the file was made from, to the last bit.
     ///
     /// # Errors
-    /// If they cannot be read, or the tensor is not plain.
+    /// If the tensor's section does not decode, or the tensor is quantised.
     pub fn data(&self) -> Result<Vec<u8>, Error> {
         match &self.contents {
-            Contents::Plain { is_narrow, data, .. } => {
-                let data = data.bytes()?;
-                Ok(if *is_narrow { plain::widen(&data) } else { data.into_owned() })
-            }
+            Contents::Plain(plain) => plain.bytes(),
             Contents::Quantized(_) => Err(Error::NotPlain { name: self.name.clone() }),
         }
     }
@@ -361,7 +365,7 @@ impl StoredTensor<'_> {
     fn quantized(&self, levels: usize) -> Result<&Indices<'_>, Error> {
         let name = || self.name.clone();
         match &self.contents {
-            Contents::Plain { .. } => Err(Error::NotQuantized { name: name() }),
+            Contents::Plain(_) => Err(Error::NotQuantized { name: name() }),
             Contents::Quantized(indices) if indices.book.len() <= levels => Ok(indices),
             Contents::Quantized(Indices { book, .. }) => {
                 Err(Error::NotIndices { name: name(), levels: book.len(), limit: levels })
@@ -375,16 +379,16 @@ impl StoredTensor<'_> {
             Contents::Quantized(Indices { coded: Coded::Packed(bytes) | Coded::Static { bytes, .. }, .. }) => {
                 bytes.len()
             }
-            _ => 0,
+            Contents::Plain(plain) => plain.waiting(),
+            Contents::Quantized(_) => 0,
         }
     }
 
     fn into_entry(self) -> Result<Entry, Error> {
         match self.contents {
-            Contents::Plain { dtype, is_narrow, data } => {
-                let data = data.into_bytes()?;
-                let data = if is_narrow { plain::widen(&data) } else { data };
-                Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, data)?.into())
+            Contents::Plain(plain) => {
+                let dtype = plain.dtype;
+                Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, plain.into_bytes()?)?.into())
             }
             Contents::Quantized(indices) => {
                 let told = match &indices.coded {
@@ -449,9 +453,4 @@ impl Indices<'_> {
         live_offsets(shape, live).zip(part).for_each(|(offset, value)| out[offset] = value);
         Ok(())
     }
-}
-
-/// What the bytes of a plain tensor are in the file.
-fn stored_dtype(dtype: Dtype, is_narrow: bool) -> Dtype {
-    if is_narrow { Dtype::F16 } else { dtype }
 }

@@ -44,6 +44,14 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+    /// The file, or what holds its sections until it is complete, cannot be written.
+    #[error("the file cannot be written: {reason}")]
+    Unwritable {
+        /// What kind of failure it was.
+        kind: std::io::ErrorKind,
+        /// What the system said.
+        reason: String,
+    },
     /// The contents of a part are not those that were written.
     #[error("{part} is damaged: its checksum is {computed:08x}, the file says {stored:08x}")]
     Checksum {
@@ -77,6 +85,14 @@ pub enum Error {
         needed: u64,
         /// Bytes of the section.
         found: u64,
+    },
+    /// A block that Zstandard should read is none of its frames, or one of another length.
+    #[error("a block of {length} bytes is not one frame of Zstandard that holds {needed} bytes")]
+    Zstandard {
+        /// Bytes of the block.
+        length: u64,
+        /// Bytes that it should hold.
+        needed: u64,
     },
     /// A value of the file lies outside what the format allows.
     #[error("the file is malformed: {what} is {value}, {rule}")]
@@ -255,6 +271,38 @@ pub enum Error {
         /// The grid.
         grid: [usize; 2],
     },
+    /// An outline has not one flag for each unit.
+    #[error("groups of {units:?} units have {flags:?} flags that say which are live; each unit needs one")]
+    LiveUnits {
+        /// Units of each group.
+        units: Vec<usize>,
+        /// Flags of each group.
+        flags: Vec<usize>,
+    },
+    /// A tensor is nonzero where the outline says that units are dead.
+    #[error("tensor {name}: {entries} nonzero entries belong to units that the outline calls dead")]
+    DeadUnits {
+        /// Name of the tensor.
+        name: String,
+        /// Number of such entries.
+        entries: usize,
+    },
+    /// A tensor is not the one that the outline announces next.
+    #[error("tensor {name} was given, but {}", announced(.expected.as_deref()))]
+    Unannounced {
+        /// Name of the tensor.
+        name: String,
+        /// Name of the tensor that comes next, if one does.
+        expected: Option<String>,
+    },
+    /// A file ends before all tensors of its outline were given.
+    #[error("the outline announces {announced} tensors, {given} were given")]
+    Unfinished {
+        /// Tensors of the outline.
+        announced: usize,
+        /// Tensors that were given.
+        given: usize,
+    },
     /// Two tensors have one name.
     #[error("two tensors are called {name}")]
     DuplicateName {
@@ -279,5 +327,13 @@ fn beginning(found: &[u8]) -> String {
         "is empty".into()
     } else {
         format!("starts with {found:02x?} instead of the bytes of \"MXP\"")
+    }
+}
+
+/// What an outline announces next.
+fn announced(expected: Option<&str>) -> String {
+    match expected {
+        Some(name) => format!("the outline announces {name}, of another name, shape, type or axes"),
+        None => "the outline announces no more tensors".into(),
     }
 }

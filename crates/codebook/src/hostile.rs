@@ -8,7 +8,7 @@ use crate::{
     decode, decode_with_limits, encode,
     range_coder::Encoder,
     rans,
-    section::{Section, SectionKind, Sections, assemble},
+    section::{Row, SectionKind, Sections, head},
     source::Source,
     stream::{Coding, Models},
     structure::{GroupRecord, Structure, TensorRecord},
@@ -22,7 +22,7 @@ fn with_record(record: &[u8], then: impl FnOnce(&mut Encoder, &mut Models)) -> V
     models.structure.code(&mut coder, 0);
     models.text.code(&mut coder, Kind::Structure, record, &Limits::default()).unwrap();
     then(&mut coder, &mut models);
-    assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, Vec::new()).unwrap()
+    head(&coder.finish(), Vec::new()).unwrap()
 }
 
 fn with_structure(groups: &[u64], tensors: Vec<TensorRecord>) -> Vec<u8> {
@@ -125,8 +125,7 @@ fn with_table(frequencies: &[u64], zeros: u64) -> Vec<u8> {
     models.zeros.code(&mut coder, zeros);
     let table = rans::Table { frequencies: vec![2048, 2048], is_paired: false };
     let bytes = rans::encode(&[0, 1, 1, 0, 1], &table);
-    let section = Section { kind: SectionKind::Static, bytes };
-    assemble(Section { kind: SectionKind::Stream, bytes: coder.finish() }, vec![section]).unwrap()
+    assembled(&[(SectionKind::Stream, coder.finish()), (SectionKind::Static, bytes)])
 }
 
 #[test]
@@ -147,52 +146,57 @@ fn sections() -> Vec<(SectionKind, Vec<u8>)> {
     let book = |n: u16| Codebook::Values((0..n).map(|i| f32::from(i) - 3.0).collect());
     let skewed = (0..3000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 22).leading_zeros() as u16 - 22).collect();
     let flat = (0..900u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u16).collect();
-    let raw = (0..2000u32).map(|i| (i.wrapping_mul(0x9E37_79B1) >> 24) as u8).collect();
+    let noise = |i: u32| i.wrapping_mul(0x9E37_79B1) ^ i.wrapping_mul(0x9E37_79B1) >> 15;
+    let raw = (0..2000u32).map(|i| (noise(i).wrapping_mul(0x85EB_CA6B) >> 24) as u8).collect();
+    let waves: Vec<f32> = (0..600u32).map(|i| (i as f32).sin()).collect();
     let entries: Vec<Entry> = vec![
         QuantizedTensor::new("skewed", [3000], book(90), skewed).unwrap().into(),
         QuantizedTensor::new("flat", [30, 30], book(256), flat).unwrap().into(),
         PlainTensor::from_bytes("raw", [2000], crate::Dtype::U8, raw).unwrap().into(),
+        PlainTensor::from_f32("planes", [600], &waves).unwrap().into(),
     ];
     let bytes = encode(&Container { entries, ..Container::default() }).unwrap();
     let (stream, mut open) = Sections::open(&Source::Memory(&bytes), &Limits::default()).unwrap();
     let mut out = vec![(SectionKind::Stream, stream.to_vec())];
-    for kind in [SectionKind::Static, SectionKind::Packed, SectionKind::Raw] {
+    for kind in [SectionKind::Static, SectionKind::Packed, SectionKind::Raw, SectionKind::Planes] {
         out.push((kind, open.take(kind).unwrap().into_bytes().unwrap()));
     }
     open.finish().unwrap();
     out
 }
 
-fn assembled(sections: Vec<(SectionKind, Vec<u8>)>) -> Vec<u8> {
-    let mut sections = sections.into_iter().map(|(kind, bytes)| Section { kind, bytes });
-    assemble(sections.next().unwrap(), sections.collect()).unwrap()
+fn assembled(sections: &[(SectionKind, Vec<u8>)]) -> Vec<u8> {
+    let others = || sections[1..].iter();
+    let mut file = head(&sections[0].1, others().map(|(kind, bytes)| Row::new(*kind, bytes)).collect()).unwrap();
+    others().for_each(|(_, bytes)| file.extend(bytes));
+    file
 }
 
 #[test]
 fn sections_that_do_not_belong_are_refused() {
     let good = sections();
-    assert!(decode(&assembled(good.clone())).is_ok());
+    assert!(decode(&assembled(&good)).is_ok());
     let mut swapped = good.clone();
     swapped.swap(1, 2);
-    assert!(matches!(decode(&assembled(swapped)), Err(Error::Malformed { what: "the kind of a section", .. })));
+    assert!(matches!(decode(&assembled(&swapped)), Err(Error::Malformed { what: "the kind of a section", .. })));
     let mut more = good.clone();
     more.push((SectionKind::Raw, vec![0; 9]));
-    assert_eq!(decode(&assembled(more)), Err(Error::TrailingBytes { count: 9 }));
-    let fewer = good[..3].to_vec();
-    assert!(matches!(decode(&assembled(fewer)), Err(Error::Truncated { part: "the list of sections", .. })));
-    for section in 1..4 {
+    assert_eq!(decode(&assembled(&more)), Err(Error::TrailingBytes { count: 9 }));
+    let fewer = good[..4].to_vec();
+    assert!(matches!(decode(&assembled(&fewer)), Err(Error::Truncated { part: "the list of sections", .. })));
+    for section in 1..5 {
         let mut short = good.clone();
         short[section].1.pop();
-        assert!(decode(&assembled(short)).is_err(), "section {section} one byte short");
+        assert!(decode(&assembled(&short)).is_err(), "section {section} one byte short");
         let mut long = good.clone();
         long[section].1.push(0);
-        assert!(decode(&assembled(long)).is_err(), "section {section} one byte long");
+        assert!(decode(&assembled(&long)).is_err(), "section {section} one byte long");
     }
 }
 
 #[test]
 fn kinds_to_come_are_skipped_or_refused() {
-    let bytes = assembled(sections());
+    let bytes = assembled(&sections());
     let known = decode(&bytes).unwrap();
     // The rows of the table: kind, length (three bytes from 251 on), checksum (five).
     let row = |bytes: &[u8], number: usize| {
@@ -207,8 +211,8 @@ fn kinds_to_come_are_skipped_or_refused() {
     let with_last_kind = |kind: u8| {
         let mut sections = sections();
         sections.push((SectionKind::Raw, vec![1, 2, 3]));
-        let mut bytes = assembled(sections);
-        let at = row(&bytes, 4);
+        let mut bytes = assembled(&sections);
+        let at = row(&bytes, 5);
         assert_eq!(bytes[at], SectionKind::Raw as u8);
         bytes[at] = kind;
         let end = at + 7;
@@ -217,15 +221,15 @@ fn kinds_to_come_are_skipped_or_refused() {
         bytes
     };
     assert_eq!(decode(&with_last_kind(200)).unwrap(), known);
-    assert_eq!(decode(&with_last_kind(77)), Err(Error::UnknownSection { position: 4, kind: 77 }));
-    assert_eq!(decode(&with_last_kind(0)), Err(Error::UnknownSection { position: 4, kind: 0 }));
+    assert_eq!(decode(&with_last_kind(77)), Err(Error::UnknownSection { position: 5, kind: 77 }));
+    assert_eq!(decode(&with_last_kind(0)), Err(Error::UnknownSection { position: 5, kind: 0 }));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn forged_sections_do_not_panic(
-        places in prop::collection::vec((0usize..4, any::<usize>(), any::<u8>()), 1..5), stream in prop::option::of(prop::collection::vec(any::<u8>(), 0..60))
+        places in prop::collection::vec((0usize..5, any::<usize>(), any::<u8>()), 1..5), stream in prop::option::of(prop::collection::vec(any::<u8>(), 0..60))
     ) {
         let mut sections = sections();
         if let Some(stream) = stream {
@@ -239,7 +243,7 @@ proptest! {
             }
         }
         let limits = Limits { max_total_elements: 1 << 18, max_header_bytes: 1 << 12, max_tensors: 64 };
-        let _ = decode_with_limits(&assembled(sections), limits);
+        let _ = decode_with_limits(&assembled(&sections), limits);
     }
 
     #[test]

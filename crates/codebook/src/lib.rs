@@ -15,6 +15,10 @@
 //!   neighbours, mixed by a small online learner. All of it is integer arithmetic, so that every machine agrees.
 //! - *The smallest wins.* Each tensor is stored in the way that takes the fewest bytes: by the adaptive model, as packed
 //!   bits, or, when it is large and dense, by static entropy coding in a section of its own.
+//! - *Planes.* The bytes of a plain tensor are taken apart, so that the exponents of floats stand together; each block of a plane
+//!   is coded by its frequencies or by Zstandard, whichever is smaller.
+//!
+//! A [`ContainerWriter`] takes tensors one at a time, so that memory holds one of them and not the whole network.
 //!
 //! # What makes it fast to open
 //!
@@ -37,11 +41,13 @@ mod archive;
 mod binary;
 mod bitpack;
 mod breakdown;
+mod choice;
 mod codebook;
 mod container;
 mod counter;
 #[cfg(test)]
 mod documented;
+mod dtype;
 mod error;
 mod estimate;
 mod geometry;
@@ -58,8 +64,10 @@ mod mixer;
 mod names;
 mod numbers;
 mod order;
+mod outline;
 mod output;
 mod plain;
+mod planes;
 mod position;
 mod primer;
 mod range_coder;
@@ -69,6 +77,8 @@ mod runs;
 mod section;
 mod sign;
 mod source;
+mod spool;
+mod stored;
 mod stream;
 mod structure;
 mod tensor;
@@ -82,14 +92,16 @@ pub use archive::{Archive, StoredTensor};
 pub use breakdown::{Breakdown, TensorBytes};
 pub use codebook::Codebook;
 pub use container::{Container, Entry, Metadata};
+pub use dtype::Dtype;
 pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
 pub use limits::Limits;
-pub use plain::{Dtype, PlainTensor};
+pub use outline::{Outline, TensorOutline};
+pub use plain::PlainTensor;
 pub use reader::{breakdown, decode, decode_with_breakdown, decode_with_limits};
 pub use section::MAGIC;
 pub use tensor::QuantizedTensor;
-pub use writer::encode;
+pub use writer::{ContainerWriter, encode};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

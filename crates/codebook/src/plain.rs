@@ -1,78 +1,8 @@
-//! A tensor that is not quantised: its bytes, with a tag that says what they are.
+//! A tensor that is not quantised: its bytes, with a type that says what they are.
 
 use half::f16;
 
-use crate::{Error, codebook::is_f16_exact, tensor::elements};
-
-/// What the bytes of a [`PlainTensor`] are, each value little-endian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Dtype {
-    /// IEEE 754 single precision.
-    F32 = 0,
-    /// IEEE 754 half precision.
-    F16 = 1,
-    /// The upper half of an f32.
-    Bf16 = 2,
-    /// IEEE 754 double precision.
-    F64 = 3,
-    /// Signed, 8 bits.
-    I8 = 4,
-    /// Signed, 16 bits.
-    I16 = 5,
-    /// Signed, 32 bits.
-    I32 = 6,
-    /// Signed, 64 bits.
-    I64 = 7,
-    /// Unsigned, 8 bits.
-    U8 = 8,
-    /// Unsigned, 16 bits.
-    U16 = 9,
-    /// Unsigned, 32 bits.
-    U32 = 10,
-    /// Unsigned, 64 bits.
-    U64 = 11,
-    /// One byte, 0 or 1.
-    Bool = 12,
-}
-
-impl Dtype {
-    const ALL: [Self; 13] = [
-        Self::F32,
-        Self::F16,
-        Self::Bf16,
-        Self::F64,
-        Self::I8,
-        Self::I16,
-        Self::I32,
-        Self::I64,
-        Self::U8,
-        Self::U16,
-        Self::U32,
-        Self::U64,
-        Self::Bool,
-    ];
-
-    /// Bytes a value.
-    #[must_use]
-    pub fn size(self) -> usize {
-        match self {
-            Self::I8 | Self::U8 | Self::Bool => 1,
-            Self::F16 | Self::Bf16 | Self::I16 | Self::U16 => 2,
-            Self::F32 | Self::I32 | Self::U32 => 4,
-            Self::F64 | Self::I64 | Self::U64 => 8,
-        }
-    }
-
-    pub(crate) fn from_tag(tag: u8) -> Result<Self, Error> {
-        Self::ALL.get(usize::from(tag)).copied().ok_or(Error::Malformed {
-            what: "the type of a plain tensor",
-            value: u64::from(tag),
-            rule: "known types are 0 to 12",
-        })
-    }
-}
+use crate::{Dtype, Error, codebook::is_f16_exact, tensor::elements};
 
 /// A named tensor whose values stand in the file as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +117,20 @@ pub(crate) fn values_into(dtype: Dtype, data: &[u8], out: &mut [f32]) -> bool {
     true
 }
 
+/// The bytes of f32 values as f16, if that holds each of them to the last bit: a NaN's payload, a zero's sign.
+pub(crate) fn narrowed(data: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    for &bytes in data.as_chunks::<4>().0 {
+        let value = f32::from_le_bytes(bytes);
+        let half = f16::from_f32(value);
+        if half.to_f32().to_bits() != value.to_bits() {
+            return None;
+        }
+        out.extend(half.to_le_bytes());
+    }
+    Some(out)
+}
+
 /// The bytes of f32 values that stand as f16.
 pub(crate) fn widen(data: &[u8]) -> Vec<u8> {
     data.as_chunks::<2>().0.iter().flat_map(|&b| f16::from_le_bytes(b).to_f32().to_le_bytes()).collect()
@@ -194,12 +138,35 @@ pub(crate) fn widen(data: &[u8]) -> Vec<u8> {
 
 /// Number of values that are not zero; a zero may have a sign.
 pub(crate) fn nonzeros(dtype: Dtype, data: &[u8]) -> usize {
+    let pairs = |mask: u16| data.as_chunks::<2>().0.iter().filter(|&&b| u16::from_le_bytes(b) & mask != 0).count();
+    let bytes = |mask: u8| data.iter().filter(|&&b| b & mask != 0).count();
     match dtype {
         Dtype::F32 => data.as_chunks::<4>().0.iter().filter(|&&b| u32::from_le_bytes(b) << 1 != 0).count(),
         Dtype::F64 => data.as_chunks::<8>().0.iter().filter(|&&b| u64::from_le_bytes(b) << 1 != 0).count(),
-        Dtype::F16 | Dtype::Bf16 => {
-            data.as_chunks::<2>().0.iter().filter(|&&b| u16::from_le_bytes(b) << 1 != 0).count()
-        }
+        Dtype::F16 | Dtype::Bf16 => pairs(0x7FFF),
+        Dtype::Complex64 => data.as_chunks::<8>().0.iter().filter(|&value| nonzeros(Dtype::F32, value) > 0).count(),
+        Dtype::Complex128 => data.as_chunks::<16>().0.iter().filter(|&value| nonzeros(Dtype::F64, value) > 0).count(),
+        Dtype::F8E4M3Fn | Dtype::F8E5M2 => bytes(0x7F),
+        // These have a single zero, or, as powers of two, none.
+        Dtype::F8E4M3Fnuz | Dtype::F8E5M2Fnuz => bytes(0xFF),
+        Dtype::F8E8M0 => data.len(),
         _ => data.chunks_exact(dtype.size()).filter(|value| value.iter().any(|&b| b != 0)).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_of_every_type_are_counted_whatever_their_sign() {
+        let count = |dtype, bytes: &[u8]| nonzeros(dtype, bytes);
+        assert_eq!(count(Dtype::Bf16, &[0, 0x80, 0, 0, 1, 0]), 1);
+        assert_eq!(count(Dtype::Complex64, &[[0, 0, 0, 0x80, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 1, 0]].concat()), 1);
+        assert_eq!(count(Dtype::Complex128, &[[0; 15].as_slice(), &[0x80], &[0; 14], &[0, 1]].concat()), 1);
+        assert_eq!(count(Dtype::F8E4M3Fn, &[0, 0x80, 0x81]), 1);
+        assert_eq!(count(Dtype::F8E5M2Fnuz, &[0, 0x80, 0x81]), 2);
+        assert_eq!(count(Dtype::F8E8M0, &[0, 127]), 2);
+        assert_eq!(count(Dtype::Bytes, &[0, 0x10, 0x01]), 2);
     }
 }

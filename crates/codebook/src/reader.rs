@@ -16,6 +16,7 @@ use crate::{
     rans,
     section::{SectionKind, Sections},
     source::{Piece, Source},
+    stored::PlainBytes,
     stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
     structure::Structure,
     tensor::elements,
@@ -172,29 +173,28 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         // The number of entries passed the limits.
         let length = elements(shape).unwrap_or(usize::MAX).saturating_mul(size);
         let outside = self.models.outside(&mut self.coder, false);
-        let (data, taken) = if outside {
-            let piece = self.sections.take(SectionKind::Raw)?;
-            let taken = piece.len();
-            (piece, taken)
+        let (kind, piece) = if outside {
+            self.sections.take_any(&[SectionKind::Raw, SectionKind::Planes])?
         } else if length as u64 > self.limits.max_header_bytes {
             let limit = self.limits.max_header_bytes;
             return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
         } else {
             let bytes = self.models.text.content(&mut self.coder, Kind::Plain, &[], length);
-            (Piece::Held(Cow::Owned(bytes)), 0)
+            (SectionKind::Stream, Piece::Held(Cow::Owned(bytes)))
         };
-        if data.len() != length {
-            return Err(Error::SectionLength { part: "plain values", needed: length as u64, found: data.len() as u64 });
-        }
-        let coding = match (outside, is_narrow) {
-            (false, false) => "plain, in the stream",
-            (false, true) => "plain, as f16 in the stream",
-            (true, false) => "plain",
-            (true, true) => "plain, as f16",
+        let taken = if outside { piece.len() } else { 0 };
+        let data = PlainBytes::new(dtype, is_narrow, length, kind, piece)?;
+        let coding = match (kind, is_narrow) {
+            (SectionKind::Stream, false) => "plain, in the stream",
+            (SectionKind::Stream, true) => "plain, as f16 in the stream",
+            (SectionKind::Planes, false) => "plain, in planes",
+            (SectionKind::Planes, true) => "plain, as f16 in planes",
+            (_, false) => "plain",
+            (_, true) => "plain, as f16",
         };
         let magnitudes = (self.coder.spent() - before) / 8.0 + taken as f64;
         self.ledger.tensors.push(TensorBytes::new(name, coding, 0.0, Spent::default(), magnitudes));
-        Ok(Contents::Plain { dtype, is_narrow, data })
+        Ok(Contents::Plain(data))
     }
 
     fn quantized(

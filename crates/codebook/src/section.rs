@@ -32,13 +32,8 @@ pub(crate) enum SectionKind {
     Static = 2,
     /// Bytes as they are.
     Raw = 3,
-}
-
-/// A section to be written.
-#[derive(Debug)]
-pub(crate) struct Section {
-    pub(crate) kind: SectionKind,
-    pub(crate) bytes: Vec<u8>,
+    /// Bytes of values, split into planes.
+    Planes = 4,
 }
 
 /// The table of sections. A file of one section, the stream, needs none: the stream fills it up to the checksum.
@@ -48,34 +43,39 @@ enum Table {
     Sections(Vec<Row>),
 }
 
+/// What the table says of a section.
 #[derive(Debug, Encode, Decode)]
-struct Row {
+pub(crate) struct Row {
     kind: u8,
     length: u64,
     crc: u32,
 }
 
-/// The bytes of a file with these sections.
-pub(crate) fn assemble(stream: Section, others: Vec<Section>) -> Result<Vec<u8>, Error> {
+impl Row {
+    pub(crate) fn new(kind: SectionKind, bytes: &[u8]) -> Self {
+        Self { kind: kind as u8, length: bytes.len() as u64, crc: crc32fast::hash(bytes) }
+    }
+
+    /// Bytes of the section.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+/// A file up to the end of its stream, which sections of these rows follow; all of it where there are none.
+pub(crate) fn head(stream: &[u8], others: Vec<Row>) -> Result<Vec<u8>, Error> {
     let mut out = MAGIC.to_vec();
     out.push(VERSION);
     if others.is_empty() {
         out.extend(wire::to_bytes(&Table::StreamOnly)?);
-        out.extend(stream.bytes);
+        out.extend(stream);
         out.extend(crc32fast::hash(&out).to_le_bytes());
         return Ok(out);
     }
-    let sections: Vec<Section> = std::iter::once(stream).chain(others).collect();
-    let rows = sections.iter().map(|s| Row {
-        kind: s.kind as u8,
-        length: s.bytes.len() as u64,
-        crc: crc32fast::hash(&s.bytes),
-    });
+    let rows = std::iter::once(Row::new(SectionKind::Stream, stream)).chain(others);
     out.extend(wire::to_bytes(&Table::Sections(rows.collect()))?);
     out.extend(crc32fast::hash(&out).to_le_bytes());
-    for s in &sections {
-        out.extend(&s.bytes);
-    }
+    out.extend(stream);
     Ok(out)
 }
 
@@ -151,7 +151,7 @@ impl<'a> Sections<'a> {
             compare("a section", source.checksum(position, row.length)?, row.crc)?;
             match row.kind {
                 0 if number == 0 => stream = Some(source.bytes(position, row.length as usize)?),
-                1..=3 => {
+                1..=4 => {
                     let piece = Piece::of_section(source, position, row.length as usize, row.crc)?;
                     others.push((row.kind, piece));
                 }
@@ -180,20 +180,23 @@ impl<'a> Sections<'a> {
 
     /// The next section after the stream, which has to be of `kind`.
     pub(crate) fn take(&mut self, kind: SectionKind) -> Result<Piece<'a>, Error> {
+        self.take_any(&[kind]).map(|(_, piece)| piece)
+    }
+
+    /// The next section after the stream, which has to be of one of these kinds; and its kind.
+    pub(crate) fn take_any(&mut self, kinds: &[SectionKind]) -> Result<(SectionKind, Piece<'a>), Error> {
         let (found, piece) = self.others.get(self.next).ok_or(Error::Truncated {
             part: "the list of sections",
             needed: self.next as u64 + 1,
             available: self.others.len() as u64,
         })?;
-        if *found != kind as u8 {
-            return Err(Error::Malformed {
-                what: "the kind of a section",
-                value: u64::from(*found),
-                rule: "it is the one that the stream announced",
-            });
-        }
+        let kind = kinds.iter().copied().find(|&kind| kind as u8 == *found).ok_or(Error::Malformed {
+            what: "the kind of a section",
+            value: u64::from(*found),
+            rule: "it is the one that the stream announced",
+        })?;
         self.next += 1;
-        Ok(piece.clone())
+        Ok((kind, piece.clone()))
     }
 
     /// Checks that every section was taken.

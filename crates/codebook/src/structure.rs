@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{AxisRef, Container, Entry, Error, Limits, UnitGroup, names::NAMES, tensor::elements};
+use crate::{AxisRef, Error, Limits, Outline, UnitGroup, names::NAMES, tensor::elements};
 
 /// Names, shapes, types and unit groups of a file.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -69,21 +69,17 @@ impl TensorRecord {
 }
 
 impl Structure {
-    /// The structure of a container.
-    pub(crate) fn of(container: &Container) -> Self {
-        let groups = container
+    /// The structure that an outline tells.
+    pub(crate) fn of(outline: &Outline) -> Self {
+        let groups = outline
             .groups
             .iter()
             .map(|g| GroupRecord { size: g.size as u64, grid: g.grid.map(|[h, w]| (h as u64, w as u64)) });
-        let tensors = container.entries.iter().map(|entry| {
-            let shape = entry.shape().iter().map(|&d| d as u64).collect();
-            match entry {
-                Entry::Quantized(t) => {
-                    let axes = t.axes().iter().map(|a| a.map(|a| (a.group as u64, a.repeat as u64))).collect();
-                    TensorRecord::new(t.name(), shape, 0, axes)
-                }
-                Entry::Plain(t) => TensorRecord::new(t.name(), shape, 1 + t.dtype() as u8, Vec::new()),
-            }
+        let tensors = outline.tensors.iter().map(|tensor| {
+            let shape = tensor.shape.iter().map(|&d| d as u64).collect();
+            let kind = tensor.dtype.map_or(0, |dtype| 1 + dtype as u8);
+            let axes = tensor.axes.iter().map(|a| a.map(|a| (a.group as u64, a.repeat as u64))).collect();
+            TensorRecord::new(&tensor.name, shape, kind, axes)
         });
         Self { groups: groups.collect(), tensors: tensors.collect() }
     }

@@ -91,6 +91,13 @@ impl Text {
         }
         self.model.get_or_insert_with(|| Model::primed().clone()).content(coder, kind, bytes, length)
     }
+
+    /// Bits that bytes would take, learnt nothing from.
+    pub(crate) fn cost(&self, kind: Kind, bytes: &[u8]) -> f64 {
+        let mut tally = Tally::default();
+        self.model.as_ref().unwrap_or_else(|| Model::primed()).clone().content(&mut tally, kind, bytes, bytes.len());
+        tally.bits
+    }
 }
 
 #[derive(Debug, Clone)]

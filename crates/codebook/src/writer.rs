@@ -1,19 +1,27 @@
-//! From a container to the bytes of a file.
+//! From tensors to the bytes of a file, one tensor at a time.
+
+use std::borrow::Cow;
+use std::io::{Cursor, Read, Seek, Write};
+
+use rayon::prelude::*;
 
 use crate::{
-    Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor,
-    binary::{BinaryCoder, Tally},
+    Container, Dtype, Entry, Error, Limits, Outline, PlainTensor, QuantizedTensor, TensorOutline, UnitGroup,
+    binary::BinaryCoder,
     bitpack,
-    codebook::is_f16_exact,
-    geometry::{Arrangement, Geometry},
-    liveness::{gather, live_positions, live_units},
-    matrix::{is_sorted, sort_key},
+    choice::{Choice, SECTION_BITS, choose},
+    geometry::Geometry,
+    liveness::{gather, is_whole, live_positions},
     names::structure_id,
+    plain::narrowed,
+    planes,
     range_coder::Encoder,
     rans,
-    section::{self, Section, SectionKind},
-    stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
+    section::{self, Row, SectionKind},
+    spool::{Spool, unwritable},
+    stream::{Coding, Models, Shape, sides},
     structure::Structure,
+    tensor::nonzeros,
     text::Kind,
     wire,
 };
@@ -21,13 +29,12 @@ use crate::{
 /// A definition longer than this, or a plain tensor, stands in a section of its own.
 const MAX_INLINE_TEXT: usize = 1 << 16;
 const MAX_INLINE_PLAIN: usize = 1 << 10;
-/// Bits that a section of its own costs besides its contents.
-const SECTION_BITS: f64 = 8.0 * 12.0;
-/// Live parts up to this size are always tried with the adaptive model, larger ones (up to `MAX_TRIED`) if sparse.
-const ALWAYS_TRIED: usize = 1 << 16;
-const MAX_TRIED: usize = 1 << 22;
-/// The share of zeros that makes a large live part sparse.
-const SPARSE: f64 = 0.8;
+/// A section for less than this would cost more than it can save.
+const MIN_OUTSIDE: usize = 1 << 6;
+/// Bytes of tensors that [`encode`] has in flight at a time.
+const IN_FLIGHT: usize = 1 << 27;
+/// A writer trusts what it is given; the format's own bounds stay.
+const UNLIMITED: Limits = Limits { max_total_elements: u64::MAX, max_header_bytes: u64::MAX, max_tensors: u64::MAX };
 
 /// The bytes of a file that holds `container`.
 ///
@@ -37,108 +44,201 @@ const SPARSE: f64 = 0.8;
 /// If the container is inconsistent (see [`Container::check`]) or something in it is too large for the format.
 pub fn encode(container: &Container) -> Result<Vec<u8>, Error> {
     container.check()?;
-    // A writer trusts what it is given; the format's own bounds stay.
-    let limits = Limits { max_total_elements: u64::MAX, max_header_bytes: u64::MAX, max_tensors: u64::MAX };
-    let mut writer = Writer { coder: Encoder::new(), models: Models::new(), sections: Vec::new() };
-    let structure = Structure::of(container);
-    structure.check(&limits)?;
-    let id = structure_id(&structure).unwrap_or(0);
-    writer.models.structure.code(&mut writer.coder, id);
-    if id == 0 {
-        let bytes = wire::to_bytes(&structure)?;
-        writer.models.text.code(&mut writer.coder, Kind::Structure, &bytes, &limits)?;
+    let mut writer = ContainerWriter::new(Outline::of(container), Cursor::new(Vec::new()))?;
+    let mut entries = &container.entries[..];
+    while !entries.is_empty() {
+        let mut bytes = 0;
+        let count = entries.iter().take_while(|entry| {
+            let before = bytes;
+            bytes += plain_bytes(entry);
+            before < IN_FLIGHT
+        });
+        let (now, later) = entries.split_at(count.count());
+        writer.push_all(now)?;
+        entries = later;
     }
-    writer.definition(container.definition.as_deref(), &limits)?;
-    writer.models.metadata(&mut writer.coder, &container.metadata, &limits)?;
-    let mut live = live_units(container);
-    for (group, flags) in container.groups.iter().zip(&mut live) {
-        writer.models.flags.code(&mut writer.coder, group, flags)?;
-    }
-    for entry in &container.entries {
-        match entry {
-            Entry::Quantized(tensor) => {
-                let live = live_positions(tensor.shape(), tensor.axes(), &live);
-                let geometry = (tensor.shape().len() > 1 && !tensor.is_empty())
-                    .then(|| Geometry::new(tensor.shape(), tensor.axes(), &container.groups, &live));
-                writer.quantized(tensor, &live, geometry.as_ref())?;
-            }
-            Entry::Plain(tensor) => writer.plain(tensor),
-        }
-    }
-    let stream = Section { kind: SectionKind::Stream, bytes: writer.coder.finish() };
-    section::assemble(stream, writer.sections)
+    let mut out = Vec::new();
+    writer.finish(&mut out)?;
+    Ok(out)
 }
 
-struct Writer {
+fn plain_bytes(entry: &Entry) -> usize {
+    match entry {
+        Entry::Quantized(_) => 0,
+        Entry::Plain(tensor) => tensor.data().len(),
+    }
+}
+
+/// Writes a file tensor by tensor, so that memory never holds all of them.
+///
+/// Large contents wait in a spool, as a temporary file is one; memory holds the small ones, and the tensors that are being
+/// pushed. The bytes are those of [`encode`], where the outline says of units what the container would.
+///
+/// ```
+/// use mixpress_codebook::{ContainerWriter, Dtype, Outline, PlainTensor, QuantizedTensor, TensorOutline, decode};
+/// use std::io::Cursor;
+///
+/// let tensors = vec![TensorOutline::quantized("weight", [4]), TensorOutline::plain("ids", [3], Dtype::U8)];
+/// let outline = Outline { tensors, ..Outline::default() };
+/// let mut writer = ContainerWriter::new(outline, Cursor::new(Vec::new()))?; // a temporary file, for large models
+/// writer.push(&QuantizedTensor::from_values("weight", [4], &[0.5, 0.0, -0.5, 0.5])?.into())?;
+/// writer.push(&PlainTensor::from_bytes("ids", [3], Dtype::U8, vec![7, 8, 9])?.into())?;
+/// let mut file = Vec::new();
+/// writer.finish(&mut file)?;
+/// assert_eq!(decode(&file)?.entries.len(), 2);
+/// # Ok::<(), mixpress_codebook::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ContainerWriter<S> {
     coder: Encoder,
     models: Models,
-    sections: Vec<Section>,
+    spool: Spool<S>,
+    tensors: Vec<TensorOutline>,
+    groups: Vec<UnitGroup>,
+    live: Vec<Vec<bool>>,
+    /// Number of tensors that were pushed.
+    pushed: usize,
 }
 
-impl Writer {
-    fn definition(&mut self, definition: Option<&[u8]>, limits: &Limits) -> Result<(), Error> {
-        let Some(bytes) = definition else {
-            self.models.present(&mut self.coder, false);
-            return Ok(());
-        };
-        self.models.present(&mut self.coder, true);
-        if self.models.outside(&mut self.coder, bytes.len() > MAX_INLINE_TEXT) {
-            self.sections.push(Section { kind: SectionKind::Raw, bytes: bytes.to_vec() });
-        } else {
-            self.models.text.code(&mut self.coder, Kind::Definition, bytes, limits)?;
+impl<S: Read + Write + Seek> ContainerWriter<S> {
+    /// Begins a file of these tensors; its sections wait in `spool`, from where that stands on.
+    ///
+    /// # Errors
+    /// If the outline is inconsistent: two tensors of one name, axes that do not fit their groups, another number of flags
+    /// than units. If something in it is too large for the format, or the spool fails.
+    pub fn new(outline: Outline, spool: S) -> Result<Self, Error> {
+        outline.check()?;
+        let structure = Structure::of(&outline);
+        structure.check(&UNLIMITED)?;
+        let mut live = outline.live();
+        let (mut coder, mut models, mut spool) = (Encoder::new(), Models::new(), Spool::new(spool)?);
+        let id = structure_id(&structure).unwrap_or(0);
+        models.structure.code(&mut coder, id);
+        if id == 0 {
+            let bytes = wire::to_bytes(&structure)?;
+            models.text.code(&mut coder, Kind::Structure, &bytes, &UNLIMITED)?;
+        }
+        let definition = outline.definition.as_deref();
+        models.present(&mut coder, definition.is_some());
+        if let Some(bytes) = definition {
+            if models.outside(&mut coder, bytes.len() > MAX_INLINE_TEXT) {
+                spool.push(SectionKind::Raw, bytes)?;
+            } else {
+                models.text.code(&mut coder, Kind::Definition, bytes, &UNLIMITED)?;
+            }
+        }
+        models.metadata(&mut coder, &outline.metadata, &UNLIMITED)?;
+        for (group, flags) in outline.groups.iter().zip(&mut live) {
+            models.flags.code(&mut coder, group, flags)?;
+        }
+        Ok(Self { coder, models, spool, tensors: outline.tensors, groups: outline.groups, live, pushed: 0 })
+    }
+
+    /// Writes the next tensor.
+    ///
+    /// # Errors
+    /// If it is not the one that the outline announces, has nonzero entries at dead units, or the spool fails. The file is
+    /// then lost.
+    pub fn push(&mut self, entry: &Entry) -> Result<(), Error> {
+        self.push_all(std::slice::from_ref(entry))
+    }
+
+    /// Writes the next tensors, working on several at a time; the bytes are those of pushing one after the other.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::push`].
+    pub fn push_all(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        for (number, entry) in entries.iter().enumerate() {
+            let expected = self.tensors.get(self.pushed + number);
+            if expected != Some(&TensorOutline::from(entry)) {
+                let expected = expected.map(|tensor| tensor.name.clone());
+                return Err(Error::Unannounced { name: entry.name().to_owned(), expected });
+            }
+        }
+        let plain: Vec<Option<PlainContent<'_>>> = entries.par_iter().map(PlainContent::of_entry).collect();
+        for (entry, plain) in entries.iter().zip(plain) {
+            match (entry, plain) {
+                (Entry::Quantized(tensor), _) => self.quantized(tensor)?,
+                (Entry::Plain(tensor), content) => self.plain(content.unwrap_or_else(|| PlainContent::of(tensor)))?,
+            }
+            self.pushed += 1;
         }
         Ok(())
     }
 
-    fn plain(&mut self, tensor: &PlainTensor) {
-        let mut data = tensor.data().to_vec();
-        if tensor.dtype() == Dtype::F32 {
-            let values = tensor.values().unwrap_or_default();
-            // Bits are compared: a NaN's payload and a zero's sign survive or the tensor stays as it is.
-            let narrow = values.iter().all(|&v| is_f16_exact(v) || v.is_nan())
-                && values.iter().all(|&v| half::f16::from_f32(v).to_f32().to_bits() == v.to_bits());
-            if self.models.present(&mut self.coder, narrow) {
-                data = values.iter().flat_map(|&v| half::f16::from_f32(v).to_le_bytes()).collect();
-            }
+    /// Writes the file; gives the number of its bytes.
+    ///
+    /// # Errors
+    /// If tensors of the outline were not pushed, there are too many sections for the format, or the spool or `out` fails.
+    pub fn finish(mut self, mut out: impl Write) -> Result<u64, Error> {
+        if self.pushed < self.tensors.len() {
+            return Err(Error::Unfinished { announced: self.tensors.len(), given: self.pushed });
         }
-        if self.models.outside(&mut self.coder, data.len() > MAX_INLINE_PLAIN) {
-            self.sections.push(Section { kind: SectionKind::Raw, bytes: data });
+        let rows = self.spool.take_rows();
+        let total = rows.iter().map(Row::length).sum();
+        let head = section::head(&self.coder.finish(), rows)?;
+        out.write_all(&head).map_err(|error| unwritable(&error))?;
+        self.spool.copy(total, &mut out)?;
+        out.flush().map_err(|error| unwritable(&error))?;
+        Ok(head.len() as u64 + total)
+    }
+
+    fn plain(&mut self, content: PlainContent<'_>) -> Result<(), Error> {
+        let PlainContent { narrow, bytes, planes } = content;
+        if let Some(is_narrow) = narrow {
+            self.models.present(&mut self.coder, is_narrow);
+        }
+        let is_inline = bytes.len() <= MAX_INLINE_PLAIN
+            && planes.as_ref().is_none_or(|planes| {
+                self.models.text.cost(Kind::Plain, &bytes) < 8.0 * planes.len() as f64 + SECTION_BITS
+            });
+        if self.models.outside(&mut self.coder, !is_inline) {
+            match planes {
+                Some(planes) => self.spool.push(SectionKind::Planes, &planes),
+                None => self.spool.push(SectionKind::Raw, &bytes),
+            }
         } else {
-            self.models.text.content(&mut self.coder, Kind::Plain, &data, data.len());
+            self.models.text.content(&mut self.coder, Kind::Plain, &bytes, bytes.len());
+            Ok(())
         }
     }
 
-    fn quantized(
-        &mut self,
-        tensor: &QuantizedTensor,
-        live: &[Vec<u32>],
-        geometry: Option<&Geometry>,
-    ) -> Result<(), Error> {
+    fn quantized(&mut self, tensor: &QuantizedTensor) -> Result<(), Error> {
+        let live = live_positions(tensor.shape(), tensor.axes(), &self.live);
         let book = tensor.codebook();
+        let indices = gather(tensor, &live);
+        if !is_whole(tensor.shape(), &live) {
+            let all = tensor.nonzeros();
+            let within = book.zero_index().map_or(indices.len(), |zero| nonzeros(&indices, zero));
+            if within < all {
+                return Err(Error::DeadUnits { name: tensor.name().to_owned(), entries: all - within });
+            }
+        }
         self.models.levels.code(&mut self.coder, book)?;
         if tensor.is_empty() {
             return Ok(());
         }
-        let indices = gather(tensor, live);
-        let shape = match geometry {
+        let geometry =
+            (tensor.shape().len() > 1).then(|| Geometry::new(tensor.shape(), tensor.axes(), &self.groups, &live));
+        let shape = match &geometry {
             Some(geometry) => Shape::Matrix { geometry, rows: live[0].len() },
             None => Shape::Vector,
         };
-        let Choice { coding, sorted, mut symbols, table, zeros } = self.choose(book, &indices, shape);
+        let Choice { coding, sorted, mut symbols, table, zeros } = choose(&self.models, book, &indices, shape);
         self.models.coding(&mut self.coder, coding);
         let width = book.bit_width();
         match coding {
             Coding::Adaptive => {
                 self.models.tensors.code(&mut self.coder, shape, sides(book), sorted, &mut symbols);
+                Ok(())
             }
             Coding::Inline => {
                 for &index in indices.iter() {
                     self.coder.bits(u64::from(index), width);
                 }
+                Ok(())
             }
-            Coding::Packed => {
-                self.sections.push(Section { kind: SectionKind::Packed, bytes: bitpack::pack(&indices, width) });
-            }
+            Coding::Packed => self.spool.push(SectionKind::Packed, &bitpack::pack(&indices, width)),
             Coding::Static => {
                 let table = table.unwrap_or_else(|| unreachable!("static coding was chosen by its table"));
                 for &frequency in &table.frequencies {
@@ -148,73 +248,36 @@ impl Writer {
                 if let Some(zeros) = zeros {
                     self.models.zeros.code(&mut self.coder, zeros);
                 }
-                self.sections.push(Section { kind: SectionKind::Static, bytes: rans::encode(&indices, &table) });
+                self.spool.push(SectionKind::Static, &rans::encode(&indices, &table))
             }
         }
-        Ok(())
-    }
-
-    /// The coding that takes the fewest bits.
-    fn choose(&self, book: &Codebook, indices: &[u16], shape: Shape<'_>) -> Choice {
-        let count = indices.len();
-        let inline = count as f64 * f64::from(book.bit_width());
-        let mut best = (Coding::Inline, false, inline);
-        let mut offer = |coding, sorted, bits: f64| {
-            if bits < best.2 {
-                best = (coding, sorted, bits);
-            }
-        };
-        // Without a model the stream is no smaller than a section; long sections are much faster to read.
-        if inline > 8.0 * SECTION_BITS {
-            offer(Coding::Packed, false, inline - 1.0);
-        }
-        let counts = rans::counts(indices, book.len());
-        let zeros = book.zero_index().map(|zero| counts[usize::from(zero)]);
-        let table = rans::Table::new(&counts);
-        if let Some(table) = &table {
-            let mut tally = Tally::default();
-            let mut model = self.models.frequencies.clone();
-            for &f in &table.frequencies {
-                model.code(&mut tally, u64::from(f));
-            }
-            if let Some(zeros) = zeros {
-                self.models.zeros.clone().code(&mut tally, zeros);
-            }
-            offer(Coding::Static, false, 8.0 * table.expected_len(&counts) + tally.bits + SECTION_BITS);
-        }
-        let (pivot, sides) = (pivot(book), sides(book));
-        let sparsity = counts[usize::from(pivot)] as f64 / count.max(1) as f64;
-        let worth_trying = count <= ALWAYS_TRIED || (count <= MAX_TRIED.min(MAX_ADAPTIVE) && sparsity > SPARSE);
-        let mut symbols = Vec::new();
-        if sides.negative.max(sides.positive) <= MAX_SIDE && worth_trying {
-            symbols = indices.iter().map(|&i| i32::from(i) - i32::from(pivot)).collect();
-            let sorted = match shape {
-                Shape::Matrix { geometry, .. } => {
-                    geometry.arrangement == Arrangement::Loose && is_sorted(geometry.columns, &symbols)
-                }
-                Shape::Vector => symbols.is_sorted_by_key(|&s| sort_key(s)),
-            };
-            for sorted in [false, true].into_iter().take(1 + usize::from(sorted)) {
-                let mut tally = Tally::default();
-                let mut models = self.models.tensors.clone();
-                models.code(&mut tally, shape, sides, sorted, &mut symbols);
-                offer(Coding::Adaptive, sorted, tally.bits);
-            }
-        }
-        let (coding, sorted, _) = best;
-        Choice { coding, sorted, symbols, table, zeros }
     }
 }
 
-/// How a live part is coded, and what was made on the way to that choice.
-struct Choice {
-    coding: Coding,
-    /// Whether the adaptive model should take the columns as sorted.
-    sorted: bool,
-    /// For the adaptive model: indices less that of zero.
-    symbols: Vec<i32>,
-    /// For static coding.
-    table: Option<rans::Table>,
-    /// How many entries are zero, where the codebook has one.
-    zeros: Option<u64>,
+/// The bytes of a plain tensor as they may stand, which depend on nothing before them.
+struct PlainContent<'a> {
+    /// For f32, whether values stand as f16.
+    narrow: Option<bool>,
+    bytes: Cow<'a, [u8]>,
+    /// A section of planes, if it is smaller than the bytes.
+    planes: Option<Vec<u8>>,
+}
+
+impl<'a> PlainContent<'a> {
+    fn of_entry(entry: &'a Entry) -> Option<Self> {
+        match entry {
+            Entry::Quantized(_) => None,
+            Entry::Plain(tensor) => Some(Self::of(tensor)),
+        }
+    }
+
+    fn of(tensor: &'a PlainTensor) -> Self {
+        let is_f32 = tensor.dtype() == Dtype::F32;
+        let narrowed = if is_f32 { narrowed(tensor.data()) } else { None };
+        let narrow = is_f32.then_some(narrowed.is_some());
+        let dtype = if narrowed.is_some() { Dtype::F16 } else { tensor.dtype() };
+        let bytes = narrowed.map_or(Cow::Borrowed(tensor.data()), Cow::Owned);
+        let planes = if bytes.len() < MIN_OUTSIDE { None } else { planes::encode(&bytes, dtype) };
+        Self { narrow, bytes, planes }
+    }
 }

@@ -67,6 +67,7 @@ fn check(container: &Container) {
                 used.dedup();
                 assert_eq!(stored.used_values().unwrap(), used.len(), "{name}");
                 assert!(stored.indices().unwrap() == tensor.indices(), "{name}");
+                assert!(matches!(stored.data(), Err(Error::NotPlain { .. })), "{name}");
                 if tensor.codebook().len() <= 256 {
                     let narrow = stored.indices_u8().unwrap();
                     assert!(narrow.iter().zip(tensor.indices()).all(|(&a, &b)| u16::from(a) == b), "{name}");
@@ -76,6 +77,7 @@ fn check(container: &Container) {
             }
             Entry::Plain(tensor) => {
                 assert_eq!((stored.dtype(), stored.nonzeros().unwrap()), (Some(tensor.dtype()), tensor.nonzeros()));
+                assert!(stored.data().unwrap() == tensor.data(), "{name}");
                 assert!(matches!(stored.indices(), Err(Error::NotQuantized { .. })), "{name}");
             }
         }

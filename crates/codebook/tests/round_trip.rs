@@ -52,8 +52,10 @@ fn container(seed: u64) -> Container {
             continue;
         }
         if draw.below(4) == 0 {
-            let dtype = [Dtype::F32, Dtype::F16, Dtype::Bool, Dtype::I64][draw.below(4)];
-            let data = (0..len * dtype.size()).map(|_| draw.below(256) as u8).collect();
+            let dtype =
+                [Dtype::F32, Dtype::F16, Dtype::Bool, Dtype::I64, Dtype::Complex64, Dtype::Bytes][draw.below(6)];
+            let most = [2, 256][draw.below(2)];
+            let data = (0..len * dtype.size()).map(|_| draw.below(most) as u8).collect();
             entries.push(PlainTensor::from_bytes(name, shape, dtype, data).unwrap().into());
             continue;
         }
@@ -168,7 +170,7 @@ fn a_file_with_sections_comes_back_and_every_part_of_it_is_guarded() {
     let parts = breakdown(&bytes).unwrap();
     assert!((parts.accounted() - bytes.len() as f64).abs() < 3.0);
     let codings: Vec<_> = parts.tensors.iter().map(|t| t.coding).collect();
-    assert_eq!(codings[..3], ["static entropy coding", "bit-packed", "plain"]);
+    assert_eq!(codings[..3], ["static entropy coding", "bit-packed", "plain, in planes"]);
     for place in (0..bytes.len()).step_by(997).chain(0..80) {
         let mut damaged = bytes.clone();
         damaged[place] ^= 0x10;

@@ -16,47 +16,35 @@ const NAMED: usize = 5;
 /// with the largest distortion, and what was not done. Ends with a line break.
 #[must_use]
 pub fn model_table(outcome: &ModelOutcome) -> String {
-    let mut out = format!("{}\n\n{}\n", outcome.source, tensors(&outcome.tensors, outcome.overhead_bytes));
-    out += &format!(
-        "{} became {}: {:.2} times smaller\n",
-        size(outcome.original_bytes),
-        size(outcome.file_bytes),
-        outcome.ratio
-    );
+    let mut lines = vec![outcome.source.clone(), String::new(), tensors(&outcome.tensors, outcome.overhead_bytes)];
+    let (before, after) = (size(outcome.original_bytes), size(outcome.file_bytes));
+    lines.push(format!("{before} became {after}: {:.2} times smaller", outcome.ratio));
     if outcome.weights > 0 {
-        out += &format!(
-            "{} weights with codebooks: {:.3} bits a weight (all bytes of the file count), {}\n",
-            grouped(outcome.weights),
-            outcome.bits_per_weight,
-            decibels(outcome.snr_db)
-        );
+        let (weights, bits) = (grouped(outcome.weights), outcome.bits_per_weight);
+        let noise = decibels(outcome.snr_db);
+        lines.push(format!(
+            "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted; {noise}"
+        ));
     }
     let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.levels == 0).collect();
     kept.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
-    list(
-        &mut out,
-        "kept exactly",
-        kept.len(),
-        kept.iter().map(|tensor| {
-            let reason = tensor.reason.as_deref().unwrap_or("as it is");
-            format!("{} ({} bytes): {reason}", tensor.name, grouped(tensor.bytes.round() as u64))
-        }),
-    );
+    let of_kept = |tensor: &&TensorOutcome| {
+        let reason = tensor.reason.as_deref().unwrap_or("as it is");
+        format!("{} ({} bytes): {reason}", tensor.name, grouped(tensor.bytes.round() as u64))
+    };
+    lines.extend(first("kept exactly", &kept.iter().map(of_kept).collect::<Vec<_>>()));
     let mut worst: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.snr_db.is_finite()).collect();
     worst.sort_by(|a, b| a.snr_db.total_cmp(&b.snr_db));
-    list(
-        &mut out,
-        "largest distortion",
-        worst.len(),
-        worst.iter().map(|tensor| format!("{}: {}", tensor.name, decibels(tensor.snr_db))),
-    );
-    list_all(&mut out, "not done", &outcome.not_done);
+    let of_worst = |tensor: &&TensorOutcome| format!("{}: {}", tensor.name, decibels(tensor.snr_db));
+    lines.extend(first("largest distortion", &worst.iter().map(of_worst).collect::<Vec<_>>()));
+    lines.extend(all("not done", &outcome.not_done));
     if outcome.seconds.is_finite() {
         let memory =
-            outcome.peak_memory_bytes.map_or(String::new(), |bytes| format!("; memory at most {}", size(bytes)));
-        out += &format!("\nread back and compared with the source; time: {}{memory}\n", duration(outcome.seconds));
+            outcome.peak_memory_bytes.map_or(String::new(), |bytes| format!("; memory: at most {}", size(bytes)));
+        let time = duration(outcome.seconds);
+        lines.extend([String::new(), format!("read back and compared with the source; time: {time}{memory}")]);
     }
-    out
+    joined(&lines)
 }
 
 /// What would become of a model: one line a tensor, and the size that is expected. Ends with a line break.
@@ -80,16 +68,14 @@ pub fn plan_table(plan: &ModelPlan) -> String {
         ]);
     }
     align_numbers(&mut table, 3..7);
-    let mut out = format!("{}\n\n", table.trim_fmt());
-    out += &format!(
-        "{} would become about {}: {:.2} times smaller, {}\nnothing was written\n",
-        size(plan.source_bytes),
-        size(plan.expected_bytes),
-        plan.source_bytes as f64 / plan.expected_bytes.max(1) as f64,
-        decibels(plan.expected_snr_db)
-    );
-    list_all(&mut out, "cannot be done", &plan.not_done);
-    out
+    let (before, after) = (size(plan.source_bytes), size(plan.expected_bytes));
+    let times = plan.source_bytes as f64 / plan.expected_bytes.max(1) as f64;
+    let noise = decibels(plan.expected_snr_db);
+    let mut lines = vec![table.trim_fmt(), String::new()];
+    lines.push(format!("{before} would become about {after}: {times:.2} times smaller; {noise}"));
+    lines.extend(all("cannot be done", &plan.not_done));
+    lines.push("nothing was written".to_owned());
+    joined(&lines)
 }
 
 /// Tensors of a file, one line each. Ends with a line break.
@@ -114,7 +100,7 @@ pub fn differences_table(differences: &[Difference]) -> String {
         ]);
     }
     align_numbers(&mut table, 1..3);
-    format!("{}\n{} tensors differ\n", table.trim_fmt(), differences.len())
+    format!("{}\n\ntensors that differ: {}\n", table.trim_fmt(), differences.len())
 }
 
 /// One JSON object on one line, without a line break at its end: the fields of the outcome, and the file.
@@ -162,25 +148,26 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
-/// A heading, and the first of some lines.
-fn list(out: &mut String, heading: &str, count: usize, lines: impl Iterator<Item = String>) {
-    if count == 0 {
-        return;
+/// An empty line, a heading, and the first of some lines; nothing if there are none.
+fn first(heading: &str, lines: &[String]) -> Vec<String> {
+    let mut out = all(heading, &lines[..lines.len().min(NAMED)]);
+    if lines.len() > NAMED {
+        out.push(format!("  and {} more", lines.len() - NAMED));
     }
-    *out += &format!("\n{heading}:\n");
-    for line in lines.take(NAMED) {
-        *out += &format!("  {line}\n");
-    }
-    if count > NAMED {
-        *out += &format!("  and {} more\n", count - NAMED);
-    }
+    out
 }
 
-fn list_all(out: &mut String, heading: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        *out += &format!("\n{heading}:\n");
-        lines.iter().for_each(|line| *out += &format!("  {line}\n"));
+/// An empty line, a heading, and some lines; nothing if there are none.
+fn all(heading: &str, lines: &[String]) -> Vec<String> {
+    if lines.is_empty() {
+        return Vec::new();
     }
+    let head = [String::new(), format!("{heading}:")];
+    head.into_iter().chain(lines.iter().map(|line| format!("  {line}"))).collect()
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.join("\n") + "\n"
 }
 
 /// A ratio in dB; `-` for one that is infinite.
@@ -191,4 +178,69 @@ fn ratio(decibels: f64) -> String {
 /// A signal-to-noise ratio in words.
 fn decibels(ratio: f64) -> String {
     if ratio.is_finite() { format!("signal-to-noise ratio {ratio:.2} dB") } else { "no noise".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> ModelOutcome {
+        let tensor = |name: &str, levels: usize, snr: &str| {
+            format!(
+                r#"{{"name":"{name}","shape":[30,20],"dtype":"f16","weights":600,"levels":{levels},"bits":3.5,"snr_db":{snr},
+                    "bytes":262.5,"treatment":"static entropy coding","reason":{}}}"#,
+                if levels == 0 { r#""one axis""# } else { "null" }
+            )
+        };
+        let mut tensors: Vec<String> =
+            (0..7).map(|i| tensor(&format!("layer.{i}.weight"), 12, &format!("{}", 20 + i))).collect();
+        tensors.push(tensor("bias", 0, "null"));
+        let text = format!(
+            r#"{{"source":"model.onnx","original_bytes":9600,"file_bytes":2400,"ratio":4.0,"weights":4200,"bits_per_weight":4.571,
+                "snr_db":21.5,"overhead_bytes":300.0,"tensors":[{}],"not_done":["no tensor's name matches x"],
+                "peak_memory_bytes":1000000,"seconds":1.5}}"#,
+            tensors.join(",")
+        );
+        serde_json::from_str(&text).expect("an outcome's fields")
+    }
+
+    #[test]
+    fn a_table_says_what_was_kept_what_is_worst_and_what_was_not_done() {
+        let text = model_table(&outcome());
+        for part in [
+            "9,600 bytes became 2,400 bytes: 4.00 times smaller",
+            "4,200 weights with codebooks: 4.571 bits each",
+            "kept exactly:\n  bias (263 bytes): one axis\n",
+            "largest distortion:\n  layer.0.weight: signal-to-noise ratio 20.00 dB\n",
+            "  and 2 more\n",
+            "not done:\n  no tensor's name matches x\n",
+            "30 x 20",
+        ] {
+            assert!(text.contains(part), "{part} is missing from\n{text}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_promised_keys_and_comes_back() {
+        let outcome = outcome();
+        let line = model_json(&outcome, Some(Path::new("m.mxp")));
+        assert!(!line.contains('\n'));
+        let value: serde_json::Value = serde_json::from_str(&line).expect("valid JSON");
+        for key in ["weights", "bits_per_weight", "snr_db", "tensors", "peak_memory_bytes", "seconds", "file"] {
+            assert!(!value[key].is_null(), "{key} is missing from {line}");
+        }
+        for key in ["name", "shape", "dtype", "levels", "bits", "snr_db", "bytes", "treatment"] {
+            assert!(!value["tensors"][0][key].is_null(), "{key} is missing from {line}");
+        }
+        assert!(value["tensors"][7]["snr_db"].is_null(), "what is exact has no ratio");
+        assert_eq!(serde_json::from_str::<ModelOutcome>(&line).expect("an outcome"), outcome);
+    }
+
+    #[test]
+    fn differences_are_told_or_that_there_are_none() {
+        assert_eq!(differences_table(&[]), "no tensor differs\n");
+        let only = Difference { name: "w".into(), what: Some("only in the first".into()), snr_db: None, largest: None };
+        let text = differences_table(&[only]);
+        assert!(text.contains("only in the first") && text.ends_with("tensors that differ: 1\n"), "{text}");
+    }
 }

@@ -23,7 +23,10 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
         files::refuse_taken(&out, args.force)?;
     }
     let mut compressor = ModelCompressor::open(path).map_err(|error| failure(error, what))?;
-    compressor = compressor.goal(goal(&args.wanted)).strict(args.wanted.strict);
+    compressor = compressor.strict(args.wanted.strict);
+    if let Some(goal) = goal(&args.wanted) {
+        compressor = compressor.goal(goal);
+    }
     for rule in &args.wanted.rules {
         compressor = compressor.rule(rule.clone());
     }
@@ -47,7 +50,8 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     Ok(())
 }
 
-fn goal(wanted: &WantedArgs) -> Goal {
+/// What is asked for, if anything.
+fn goal(wanted: &WantedArgs) -> Option<Goal> {
     let given = [
         wanted.bits.map(Goal::BitsPerWeight),
         wanted.ratio.map(Goal::Ratio),
@@ -55,7 +59,7 @@ fn goal(wanted: &WantedArgs) -> Goal {
         wanted.snr.map(Goal::SignalToNoise),
         wanted.lossless.then_some(Goal::Lossless),
     ];
-    given.into_iter().flatten().next().unwrap_or_default()
+    given.into_iter().flatten().next()
 }
 
 /// The model's name, of a sharded one without what says so, and `.mxp`.

@@ -11,24 +11,17 @@ use crate::output;
 /// Runs the command.
 pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let what = || format!("cannot verify {}", args.file.display());
-    let text = match &args.against {
-        Some(source) => {
-            let source = Model::open(source).with_context(|| format!("cannot read {}", source.display()))?;
-            let outcome = ModelOutcome::of_file(&args.file, &source).with_context(what)?;
-            if args.json {
-                report::model_json(&outcome, Some(&args.file)) + "\n"
-            } else {
-                report::model_table(&outcome)
-            }
-        }
-        None => {
-            let tensors = read_whole(&args.file, None).with_context(what)?;
-            if args.json {
-                serde_json::json!({ "file": args.file.to_string_lossy(), "tensors": tensors }).to_string() + "\n"
-            } else {
-                let table = report::tensors_table(&tensors);
-                format!("{table}\nall checksums hold, all {} tensors decode\n", tensors.len())
-            }
+    let text = if let Some(source) = &args.against {
+        let source = Model::open(source).with_context(|| format!("cannot read {}", source.display()))?;
+        let outcome = ModelOutcome::of_file(&args.file, &source).with_context(what)?;
+        if args.json { report::model_json(&outcome, Some(&args.file)) + "\n" } else { report::model_table(&outcome) }
+    } else {
+        let tensors = read_whole(&args.file, None).with_context(what)?;
+        if args.json {
+            serde_json::json!({ "file": args.file.to_string_lossy(), "tensors": tensors }).to_string() + "\n"
+        } else {
+            let table = report::tensors_table(&tensors);
+            format!("{table}\nall checksums hold, all {} tensors decode\n", tensors.len())
         }
     };
     Ok(output::write(&text)?)

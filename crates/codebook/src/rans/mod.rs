@@ -29,7 +29,7 @@ use table::pair;
 
 /// Frequencies sum to two to this power.
 const SCALE_BITS: u32 = 12;
-const SCALE: usize = 1 << SCALE_BITS;
+pub(crate) const SCALE: usize = 1 << SCALE_BITS;
 /// The most levels that a table of 2^12 slots can serve.
 pub(crate) const MAX_LEVELS: usize = 1 << 10;
 /// States never fall below this between symbols.

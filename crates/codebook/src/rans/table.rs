@@ -19,13 +19,18 @@ pub(crate) struct Table {
 impl Table {
     /// The table for indices that occur so often. `None` without indices or with too many levels.
     pub(crate) fn new(counts: &[u64]) -> Option<Self> {
-        let single = Self { frequencies: frequencies(counts)?, is_paired: false };
+        let single = Self::single(counts)?;
         if single.frequencies.len() > PAIRED || counts.iter().sum::<u64>() < LONG as u64 {
             return Some(single);
         }
         let paired = Self { is_paired: true, ..single.clone() };
         let is_worth = paired.expected_len(counts) < WORTH * single.expected_len(counts);
         Some(if is_worth { paired } else { single })
+    }
+
+    /// [`Table::new`], where a symbol is to stand for one index.
+    pub(crate) fn single(counts: &[u64]) -> Option<Self> {
+        Some(Self { frequencies: frequencies(counts)?, is_paired: false })
     }
 
     /// The frequencies of symbols, in units of 2^-12. Those of the table have to sum to 2^12.

@@ -209,6 +209,48 @@ fn dense() -> Container {
     Container { entries, groups: vec![UnitGroup::new(100)], definition, ..Container::default() }
 }
 
+/// Plain tensors of all types, most of them in planes, with blocks of every kind.
+fn plain() -> Container {
+    let mut draw = Draw::new(17);
+    let mut weights = |count: usize| -> Vec<f32> {
+        (0..count).map(|_| (0..4).map(|_| 0.1 * (draw.unit() - 0.5)).sum::<f64>() as f32).collect()
+    };
+    let weight = weights(1200);
+    let halves: Vec<f32> = weights(900).iter().map(|&v| half::f16::from_f32(v).to_f32()).collect();
+    let upper: Vec<u8> = weights(1100).iter().flat_map(|&v| half::bf16::from_f32(v).to_le_bytes()).collect();
+    let complex: Vec<u8> = weights(400).iter().flat_map(|v| v.to_le_bytes()).collect();
+    let double: Vec<u8> = weights(300).iter().flat_map(|&v| f64::from(v).sqrt().abs().to_le_bytes()).collect();
+    let noise: Vec<u8> = weights(700).iter().map(|v| v.to_le_bytes()[0]).collect();
+    let ids: Vec<u8> = weights(500).iter().flat_map(|&v| i64::from((v * 1000.0) as i16).to_le_bytes()).collect();
+    // Two chunks, the first all zeros.
+    let mut mask = vec![0; (1 << 16) + 1500];
+    weights(1500).iter().zip(&mut mask[1 << 16..]).for_each(|(&v, m)| *m = u8::from(v > 0.05));
+    let text = "the plain tensor of an outer model; ".repeat(60).into_bytes();
+    let small = |count: u8| (0..count).map(|i| i.wrapping_mul(37)).collect::<Vec<u8>>();
+    let bytes = |name: &str, shape: &[usize], dtype, data: Vec<u8>| {
+        Entry::from(PlainTensor::from_bytes(name, shape, dtype, data).unwrap())
+    };
+    let entries = vec![
+        PlainTensor::from_f32("single", [40, 30], &weight).unwrap().into(),
+        PlainTensor::from_f32("half exact", [900], &halves).unwrap().into(),
+        PlainTensor::rounded_to_f16("half", [1200], &weight).unwrap().into(),
+        bytes("upper half", &[1100], Dtype::Bf16, upper),
+        bytes("complex", &[200], Dtype::Complex64, complex),
+        bytes("double", &[300], Dtype::F64, double.clone()),
+        bytes("double complex", &[150], Dtype::Complex128, double),
+        bytes("ids", &[500], Dtype::I64, ids),
+        bytes("mask", &[(1 << 16) + 1500], Dtype::Bool, mask),
+        bytes("text", &[text.len()], Dtype::U8, text),
+        bytes("noise", &[700], Dtype::F8E4M3Fn, noise.clone()),
+        bytes("packed", &[1400], Dtype::Bytes, noise.repeat(2)),
+        bytes("f8 a", &[3, 5], Dtype::F8E5M2, small(15)),
+        bytes("f8 b", &[9], Dtype::F8E8M0, small(9)),
+        bytes("f8 c", &[9], Dtype::F8E4M3Fnuz, small(9)),
+        bytes("f8 d", &[9], Dtype::F8E5M2Fnuz, small(9)),
+    ];
+    Container { entries, ..Container::default() }
+}
+
 /// The containers of the golden files, by name.
 pub fn golden_containers() -> Vec<(&'static str, Container)> {
     let mut lenet = lenet_300_100(0, 0.008);
@@ -219,6 +261,7 @@ pub fn golden_containers() -> Vec<(&'static str, Container)> {
         ("lenet-300-100", lenet),
         ("convolutional", convolutional()),
         ("dense", dense()),
+        ("plain", plain()),
     ]
 }
 

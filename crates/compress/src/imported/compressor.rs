@@ -9,7 +9,7 @@ use mixpress_quantize::{OperatingPoint, Source, Target, find_step};
 use mixpress_train::{write_whole, write_whole_new};
 
 use super::check::verify_with;
-use super::goal::{Goal, Rule};
+use super::goal::{DEFAULT_BITS, Goal, Rule};
 use super::outcome::ModelOutcome;
 use super::payload;
 use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, roles};
@@ -21,6 +21,12 @@ use crate::{Error, Overwrite};
 const ATTEMPTS: usize = 8;
 /// The share of a goal that may be left unused.
 const UNUSED: f64 = 5e-4;
+
+/// What a file may take, and what has to be said of that.
+struct Budget {
+    limit: Option<u64>,
+    note: Option<String>,
+}
 
 /// Compresses a trained model without data.
 ///
@@ -35,7 +41,7 @@ const UNUSED: f64 = 5e-4;
 #[derive(Debug)]
 pub struct ModelCompressor {
     model: Model,
-    goal: Goal,
+    goal: Option<Goal>,
     rules: Vec<Rule>,
     is_strict: bool,
 }
@@ -46,7 +52,7 @@ impl ModelCompressor {
     /// # Errors
     /// [`Error::Interchange`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self { model: Model::open(path)?, goal: Goal::default(), rules: Vec::new(), is_strict: false })
+        Ok(Self { model: Model::open(path)?, goal: None, rules: Vec::new(), is_strict: false })
     }
 
     /// Opens a model that has to be of one of these formats.
@@ -56,10 +62,11 @@ impl ModelCompressor {
         if formats.contains(&out.model.format()) { Ok(out) } else { Err(Error::Format { path: path.into(), wanted }) }
     }
 
-    /// What the file is to reach (default: 4 bits a weight).
+    /// What the file is to reach. The default is 4 bits a weight, all bytes counted; where what is kept exactly takes more than half of
+    /// that, it is 4 bits for the weights alone, and [`ModelOutcome::not_done`] says so.
     #[must_use]
     pub fn goal(self, goal: Goal) -> Self {
-        Self { goal, ..self }
+        Self { goal: Some(goal), ..self }
     }
 
     /// Adds a rule for some tensors. Of several that name a tensor the last one counts.
@@ -89,14 +96,15 @@ impl ModelCompressor {
         let roles = self.roles()?;
         let kept = self.kept(&roles)?;
         let fixed = encode(&kept)?.len() as u64;
-        let steps = self.steps(&roles, fixed)?;
+        let budget = self.budget(&roles, fixed);
+        let steps = self.steps(&roles, budget.limit, fixed)?;
         let mut kept = kept.entries.iter();
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
             expected_bytes: 0,
             expected_snr_db: f64::INFINITY,
-            not_done: not_done(&self.model, &self.rules, &roles),
+            not_done: not_done(&self.model, &self.rules, &roles).into_iter().chain(budget.note).collect(),
         };
         let (mut rate, mut energy, mut distortion) = (0.0, 0.0, 0.0);
         for (number, (tensor, role)) in self.model.tensors().iter().zip(&roles).enumerate() {
@@ -146,13 +154,16 @@ impl ModelCompressor {
             return Err(Error::Exists { path: path.into() });
         }
         let roles = self.roles()?;
-        let not_done = not_done(&self.model, &self.rules, &roles);
+        let kept = self.kept(&roles)?;
+        let fixed = encode(&kept)?.len() as u64;
+        let budget = self.budget(&roles, fixed);
+        let not_done: Vec<String> = not_done(&self.model, &self.rules, &roles).into_iter().chain(budget.note).collect();
         if self.is_strict
             && let Some(first) = not_done.first()
         {
             return Err(Error::NotDone { what: first.clone(), others: not_done.len() - 1 });
         }
-        let bytes = self.encode(&roles)?;
+        let bytes = self.encode(&roles, kept, budget.limit, fixed)?;
         match overwrite {
             Overwrite::Refuse => write_whole_new(path, &bytes)?,
             Overwrite::Replace => write_whole(path, &bytes)?,
@@ -163,23 +174,23 @@ impl ModelCompressor {
     }
 
     fn roles(&self) -> Result<Vec<Role>, Error> {
-        self.goal.check()?;
-        roles(&self.model, self.goal, &self.rules)
+        let goal = self.goal.unwrap_or_default();
+        goal.check()?;
+        roles(&self.model, goal, &self.rules)
     }
 
     /// The file's bytes: of the files that fit the goal, the first that leaves little of it unused, or the largest.
-    fn encode(&self, roles: &[Role]) -> Result<Vec<u8>, Error> {
-        let kept = self.kept(roles)?;
-        let fixed = encode(&kept)?.len() as u64;
-        let Some(limit) = self.bytes(roles) else {
-            return Ok(encode(&self.container(kept, roles, &self.steps(roles, fixed)?)?)?);
+    fn encode(&self, roles: &[Role], kept: Container, limit: Option<u64>, fixed: u64) -> Result<Vec<u8>, Error> {
+        let Some(limit) = limit else {
+            return Ok(encode(&self.container(kept, roles, &self.steps(roles, None, fixed)?)?)?);
         };
         // What the search has to be told that it spends besides, so that whole files come out as long as they may be.
         let mut besides = fixed as i64;
         let mut best: Option<Vec<u8>> = None;
+        let mut shortest = usize::MAX;
         let mut tried = Vec::new();
         for _ in 0..ATTEMPTS {
-            let steps = self.steps(roles, besides.max(0) as u64)?;
+            let steps = self.steps(roles, Some(limit), besides.max(0) as u64)?;
             if tried.contains(&steps) {
                 if best.is_some() {
                     break;
@@ -190,6 +201,7 @@ impl ModelCompressor {
             }
             let bytes = encode(&self.container(kept.clone(), roles, &steps)?)?;
             tried.push(steps);
+            shortest = shortest.min(bytes.len());
             let left = limit as i64 - bytes.len() as i64;
             besides -= left;
             if left < 0 {
@@ -204,35 +216,53 @@ impl ModelCompressor {
                 break;
             }
         }
-        let nearest =
-            || Error::OutOfReach { goal: self.goal.to_string(), nearest: "a file that is a little longer".into() };
+        let nearest = || Error::OutOfReach { goal: self.words(), nearest: format!("{shortest} bytes") };
         best.ok_or_else(nearest)
     }
 
-    /// The bytes that the goal allows, if it limits them.
-    fn bytes(&self, roles: &[Role]) -> Option<u64> {
+    /// The bytes that the goal allows, if it limits them, where `fixed` are spent on all but weights.
+    fn budget(&self, roles: &[Role], fixed: u64) -> Budget {
         let weights: u64 = (self.model.tensors().iter().zip(roles))
             .filter(|(_, role)| matches!(role, Role::Weights { .. }))
             .map(|(tensor, _)| entries(tensor.element(), tensor.bytes()))
             .sum();
-        match self.goal {
+        let of_weights = |bits: f64| (bits * weights as f64 / 8.0) as u64;
+        let limit = match self.goal {
             // Without weights to compress there is nothing to limit.
-            Goal::BitsPerWeight(bits) if weights > 0 => Some((bits * weights as f64 / 8.0) as u64),
-            Goal::Ratio(ratio) => Some((self.model.file_bytes() as f64 / ratio) as u64),
-            Goal::Bytes(bytes) => Some(bytes),
-            Goal::BitsPerWeight(_) | Goal::SignalToNoise(_) | Goal::Lossless => None,
-        }
+            Some(Goal::BitsPerWeight(_)) | None if weights == 0 => None,
+            Some(Goal::BitsPerWeight(bits)) => Some(of_weights(bits)),
+            Some(Goal::Ratio(ratio)) => Some((self.model.file_bytes() as f64 / ratio) as u64),
+            Some(Goal::Bytes(bytes)) => Some(bytes),
+            Some(Goal::SignalToNoise(_) | Goal::Lossless) => None,
+            None => {
+                let limit = of_weights(DEFAULT_BITS);
+                if fixed > limit / 2 {
+                    let note = format!(
+                        "{DEFAULT_BITS} bits a weight with all bytes counted: all but the weights takes {fixed} bytes, so they are \
+                         {DEFAULT_BITS} bits for the weights alone"
+                    );
+                    return Budget { limit: Some(limit + fixed), note: Some(note) };
+                }
+                Some(limit)
+            }
+        };
+        Budget { limit, note: None }
+    }
+
+    /// The goal in words.
+    fn words(&self) -> String {
+        self.goal.unwrap_or_default().to_string()
     }
 
     /// The step of each tensor; `fixed` bytes are spent on all but those that share a step.
-    fn steps(&self, roles: &[Role], fixed: u64) -> Result<Vec<f64>, Error> {
-        let out_of_reach = |error: mixpress_quantize::Error, others: f64| match error {
+    fn steps(&self, roles: &[Role], limit: Option<u64>, fixed: u64) -> Result<Vec<f64>, Error> {
+        let out_of_reach = |error: mixpress_quantize::Error| match error {
             mixpress_quantize::Error::OutOfReach { nearest, .. } => {
                 let nearest = match self.goal {
-                    Goal::SignalToNoise(_) => format!("{nearest:.1} dB"),
-                    _ => format!("{:.0} bytes", nearest + others),
+                    Some(Goal::SignalToNoise(_)) => format!("{nearest:.1} dB"),
+                    _ => format!("{nearest:.0} bytes"),
                 };
-                Error::OutOfReach { goal: self.goal.to_string(), nearest }
+                Error::OutOfReach { goal: self.words(), nearest }
             }
             error => error.into(),
         };
@@ -263,9 +293,9 @@ impl ModelCompressor {
         }
         let fixed = fixed + own_bytes.ceil() as u64;
         let sources: Vec<Source<'_>> = shared.iter().map(|shared| shared.1).collect();
-        let target = match (self.goal, self.bytes(roles)) {
+        let target = match (self.goal, limit) {
             (_, Some(total)) => Target::Bytes { total, fixed },
-            (Goal::SignalToNoise(ratio), _) => {
+            (Some(Goal::SignalToNoise(ratio)), None) => {
                 let energy: f64 = sources.iter().map(|source| source.profile.sum_of_squares()).sum();
                 let allowed = (energy + own_energy) / 10_f64.powf(ratio / 10.0) - own_distortion;
                 // What is left of the error may be none at all: then no step is fine enough.
@@ -273,8 +303,10 @@ impl ModelCompressor {
             }
             _ => return Ok(steps),
         };
-        let step = find_step(&sources, target).map_err(|error| out_of_reach(error, 0.0))?.step;
-        shared.iter().for_each(|&(number, _)| steps[number] = step);
+        let step = find_step(&sources, target).map_err(out_of_reach)?.step;
+        for (number, _) in shared {
+            steps[number] = step;
+        }
         Ok(steps)
     }
 

@@ -7,6 +7,9 @@ use glob::{MatchOptions, Pattern};
 
 use crate::Error;
 
+/// Bits a weight where nothing is asked for.
+pub(super) const DEFAULT_BITS: f64 = 4.0;
+
 /// What the file is to reach. All its bytes count, those of the graph and of tensors that are kept exactly too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
@@ -24,7 +27,7 @@ pub enum Goal {
 
 impl Default for Goal {
     fn default() -> Self {
-        Self::BitsPerWeight(4.0)
+        Self::BitsPerWeight(DEFAULT_BITS)
     }
 }
 
