@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use mixpress::compress::Rule;
 use mixpress::prelude::Recipe;
@@ -247,12 +247,26 @@ pub struct DecompressArgs {
     /// The file to write [default: the name of FILE with .safetensors or .onnx, here].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
+    /// How weights are written that the file holds as a codebook.
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t)]
+    pub form: Form,
     /// Writes a sharded model as its index and its shards again, instead of one file.
     #[arg(long)]
     pub keep_shards: bool,
     /// Replaces the output when it is there already.
     #[arg(long)]
     pub force: bool,
+}
+
+/// How weights are written that a file holds as a codebook.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Each by its value, as the model had them.
+    #[default]
+    Plain,
+    /// Of ONNX models: as a codebook and bytes, which the model's own nodes look up in it (Cast, Gather). The model is small
+    /// by itself and runs in any runtime.
+    Gather,
 }
 
 /// Arguments of `completions`.

@@ -31,7 +31,7 @@ pub use imported::{
     Difference, Goal, ModelCompressor, ModelFile, ModelOutcome, ModelPlan, Opened, Reason, Rule, TensorOutcome,
     TensorPlan, Treatment, compare, restore, verify,
 };
-pub use mixpress_interchange::{Format, Model, WriteOptions};
+pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
 pub use model::CompressedModel;
 pub use outcome::{LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};

@@ -140,6 +140,11 @@ impl Element {
         ROWS.iter().find(|row| row.4 == number).map(|row| row.0)
     }
 
+    /// Its number in ONNX.
+    pub(crate) fn onnx(self) -> i64 {
+        self.row().4
+    }
+
     /// The type with this number in a stored skeleton.
     pub(crate) fn of_number(number: u64) -> Option<Self> {
         ROWS.get(usize::try_from(number).ok()?).map(|row| row.0)

@@ -327,6 +327,34 @@ pub enum Error {
         /// Bytes that were given.
         found: u64,
     },
+    /// Only ONNX models have operators that look values up.
+    #[error("Gather is an operator of ONNX, and this is a safetensors model; write it plain")]
+    GatherFormat,
+    /// The versions that an ONNX model is written in do not have what stands for weights.
+    #[error(
+        "the model cannot have Gather in place of weights: {what} {}, it has to be {needed} at least: {rule}",
+        .found.map_or_else(|| "is not told".to_owned(), |found| format!("is {found}"))
+    )]
+    GatherVersion {
+        /// Which version.
+        what: &'static str,
+        /// The one that the model says.
+        found: Option<u64>,
+        /// The oldest one that will do.
+        needed: u64,
+        /// Why.
+        rule: &'static str,
+    },
+    /// A codebook is empty, too long, or cut off within a value.
+    #[error("tensor {tensor:?}: a codebook of {element} has 1 to 256 whole values, it was given as {found} bytes")]
+    CodebookLength {
+        /// The tensor.
+        tensor: String,
+        /// Its type.
+        element: Element,
+        /// Bytes that were given.
+        found: u64,
+    },
     /// A file stands where one would be written.
     #[error("{path} is there already; WriteOptions::overwrite replaces it")]
     Exists {

@@ -27,6 +27,7 @@
 
 mod element;
 mod error;
+mod gather;
 mod limits;
 mod location;
 mod model;
@@ -46,6 +47,7 @@ mod write;
 
 pub use element::Element;
 pub use error::{BoxError, Error};
+pub use gather::{Codebooks, Gathered, Ungathered, WhyPlain};
 pub use limits::Limits;
 pub use model::{Model, SourceTensor};
 pub use reading::{Kept, Why};

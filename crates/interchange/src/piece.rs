@@ -1,5 +1,6 @@
 //! What a file is made of: bytes that stay, holes for payloads, and messages whose length is told in front of them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::source::Source;
@@ -100,6 +101,16 @@ pub(crate) fn cut(
     }
     literal(at..range.end, &mut pieces, budget)?;
     Ok(pieces)
+}
+
+/// The bytes of a length: those that the source had where it is the same, the fewest otherwise.
+pub(crate) fn prefix(source: &[u8], length: u64) -> Cow<'_, [u8]> {
+    if varint::take(source).is_some_and(|(before, _)| before == length) {
+        return Cow::Borrowed(source);
+    }
+    let mut bytes = Vec::new();
+    varint::put(length, &mut bytes);
+    Cow::Owned(bytes)
 }
 
 /// Calls `see` for every hole in these pieces, in order.

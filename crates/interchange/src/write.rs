@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::output::{Filling, Outputs, beside};
-use crate::piece::{Encoding, Hole, Nested, Piece};
-use crate::{BoxError, Error, Format, Skeleton, moved, safetensors, varint};
+use crate::piece::{Encoding, Hole, Nested, Piece, prefix};
+use crate::{BoxError, Error, Format, Skeleton, moved, safetensors};
 
 /// How a model is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,14 +234,4 @@ impl Writing<'_, '_, '_, '_> {
         }
         Ok(())
     }
-}
-
-/// The bytes of a length: those that the source had where it is the same, the fewest otherwise.
-fn prefix(source: &[u8], length: u64) -> Cow<'_, [u8]> {
-    if varint::take(source).is_some_and(|(before, _)| before == length) {
-        return Cow::Borrowed(source);
-    }
-    let mut bytes = Vec::new();
-    varint::put(length, &mut bytes);
-    Cow::Owned(bytes)
 }

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::{Format, Opened, WriteOptions};
+use mixpress::compress::{Format, Gathered, Opened, WriteOptions};
 use mixpress::prelude::ModelFile;
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
-use crate::args::DecompressArgs;
+use crate::args::{DecompressArgs, Form};
 use crate::failure::Failure;
 use crate::{files, output};
 
@@ -45,6 +45,9 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         Opened::Model(model) => return restore(&model, args),
         Opened::Network(model) => model,
     };
+    if args.form == Form::Gather {
+        return Err(Failure::usage("--as gather is for ONNX models, not for a network trained here"));
+    }
     if args.keep_shards {
         return Err(Failure::usage("--keep-shards is for models that were sharded, not for a network trained here"));
     }
@@ -75,11 +78,22 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     files::refuse_input(&out, &args.file)?;
     files::refuse_taken(&out, args.force)?;
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
-    let paths = model.restore(&out, &options).with_context(|| format!("cannot decompress {}", args.file.display()))?;
-    let count = model.tensors().len();
-    let written = paths.iter().map(|path| {
+    let what = || format!("cannot decompress {}", args.file.display());
+    let (paths, mut lines) = match args.form {
+        Form::Plain => {
+            let paths = model.restore(&out, &options).with_context(what)?;
+            (paths, vec![format!("{} tensors", model.tensors().len())])
+        }
+        Form::Gather => {
+            let Gathered { paths, gathered, plain } = model.restore_as_gather(&out, &options).with_context(what)?;
+            let mut lines = vec![format!("{gathered} tensors as codebook and indices")];
+            lines.extend(plain.iter().map(|plain| format!("{} is plain: {}", plain.name, plain.why)));
+            (paths, lines)
+        }
+    };
+    lines.extend(paths.iter().map(|path| {
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-        format!("{bytes} bytes written to {}\n", path.display())
-    });
-    Ok(output::write(&format!("{count} tensors\n{}", written.collect::<String>()))?)
+        format!("{bytes} bytes written to {}", path.display())
+    }));
+    Ok(output::write(&(lines.join("\n") + "\n"))?)
 }

@@ -9,6 +9,7 @@
 
 mod check;
 mod compressor;
+mod gather;
 mod goal;
 mod outcome;
 mod payload;

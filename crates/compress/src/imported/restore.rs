@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use mixpress_codebook::{Archive, Breakdown, Limits as CodebookLimits, StoredTensor};
-use mixpress_interchange::{Element, Limits, Skeleton, WriteOptions};
+use mixpress_interchange::{Element, Gathered, Limits, Skeleton, WriteOptions};
 
 use super::payload;
 use crate::{CompressedModel, Error};
@@ -123,6 +123,17 @@ impl ModelFile {
     pub fn restore(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Vec<PathBuf>, Error> {
         let mut payloads = |number: usize| Ok(Cow::Owned(self.payload(number)?));
         Ok(self.skeleton.write(out, &mut payloads, options)?)
+    }
+
+    /// Writes an ONNX model in which each tensor of which the file has a codebook and at most 256 values in use stays one: its indices
+    /// are bytes, and `Gather` looks them up. The model is small by itself, runs in any runtime of ONNX, and gives the results of
+    /// the one that [`ModelFile::restore`] writes. Tells which weights are plain, and why.
+    ///
+    /// # Errors
+    /// As [`ModelFile::restore`]; [`Error::Interchange`] also for a model that is not ONNX, or whose versions do not have what it
+    /// takes (see [`Skeleton::write_gathered`]).
+    pub fn restore_as_gather(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Gathered, Error> {
+        Ok(self.skeleton.write_gathered(out, &mut &*self, options)?)
     }
 }
 
