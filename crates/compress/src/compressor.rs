@@ -160,7 +160,7 @@ impl<'a> Compressor<'a> {
     ///
     /// # Errors
     /// [`Error::Format`] for a model of another kind, [`Error::Interchange`].
-    pub fn from_safetensors(path: impl AsRef<Path>) -> Result<ModelCompressor, Error> {
+    pub fn from_safetensors(path: impl AsRef<Path>) -> Result<ModelCompressor<'a>, Error> {
         ModelCompressor::open_as(path, &[Format::Safetensors, Format::ShardedSafetensors], "safetensors")
     }
 
@@ -168,7 +168,7 @@ impl<'a> Compressor<'a> {
     ///
     /// # Errors
     /// As [`Compressor::from_safetensors`].
-    pub fn from_onnx(path: impl AsRef<Path>) -> Result<ModelCompressor, Error> {
+    pub fn from_onnx(path: impl AsRef<Path>) -> Result<ModelCompressor<'a>, Error> {
         ModelCompressor::open_as(path, &[Format::Onnx], "ONNX")
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
 
     let cancel = CancelToken::new();
     let progress = Progress::new(&args.talk, &recipe);
-    cancel_on_signal(cancel.clone(), &progress);
+    cancel_on_signal(cancel.clone(), Some(progress.lines()), "stopping at the next step and saving");
     let mut builder =
         Compressor::builder().network(network).data(data).recipe(recipe).observer(&progress).cancel(cancel);
     builder = match &args.checkpoint {

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use mixpress::compress::{Format, Gathered, Opened, WriteOptions};
-use mixpress::prelude::ModelFile;
+use mixpress::prelude::{CancelToken, ModelFile};
 use mixpress::train::write_whole;
 use safetensors::{Dtype, View};
 
 use crate::args::{DecompressArgs, Form};
 use crate::failure::Failure;
+use crate::interrupt::cancel_on_signal;
 use crate::{files, output};
 
 /// A tensor as the safetensors file has it: little-endian f32 in row-major order.
@@ -65,6 +66,8 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         })
         .collect();
     let count = tensors.len();
+    // From here on a signal waits: what is written is written whole, and leaves no part of a file.
+    cancel_on_signal(CancelToken::new(), None, "");
     let bytes = safetensors::serialize(tensors, None).with_context(|| format!("cannot decompress {file}"))?;
     write_whole(&out, &bytes).map_err(|error| Failure::Failed(error.into()))?;
     Ok(output::write(&format!("{count} tensors, {} bytes, written to {}\n", bytes.len(), out.display()))?)
@@ -79,9 +82,15 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     files::refuse_taken(&out, args.force)?;
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
     let what = || format!("cannot decompress {}", args.file.display());
+    let cancel = CancelToken::new();
+    cancel_on_signal(cancel.clone(), None, "");
     let (paths, mut lines) = match args.form {
         Form::Plain => {
-            let paths = model.restore(&out, &options).with_context(what)?;
+            let written = model.restore_until(&out, &options, &cancel);
+            if written.is_err() && cancel.is_cancelled() {
+                return Err(Failure::Interrupted(None));
+            }
+            let paths = written.with_context(what)?;
             (paths, vec![format!("{} tensors", model.tensors().len())])
         }
         Form::Gather => {

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use mixpress::compress::Error;
-use mixpress::prelude::{Goal, ModelCompressor, Overwrite};
+use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
 use crate::args::{CompressArgs, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
+use crate::interrupt::cancel_on_signal;
+use crate::progress::ModelProgress;
 use crate::threads::with_threads;
 use crate::{files, output};
 
@@ -30,8 +32,13 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     for rule in &args.wanted.rules {
         compressor = compressor.rule(rule.clone());
     }
+    let (progress, cancel) = (ModelProgress::new(&args.talk), CancelToken::new());
+    cancel_on_signal(cancel.clone(), Some(progress.lines()), "stopping at the next tensor");
+    compressor = compressor.observer(&progress).cancel(cancel);
     if args.wanted.dry_run {
-        let plan = with_threads(args.threads, || compressor.plan())?.map_err(|error| failure(error, what))?;
+        let plan = with_threads(args.threads, || compressor.plan())?;
+        progress.clear();
+        let plan = plan.map_err(|error| failure(error, what))?;
         return Ok(output::write(&report::plan_table(&plan))?);
     }
     if args.out.is_none() && !defaults.folder.as_os_str().is_empty() {
@@ -40,6 +47,7 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     }
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let result = with_threads(args.threads, || compressor.run_to(&out, overwrite))?;
+    progress.clear();
     let outcome = result.map_err(|error| failure(error, what))?;
     let text = if args.json {
         format!("{}\n", report::model_json(&outcome, Some(&out)))
@@ -72,6 +80,7 @@ fn named_after(path: &Path, defaults: &Defaults) -> PathBuf {
 /// What an error means to the caller of the program.
 fn failure(error: Error, what: impl Fn() -> String) -> Failure {
     match error {
+        Error::Interrupted { .. } => Failure::Interrupted(None),
         Error::Setting { .. } | Error::Rule { .. } => Failure::Usage(error.into()),
         error => Failure::Failed(anyhow::Error::from(error).context(what())),
     }

@@ -1,6 +1,7 @@
 //! Progress on standard error: a bar a phase and the time left, lines at the ends of rounds when asked for.
 
 mod estimate;
+mod model;
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +13,7 @@ use mixpress::report::duration;
 use mixpress::train::ROUND;
 
 use self::estimate::Estimate;
+pub(crate) use self::model::ModelProgress;
 use crate::args::Talk;
 
 /// How often the time left is worked out again.

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use mixpress_interchange::{Element, Model};
+use mixpress_train::CancelToken;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{ModelOutcome, TensorOutcome, ratio_db};
 use super::payload;
 use super::plan::Role;
+use super::progress::{Stage, Watch};
 use super::restore::ModelFile;
 use crate::Error;
 
@@ -16,11 +18,18 @@ use crate::Error;
 /// # Errors
 /// [`Error::Codebook`] for whatever is damaged; [`Error::OtherModel`] if the file was made of another model.
 pub fn verify(file: impl AsRef<Path>, source: Option<&Model>) -> Result<Vec<TensorOutcome>, Error> {
-    verify_with(file.as_ref(), source, &[])
+    let (observer, cancel) = (&(), &CancelToken::new());
+    let mut watch = Watch { observer, cancel, stage: Stage::Checking, done: 0, total: 0 };
+    verify_with(file.as_ref(), source, &[], &mut watch)
 }
 
 /// [`verify`], with the reasons for which tensors were kept.
-pub(super) fn verify_with(file: &Path, source: Option<&Model>, roles: &[Role]) -> Result<Vec<TensorOutcome>, Error> {
+pub(super) fn verify_with(
+    file: &Path,
+    source: Option<&Model>,
+    roles: &[Role],
+    watch: &mut Watch<'_>,
+) -> Result<Vec<TensorOutcome>, Error> {
     let held = ModelFile::open(file)?;
     if let Some(source) = source
         && source.skeleton() != held.skeleton()
@@ -28,6 +37,7 @@ pub(super) fn verify_with(file: &Path, source: Option<&Model>, roles: &[Role]) -
         return Err(Error::OtherModel { file: file.into() });
     }
     let check = |number: usize| -> Result<TensorOutcome, Error> {
+        watch.next(held.skeleton().tensors()[number].bytes())?;
         let outcome = TensorOutcome::of_file(&held, number)?;
         let payload = held.payload(number)?;
         let Some(source) = source else { return Ok(outcome) };

@@ -7,15 +7,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use mixpress_codebook::{ContainerWriter, Entry, Outline, TensorOutline};
-use mixpress_interchange::{Format, Model};
+use mixpress_interchange::{Format, Model, SourceTensor};
 use mixpress_quantize::{OperatingPoint, Source, Target, find_step};
-use mixpress_train::{folder_of, write_whole_new_with, write_whole_with};
+use mixpress_train::{CancelToken, folder_of, write_whole_new_with, write_whole_with};
 
 use super::check::verify_with;
 use super::goal::{DEFAULT_BITS, Goal, Rule};
 use super::outcome::ModelOutcome;
 use super::payload;
-use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, roles};
+use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, role};
+use super::progress::{ModelObserver, Stage, Watch};
 use super::restore::definition;
 use crate::{Error, Overwrite};
 
@@ -41,21 +42,29 @@ struct Budget {
 /// println!("{} bytes, {:.1} dB", outcome.file_bytes, outcome.snr_db);
 /// # Ok::<(), mixpress_compress::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct ModelCompressor {
+pub struct ModelCompressor<'a> {
     model: Model,
     goal: Option<Goal>,
     rules: Vec<Rule>,
     is_strict: bool,
+    observer: &'a dyn ModelObserver,
+    cancel: CancelToken,
 }
 
-impl ModelCompressor {
+impl<'a> ModelCompressor<'a> {
     /// Opens a model: a safetensors file, the index of a sharded one, or an ONNX model. What it is, its contents say.
     ///
     /// # Errors
     /// [`Error::Interchange`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Ok(Self { model: Model::open(path)?, goal: None, rules: Vec::new(), is_strict: false })
+        Ok(Self {
+            model: Model::open(path)?,
+            goal: None,
+            rules: Vec::new(),
+            is_strict: false,
+            observer: &(),
+            cancel: CancelToken::new(),
+        })
     }
 
     /// Opens a model that has to be of one of these formats.
@@ -83,6 +92,18 @@ impl ModelCompressor {
     #[must_use]
     pub fn strict(self, is_strict: bool) -> Self {
         Self { is_strict, ..self }
+    }
+
+    /// Who is told how far it is (default: nobody).
+    #[must_use]
+    pub fn observer(self, observer: &'a dyn ModelObserver) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// What stops it at the next tensor; nothing is written then.
+    #[must_use]
+    pub fn cancel(self, cancel: CancelToken) -> Self {
+        Self { cancel, ..self }
     }
 
     /// The model.
@@ -143,7 +164,7 @@ impl ModelCompressor {
     ///
     /// # Errors
     /// [`Error::Exists`] when the output may not be replaced; [`Error::OutOfReach`] for a goal that cannot be met;
-    /// [`Error::NotDone`] when [`ModelCompressor::strict`] is asked for; [`Error::Write`].
+    /// [`Error::NotDone`] when [`ModelCompressor::strict`] is asked for; [`Error::Write`]; [`Error::Interrupted`].
     pub fn run_to(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<ModelOutcome, Error> {
         let started = Instant::now();
         let path = path.as_ref();
@@ -163,14 +184,26 @@ impl ModelCompressor {
         }
         let steps = self.fitting_steps(&roles, budget.limit, fixed)?;
         self.write(path, overwrite, &roles, &steps)?;
-        let tensors = verify_with(path, Some(&self.model), &roles)?;
+        let tensors = verify_with(path, Some(&self.model), &roles, &mut self.watch(Stage::Checking))?;
         Ok(ModelOutcome::new(&self.model, path, tensors, not_done)?.after(started.elapsed()))
     }
 
     fn roles(&self) -> Result<Vec<Role>, Error> {
         let goal = self.goal.unwrap_or_default();
         goal.check()?;
-        roles(&self.model, goal, &self.rules)
+        let mut watch = self.watch(Stage::Reading);
+        (0..self.model.tensors().len())
+            .map(|number| {
+                watch.next(self.model.tensors()[number].bytes())?;
+                role(&self.model, number, goal, &self.rules)
+            })
+            .collect()
+    }
+
+    /// Tells of tensors that pass a stage.
+    fn watch(&self, stage: Stage) -> Watch<'_> {
+        let total = self.model.tensors().iter().map(SourceTensor::bytes).sum();
+        Watch { observer: self.observer, cancel: &self.cancel, stage, done: 0, total }
     }
 
     /// The step of each tensor: of the files that fit the goal, the first that leaves little of it unused, or the largest.
@@ -321,7 +354,9 @@ impl ModelCompressor {
     fn weights_bytes(&self, roles: &[Role], steps: &[f64]) -> Result<u64, Error> {
         let is_weights = |number: usize| matches!(roles[number], Role::Weights { .. });
         let mut writer = ContainerWriter::new(self.outline(roles, is_weights, false)?, spool(None)?)?;
+        let mut watch = self.watch(Stage::Fitting);
         for number in (0..roles.len()).filter(|&number| is_weights(number)) {
+            watch.next(self.model.tensors()[number].bytes())?;
             writer.push(&self.entry(number, &roles[number], steps[number])?)?;
         }
         Ok(writer.finish(io::sink())?)
@@ -330,7 +365,9 @@ impl ModelCompressor {
     /// Writes the file, whole or not at all. One tensor is in memory at a time.
     fn write(&self, path: &Path, overwrite: Overwrite, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
         let mut writer = ContainerWriter::new(self.outline(roles, |_| true, true)?, spool(Some(path))?)?;
+        let mut watch = self.watch(Stage::Writing);
         for (number, (role, &step)) in roles.iter().zip(steps).enumerate() {
+            watch.next(self.model.tensors()[number].bytes())?;
             writer.push(&self.entry(number, role, step)?)?;
         }
         let fill = |file: &mut File| writer.finish(BufWriter::new(file)).map(drop).map_err(io::Error::other);

@@ -14,6 +14,7 @@ mod goal;
 mod outcome;
 mod payload;
 mod plan;
+mod progress;
 mod restore;
 
 pub use check::{Difference, compare, verify};
@@ -21,5 +22,6 @@ pub use compressor::ModelCompressor;
 pub use goal::{Goal, Rule, Treatment};
 pub use outcome::{ModelOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
+pub use progress::{ModelObserver, Stage};
 pub(crate) use restore::IMPORTED;
 pub use restore::{ModelFile, Opened, restore};

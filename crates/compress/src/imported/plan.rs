@@ -93,12 +93,8 @@ pub(super) enum Role {
     },
 }
 
-/// The role of each tensor. One tensor's weights are in memory at a time.
-pub(super) fn roles(model: &Model, goal: Goal, rules: &[Rule]) -> Result<Vec<Role>, Error> {
-    (0..model.tensors().len()).map(|number| role(model, number, goal, rules)).collect()
-}
-
-fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> Result<Role, Error> {
+/// The role of a tensor.
+pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> Result<Role, Error> {
     let tensor = &model.tensors()[number];
     if !tensor.element().is_compressible() {
         return Ok(Role::Kept(Reason::NotWeights));

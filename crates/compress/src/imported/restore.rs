@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mixpress_codebook::{Archive, Breakdown, Limits as CodebookLimits, StoredTensor};
 use mixpress_interchange::{Element, Gathered, Limits, Skeleton, WriteOptions};
+use mixpress_train::CancelToken;
 
 use super::payload;
 use crate::{CompressedModel, Error};
@@ -121,7 +122,25 @@ impl ModelFile {
     /// # Errors
     /// [`Error::Codebook`] if a tensor does not decode; [`Error::Interchange`] if a file cannot be written.
     pub fn restore(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Vec<PathBuf>, Error> {
-        let mut payloads = |number: usize| Ok(Cow::Owned(self.payload(number)?));
+        self.restore_until(out, options, &CancelToken::new())
+    }
+
+    /// [`ModelFile::restore`], stopped at the next tensor when somebody asks for that; nothing is left behind then.
+    ///
+    /// # Errors
+    /// As [`ModelFile::restore`]; when it was stopped, [`Error::Interchange`].
+    pub fn restore_until(
+        &self,
+        out: impl AsRef<Path>,
+        options: &WriteOptions,
+        cancel: &CancelToken,
+    ) -> Result<Vec<PathBuf>, Error> {
+        let mut payloads = |number: usize| {
+            if cancel.is_cancelled() {
+                return Err(Error::Interrupted { checkpoint: None }.into());
+            }
+            Ok(Cow::Owned(self.payload(number)?))
+        };
         Ok(self.skeleton.write(out, &mut payloads, options)?)
     }
 
