@@ -42,9 +42,9 @@ def softmax(x):
     return x / x.sum(-1, keepdims=True)
 
 
-def embedding(weights, ids):
-    """The embedding of one sentence, given its tokens: BERT, the mean over tokens, length 1."""
-    count = len(ids)
+def embed(weights, ids):
+    """The embeddings of sentences of the same length, given their tokens: BERT, the mean over tokens, length 1."""
+    count = ids.shape[1]
     table = "embeddings.{}_embeddings.weight".format
     x = weights[table("word")][ids] + weights[table("position")][:count] + weights[table("token_type")][0]
     x = norm(weights, "embeddings.LayerNorm", x)
@@ -53,17 +53,17 @@ def embedding(weights, ids):
 
         def heads(what):
             projected = linear(weights, at + "attention.self." + what, x)
-            return projected.reshape(count, HEADS, -1).transpose(1, 0, 2)
+            return projected.reshape(len(ids), count, HEADS, -1).transpose(0, 2, 1, 3)
 
         query, key, value = heads("query"), heads("key"), heads("value")
-        share = softmax(query @ key.transpose(0, 2, 1) / math.sqrt(query.shape[-1]))
-        context = (share @ value).transpose(1, 0, 2).reshape(count, -1)
+        share = softmax(query @ key.transpose(0, 1, 3, 2) / math.sqrt(query.shape[-1]))
+        context = (share @ value).transpose(0, 2, 1, 3).reshape(len(ids), count, -1)
         context = linear(weights, at + "attention.output.dense", context)
         x = norm(weights, at + "attention.output.LayerNorm", x + context)
         inner = gelu(linear(weights, at + "intermediate.dense", x))
         x = norm(weights, at + "output.LayerNorm", x + linear(weights, at + "output.dense", inner))
-    mean = x.mean(0)
-    return mean / np.linalg.norm(mean)
+    mean = x.mean(1)
+    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 
 
 def main():
@@ -71,11 +71,15 @@ def main():
     tokenizer = Tokenizer.from_file(str(original.parent / "tokenizer.json"))
     tokenizer.no_padding()
     sentences = pathlib.Path(__file__).with_name("sentences.txt").read_text(encoding="utf-8").splitlines()
-    tokens = [tokenizer.encode(sentence).ids for sentence in sentences]
+    lengths = {}
+    for sentence in sentences:
+        ids = tokenizer.encode(sentence).ids
+        lengths.setdefault(len(ids), []).append(ids)
+    batches = [np.array(batch) for batch in lengths.values()]
 
     def embeddings(path):
         weights = load_file(path)
-        return np.stack([embedding(weights, ids) for ids in tokens])
+        return np.concatenate([embed(weights, ids) for ids in batches])
 
     expected = embeddings(original)
     among = expected @ expected.T

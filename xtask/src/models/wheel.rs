@@ -45,7 +45,7 @@ impl Wheel {
 /// The SHA-256 of a file in hexadecimal digits.
 fn sha256(path: &Path) -> anyhow::Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(Sha256::digest(bytes).iter().fold(String::new(), |digits, byte| digits + &format!("{byte:02x}")))
 }
 
 #[cfg(test)]
