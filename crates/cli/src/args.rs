@@ -97,6 +97,10 @@ pub struct WantedArgs {
     /// Keeps every tensor bit for bit.
     #[arg(long, requires = "model", group = "goal")]
     pub lossless: bool,
+    /// Which error is made least: the total one of all weights, or that of each tensor relative to its weights, which outputs
+    /// suffer less from, as a rule [default: total with --snr, otherwise relative].
+    #[arg(long, value_name = "ERROR", requires = "model", value_enum)]
+    pub distortion: Option<ErrorKind>,
     /// Treats tensors apart whose names match: bits:N, lossless or skip; the last that matches counts.
     #[arg(long = "tensor", value_name = "GLOB=TREATMENT", requires = "model")]
     pub rules: Vec<Rule>,
@@ -106,6 +110,15 @@ pub struct WantedArgs {
     /// Fails where something that was asked cannot be done, instead of listing it.
     #[arg(long, requires = "model")]
     pub strict: bool,
+}
+
+/// Errors that can be made least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ErrorKind {
+    /// The sum of all squared errors.
+    Total,
+    /// That of each tensor over the mean square of its weights.
+    Relative,
 }
 
 /// A number of bytes, with or without a unit.

@@ -33,8 +33,8 @@ use clap::Parser;
 pub use mixpress;
 
 pub use args::{
-    Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, EvaluateArgs, InspectArgs, Talk, VerifyArgs,
-    WantedArgs,
+    Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, ErrorKind, EvaluateArgs, InspectArgs, Talk,
+    VerifyArgs, WantedArgs,
 };
 pub use defaults::Defaults;
 

@@ -32,7 +32,8 @@ impl<'a> Source<'a> {
     /// format does.
     pub(crate) fn of_file(mut file: File, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
-        let handle = if metadata.is_file() {
+        // Files that the system makes up as they are read have no length.
+        let handle = if metadata.is_file() && metadata.len() > 0 {
             Handle::File(file)
         } else {
             let mut bytes = Vec::new();

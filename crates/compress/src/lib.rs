@@ -28,8 +28,8 @@ mod select;
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
 pub use imported::{
-    Difference, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened, Reason, Rule, Stage,
-    TensorOutcome, TensorPlan, Treatment, compare, restore, verify,
+    Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened, Reason,
+    Rule, Stage, TensorOutcome, TensorPlan, Treatment, compare, restore, verify,
 };
 pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
 pub use model::CompressedModel;

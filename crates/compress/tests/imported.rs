@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use mixpress_compress::{
-    CompressedModel, Compressor, Error, Format, Goal, Model, ModelFile, ModelOutcome, Overwrite, Rule, WriteOptions,
-    compare, restore, verify,
+    CompressedModel, Compressor, Distortion, Error, Format, Goal, Model, ModelFile, ModelOutcome, Overwrite, Rule,
+    WriteOptions, compare, restore, verify,
 };
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -245,4 +245,24 @@ fn a_network_that_was_trained_here_is_no_model_of_another_program() {
     let container = mixpress_codebook::Container { entries: vec![tensor.into()], ..Default::default() };
     std::fs::write(&file, mixpress_codebook::encode(&container).unwrap()).unwrap();
     assert!(matches!(ModelFile::open(&file), Err(Error::NotImported { .. })));
+}
+
+#[test]
+fn relative_errors_are_about_the_same_in_all_tensors_and_the_total_is_least_where_it_is_asked_for() {
+    let folder = folder();
+    let model = model(folder.path());
+    let run = |distortion: Distortion| {
+        let compressor = Compressor::from_safetensors(&model).unwrap().goal(Goal::BitsPerWeight(6.0));
+        compressor.distortion(distortion).run_to(folder.path().join("d.mxp"), Overwrite::Replace).unwrap()
+    };
+    let (relative, total) = (run(Distortion::Relative), run(Distortion::Total));
+    let ratios = |outcome: &ModelOutcome| -> Vec<f64> {
+        outcome.tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.snr_db).collect()
+    };
+    let spread = |ratios: &[f64]| {
+        ratios.iter().copied().fold(0.0, f64::max) - ratios.iter().copied().fold(f64::INFINITY, f64::min)
+    };
+    assert!(spread(&ratios(&relative)) < 1.0, "{:?}", ratios(&relative));
+    assert!(spread(&ratios(&total)) > 10.0, "{:?}", ratios(&total));
+    assert!(total.snr_db > relative.snr_db, "{} {}", total.snr_db, relative.snr_db);
 }

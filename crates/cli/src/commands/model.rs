@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use mixpress::compress::Error;
+use mixpress::compress::{Distortion, Error};
 use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
-use crate::args::{CompressArgs, WantedArgs};
+use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_signal;
@@ -28,6 +28,12 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     compressor = compressor.strict(args.wanted.strict);
     if let Some(goal) = goal(&args.wanted) {
         compressor = compressor.goal(goal);
+    }
+    if let Some(kind) = args.wanted.distortion {
+        compressor = compressor.distortion(match kind {
+            ErrorKind::Total => Distortion::Total,
+            ErrorKind::Relative => Distortion::Relative,
+        });
     }
     for rule in &args.wanted.rules {
         compressor = compressor.rule(rule.clone());

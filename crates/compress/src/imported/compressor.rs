@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use mixpress_codebook::{ContainerWriter, Entry, Outline, TensorOutline};
 use mixpress_interchange::{Format, Model, SourceTensor};
-use mixpress_quantize::{OperatingPoint, Source, Target, find_step};
+use mixpress_quantize::{OperatingPoint, Profile, Source, Target, find_step};
 use mixpress_train::{CancelToken, folder_of, write_whole_new_with, write_whole_with};
 
 use super::check::verify_with;
-use super::goal::{DEFAULT_BITS, Goal, Rule};
+use super::goal::{DEFAULT_BITS, Distortion, Goal, Rule};
 use super::outcome::ModelOutcome;
 use super::payload;
 use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, role};
@@ -46,6 +46,7 @@ pub struct ModelCompressor<'a> {
     model: Model,
     goal: Option<Goal>,
     rules: Vec<Rule>,
+    distortion: Option<Distortion>,
     is_strict: bool,
     observer: &'a dyn ModelObserver,
     cancel: CancelToken,
@@ -61,6 +62,7 @@ impl<'a> ModelCompressor<'a> {
             model: Model::open(path)?,
             goal: None,
             rules: Vec::new(),
+            distortion: None,
             is_strict: false,
             observer: &(),
             cancel: CancelToken::new(),
@@ -86,6 +88,12 @@ impl<'a> ModelCompressor<'a> {
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
+    }
+
+    /// What is made least (default: the total error for a signal-to-noise ratio, relative errors for every other goal).
+    #[must_use]
+    pub fn distortion(self, distortion: Distortion) -> Self {
+        Self { distortion: Some(distortion), ..self }
     }
 
     /// Whether what was asked and cannot be done is an error (default: no; it is listed).
@@ -133,7 +141,11 @@ impl<'a> ModelCompressor<'a> {
             let (kept, own_bits, bytes, snr) = match role {
                 Role::Kept(reason) => (Some(reason.clone()), None, kept_bytes[number] as f64, f64::INFINITY),
                 Role::Weights { profile, own_bits } => {
-                    let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
+                    let source = Source {
+                        profile,
+                        sensitivity: self.sensitivity(profile),
+                        stored: payload::stored(tensor.element()),
+                    };
                     let point = OperatingPoint::at(&[source], steps[number]);
                     rate += point.rate;
                     energy += point.energy;
@@ -198,6 +210,16 @@ impl<'a> ModelCompressor<'a> {
                 role(&self.model, number, goal, &self.rules)
             })
             .collect()
+    }
+
+    /// How much a tensor's squared error counts.
+    fn sensitivity(&self, profile: &Profile) -> f64 {
+        let is_total = match self.distortion {
+            Some(distortion) => distortion == Distortion::Total,
+            None => matches!(self.goal, Some(Goal::SignalToNoise(_))),
+        };
+        let mean_square = profile.sum_of_squares() / profile.len() as f64;
+        if is_total || mean_square < f64::MIN_POSITIVE { 1.0 } else { mean_square.recip() }
     }
 
     /// Tells of tensors that pass a stage.
@@ -296,7 +318,8 @@ impl<'a> ModelCompressor<'a> {
         let (mut own_bytes, mut own_distortion, mut own_energy) = (0.0, 0.0, 0.0);
         for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
             let Role::Weights { profile, own_bits } = role else { continue };
-            let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
+            let source =
+                Source { profile, sensitivity: self.sensitivity(profile), stored: payload::stored(tensor.element()) };
             if let Some(bits) = own_bits {
                 let point = find_step(&[source], Target::BitsPerWeight(*bits)).map_err(|error| match error {
                     mixpress_quantize::Error::OutOfReach { nearest, .. } => Error::OutOfReach {
@@ -400,7 +423,11 @@ impl<'a> ModelCompressor<'a> {
         match role {
             Role::Kept(_) => Ok(payload::plain(tensor, bytes)?.into()),
             Role::Weights { profile, .. } => {
-                let source = Source { profile, sensitivity: 1.0, stored: payload::stored(tensor.element()) };
+                let source = Source {
+                    profile,
+                    sensitivity: self.sensitivity(profile),
+                    stored: payload::stored(tensor.element()),
+                };
                 let weights = payload::weights(tensor.element(), &bytes).unwrap_or_default();
                 drop(bytes);
                 let coded = source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?;

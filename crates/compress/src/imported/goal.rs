@@ -25,6 +25,16 @@ pub enum Goal {
     Lossless,
 }
 
+/// Which error is made least for the bits that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distortion {
+    /// The sum of the squared errors of all weights: one step for all, so that tensors of small weights are told coarsely.
+    Total,
+    /// The sum of each tensor's squared error over its mean square: about the same signal-to-noise ratio for every tensor. Outputs
+    /// suffer less from that, as a rule (`docs/models.md` in the repository).
+    Relative,
+}
+
 impl Default for Goal {
     fn default() -> Self {
         Self::BitsPerWeight(DEFAULT_BITS)

@@ -1,7 +1,7 @@
 //! Other people's trained models, compressed without data.
 //!
 //! A [`ModelCompressor`] opens a safetensors or an ONNX model and gives each of its weight tensors a codebook, all with one Lagrange
-//! multiplier, so that bits go where they lower the error most, until a [`Goal`] is met. What is not a weight, or was to be left
+//! multiplier, so that bits go where they lower the error ([`Distortion`]) most, until a [`Goal`] is met. What is not a weight, or was to be left
 //! alone ([`Rule`]), is kept exactly. Everything of the model that is no tensor goes into the same file, so that [`restore`] makes
 //! the model again: with the same names, types and graph, and nothing but values of weights changed.
 //!
@@ -19,7 +19,7 @@ mod restore;
 
 pub use check::{Difference, compare, verify};
 pub use compressor::ModelCompressor;
-pub use goal::{Goal, Rule, Treatment};
+pub use goal::{Distortion, Goal, Rule, Treatment};
 pub use outcome::{ModelOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
 pub use progress::{ModelObserver, Stage};
