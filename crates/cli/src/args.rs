@@ -148,9 +148,6 @@ pub struct CompressArgs {
     /// A trained model to compress without data: a safetensors file, the .index.json of a sharded one, or an ONNX model.
     #[arg(value_name = "MODEL", value_hint = ValueHint::FilePath, conflicts_with_all = TRAINING)]
     pub model: Option<PathBuf>,
-    /// What a trained model's file is to reach.
-    #[command(flatten)]
-    pub wanted: WantedArgs,
     /// A network by its name (digits-mlp, lenet-300-100, lenet-5-caffe, resnet-20, vgg-small) or a TOML file that defines
     /// one [default: digits-mlp; under cargo xtask: lenet-300-100].
     #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::AnyPath)]
@@ -192,6 +189,9 @@ pub struct CompressArgs {
     /// How much to say meanwhile.
     #[command(flatten)]
     pub talk: Talk,
+    /// What a trained model's file is to reach.
+    #[command(flatten)]
+    pub wanted: WantedArgs,
 }
 
 /// Arguments of `evaluate`.

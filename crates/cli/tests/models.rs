@@ -59,7 +59,11 @@ fn a_model_is_compressed_as_wanted_and_compared_with_its_source() {
     let differs = place.run(["diff", "initializers.onnx", "back.onnx"]).done();
     assert!(differs.stdout.contains("tensors that differ"), "{}", differs.stdout);
     let held = place.run(["inspect", "initializers.mxp"]).done();
-    assert!(held.stdout.contains("total"), "{}", held.stdout);
+    assert!(held.stdout.starts_with("initializers.onnx\n") && held.stdout.contains(" became "), "{}", held.stdout);
+    let held = place.run(["inspect", "initializers.mxp", "--json"]).done();
+    let held: serde_json::Value = serde_json::from_str(&held.stdout).expect("one JSON object");
+    assert_eq!((&held["weights"], &held["file_bytes"]), (&told["weights"], &told["file_bytes"]));
+    assert!(held["snr_db"].is_null(), "a file alone does not know its distortion: {held}");
     place.run(["evaluate", "initializers.mxp"]).refused(1, &["another program's model"]);
 }
 

@@ -33,7 +33,7 @@ pub use imported::{
 };
 pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
 pub use model::CompressedModel;
-pub use outcome::{LayerOutcome, Outcome};
+pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
 
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,5 @@
 //! What a run reached, as plain data: for a table, for JSON, for a page.
 
-use std::fs::File;
 use std::path::Path;
 
 use mixpress_codebook::{Archive, Breakdown, Entry, Metadata, TensorBytes};
@@ -8,7 +7,8 @@ use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::read_definition;
-use crate::{CompressedModel, Error};
+use crate::imported::{is_model, open_archive};
+use crate::{CompressedModel, Error, ModelFile, ModelOutcome};
 
 /// The result of a compression. Sizes, layers and the test error of the compressed network are measured on the reopened file;
 /// validation errors are those that the run chose by, and stand in the file.
@@ -81,17 +81,6 @@ impl Outcome {
         Self::of_archive(&archive, &breakdown)
     }
 
-    /// As [`Outcome::of_bytes`], of a file on disk. Its bytes are read, but not kept.
-    ///
-    /// # Errors
-    /// As [`Outcome::of_bytes`], and [`Error::Read`] when the file cannot be opened.
-    pub fn of_path(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        let (archive, breakdown) = Archive::open_file(file)?;
-        Self::of_archive(&archive, &breakdown)
-    }
-
     fn of_archive(archive: &Archive<'_>, breakdown: &Breakdown) -> Result<Self, Error> {
         let layers = (archive.tensors().iter().zip(&breakdown.tensors))
             .map(|(tensor, bytes)| {
@@ -99,10 +88,7 @@ impl Outcome {
                 Ok(LayerOutcome::new(tensor.name(), tensor.shape(), codebook, bytes))
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let network = match archive.definition().map(read_definition).transpose() {
-            Err(Error::Imported) => None,
-            other => other?,
-        };
+        let network = archive.definition().map(read_definition).transpose()?;
         let network = network.map(|(definition, graph)| (definition.name, graph.parameter_count()));
         Ok(Self::of_file(network, archive.metadata(), breakdown, layers))
     }
@@ -159,6 +145,29 @@ impl Outcome {
     }
 }
 
+/// What a file on disk tells, whatever it holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Description {
+    /// A network that was trained here, or tensors alone.
+    Network(Outcome),
+    /// Another program's model.
+    Model(ModelOutcome),
+}
+
+impl Description {
+    /// What a file tells. Its bytes are read, but not kept; large sections are not decoded for it.
+    ///
+    /// # Errors
+    /// As [`Outcome::of_bytes`] and [`ModelOutcome::of_model_file`], and [`Error::Read`] when the file cannot be opened.
+    pub fn of_path(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let (archive, breakdown) = open_archive(path.as_ref())?;
+        if is_model(&archive) {
+            return Ok(Self::Model(ModelOutcome::of_model_file(&ModelFile::of_archive(archive, breakdown)?)?));
+        }
+        Ok(Self::Network(Outcome::of_archive(&archive, &breakdown)?))
+    }
+}
+
 impl LayerOutcome {
     /// `codebook` are the numbers of nonzero entries and of codebook values that some entry has.
     fn new(name: &str, shape: &[usize], codebook: (usize, usize), bytes: &TensorBytes) -> Self {
@@ -198,9 +207,9 @@ mod tests {
         assert_eq!(told.layers, decoded.layers);
         let path = std::env::temp_dir().join(format!("mixpress-outcome-{}.mxp", std::process::id()));
         std::fs::write(&path, &bytes).unwrap();
-        let on_disk = Outcome::of_path(&path);
+        let on_disk = Description::of_path(&path);
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(on_disk.unwrap().layers, told.layers);
+        assert!(matches!(on_disk.unwrap(), Description::Network(outcome) if outcome.layers == told.layers));
         assert_eq!(told.layers[0].coding, "static entropy coding");
         assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
         assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));

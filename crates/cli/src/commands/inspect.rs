@@ -1,7 +1,7 @@
 //! `mixpress inspect`: what a file holds.
 
 use anyhow::Context;
-use mixpress::prelude::Outcome;
+use mixpress::compress::Description;
 use mixpress::report;
 
 use crate::args::InspectArgs;
@@ -10,7 +10,13 @@ use crate::output;
 
 /// Runs the command.
 pub(crate) fn inspect(args: &InspectArgs) -> Result<(), Failure> {
-    let outcome = Outcome::of_path(&args.file).with_context(|| format!("cannot inspect {}", args.file.display()))?;
-    let text = if args.json { report::json(&outcome, Some(&args.file)) + "\n" } else { report::inspection(&outcome) };
+    let described = Description::of_path(&args.file);
+    let described = described.with_context(|| format!("cannot inspect {}", args.file.display()))?;
+    let text = match &described {
+        Description::Network(outcome) if args.json => report::json(outcome, Some(&args.file)) + "\n",
+        Description::Network(outcome) => report::inspection(outcome),
+        Description::Model(outcome) if args.json => report::model_json(outcome, Some(&args.file)) + "\n",
+        Description::Model(outcome) => report::model_table(outcome),
+    };
     Ok(output::write(&text)?)
 }

@@ -23,5 +23,5 @@ pub use goal::{Distortion, Goal, Rule, Treatment};
 pub use outcome::{ModelOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
 pub use progress::{ModelObserver, Stage};
-pub(crate) use restore::IMPORTED;
+pub(crate) use restore::{IMPORTED, is_model, open_archive};
 pub use restore::{ModelFile, Opened, restore};

@@ -101,6 +101,33 @@ impl ModelOutcome {
         })
     }
 
+    /// What a file alone tells: the source's bytes are those of its tensors, and distortions are unknown (NaN).
+    ///
+    /// # Errors
+    /// [`Error::Codebook`] if a section that has to be looked into does not decode.
+    pub fn of_model_file(file: &ModelFile) -> Result<Self, Error> {
+        let tensors = (0..file.tensors().len()).map(|number| TensorOutcome::of_file(file, number));
+        let tensors = tensors.collect::<Result<Vec<_>, _>>()?;
+        let weights: u64 = tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.weights).sum();
+        let original_bytes =
+            file.skeleton().tensors().iter().map(|tensor| tensor.bytes() * tensor.names().len() as u64).sum();
+        let file_bytes = file.breakdown().total as u64;
+        Ok(Self {
+            source: file.skeleton().file_names().next().unwrap_or_default().to_owned(),
+            original_bytes,
+            file_bytes,
+            ratio: original_bytes as f64 / file_bytes as f64,
+            weights,
+            bits_per_weight: 8.0 * file_bytes as f64 / weights as f64,
+            snr_db: f64::NAN,
+            overhead_bytes: file_bytes as f64 - tensors.iter().map(|tensor| tensor.bytes).sum::<f64>(),
+            tensors,
+            not_done: Vec::new(),
+            peak_memory_bytes: None,
+            seconds: f64::NAN,
+        })
+    }
+
     pub(super) fn after(self, time: Duration) -> Self {
         Self { seconds: time.as_secs_f64(), ..self }
     }
@@ -119,7 +146,7 @@ impl TensorOutcome {
             weights,
             levels: stored.used_values()?,
             bits: 8.0 * bytes.total() / weights.max(1) as f64,
-            snr_db: f64::INFINITY,
+            snr_db: f64::NAN,
             bytes: bytes.total(),
             treatment: bytes.coding.to_owned(),
             reason: None,
@@ -146,7 +173,7 @@ fn peak_memory() -> Option<u64> {
     Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
-/// Numbers of which infinity is nothing: JSON has no word for it.
+/// Numbers of which infinity, and what is unknown, is nothing: JSON has no word for it.
 mod infinite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -43,7 +43,7 @@ impl ModelFile {
         }
     }
 
-    fn of_archive(archive: Archive<'static>, breakdown: Breakdown) -> Result<Self, Error> {
+    pub(crate) fn of_archive(archive: Archive<'static>, breakdown: Breakdown) -> Result<Self, Error> {
         let Some([IMPORTED, stored @ ..]) = archive.definition() else { return Err(Error::NoDefinition) };
         let skeleton = Skeleton::from_bytes(stored, &Limits::default())?;
         let (tensors, held) = (skeleton.tensors(), archive.tensors());
@@ -171,12 +171,8 @@ impl Opened {
     /// # Errors
     /// As [`ModelFile::open`] and [`CompressedModel::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        // Tensors are decoded one by one, so their number of entries bounds nothing that is in memory at once.
-        let limits = CodebookLimits { max_total_elements: MOST_ENTRIES, ..CodebookLimits::default() };
-        let (archive, breakdown) = Archive::open_file_with_limits(file, limits)?;
-        if let Some([IMPORTED, ..]) = archive.definition() {
+        let (archive, breakdown) = open_archive(path.as_ref())?;
+        if is_model(&archive) {
             return Ok(Self::Model(ModelFile::of_archive(archive, breakdown)?));
         }
         let entries: u64 = archive.tensors().iter().map(|tensor| tensor.len() as u64).sum();
@@ -187,6 +183,18 @@ impl Opened {
         }
         Ok(Self::Network(CompressedModel::of_container(archive.into_container()?, breakdown)?))
     }
+}
+
+/// Opens a file. Tensors are decoded one by one, so their number of entries bounds nothing that is in memory at once.
+pub(crate) fn open_archive(path: &Path) -> Result<(Archive<'static>, Breakdown), Error> {
+    let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    let limits = CodebookLimits { max_total_elements: MOST_ENTRIES, ..CodebookLimits::default() };
+    Ok(Archive::open_file_with_limits(file, limits)?)
+}
+
+/// Whether a file holds another program's model.
+pub(crate) fn is_model(archive: &Archive<'_>) -> bool {
+    matches!(archive.definition(), Some([IMPORTED, ..]))
 }
 
 /// Entries of another program's model.
