@@ -93,6 +93,19 @@ pub fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     choice().1.dispatch(body)
 }
 
+/// [`vectorized`], on units of at most 256 bits: for loops whose values a compiler shuffles about where it has wider ones. The bytes are
+/// the same.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "as for `vectorized`")]
+pub fn vectorized_narrow<R>(body: impl FnOnce() -> R) -> R {
+    static NARROW: OnceLock<Arch> = OnceLock::new();
+    let arch = NARROW.get_or_init(|| {
+        let (level, arch) = choice();
+        if level == Level::Avx512 { Level::Avx2.arch().unwrap_or(arch) } else { arch }
+    });
+    arch.dispatch(body)
+}
+
 /// The level and its dispatcher, decided once.
 #[inline]
 fn choice() -> (Level, Arch) {
@@ -140,6 +153,21 @@ mod tests {
         if let Ok(name) = std::env::var(VARIABLE) {
             assert!(level().name().eq_ignore_ascii_case(&name), "{VARIABLE} is {name}, and loops run on {}", level());
         }
+    }
+
+    #[test]
+    fn narrow_units_compute_the_same_bytes() {
+        let values: Vec<f32> = (0_u16..1000).map(|i| f32::from(i).sin()).collect();
+        let (mut wide, mut narrow) = (values.clone(), values);
+        vectorized(
+            #[inline(always)]
+            || wide.iter_mut().for_each(|value| *value = *value * 1.7 + 0.3),
+        );
+        vectorized_narrow(
+            #[inline(always)]
+            || narrow.iter_mut().for_each(|value| *value = *value * 1.7 + 0.3),
+        );
+        assert_eq!(wide, narrow);
     }
 
     #[test]

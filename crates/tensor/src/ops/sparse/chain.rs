@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use mixpress_simd::vectorized;
+use mixpress_simd::vectorized_narrow;
 
 use super::conv2d::Geometry;
 use super::lanes::Cell;
@@ -290,13 +290,13 @@ impl Chain {
                     let planes = x.chunks_exact(windows.plane_len());
                     let results = y.chunks_exact_mut(windows.len()).zip(which.chunks_exact_mut(windows.len()));
                     for (plane, (y, which)) in planes.zip(results) {
-                        vectorized(
+                        vectorized_narrow(
                             #[inline(always)]
                             || windows.forward(plane, y, which),
                         );
                     }
                 }
-                Kind::Relu => vectorized(
+                Kind::Relu => vectorized_narrow(
                     #[inline(always)]
                     || {
                         for y in y.as_flattened_mut() {
@@ -340,7 +340,7 @@ impl Chain {
             match &stage.kind {
                 Kind::Relu => {
                     let y = &record[stage.output.clone()];
-                    vectorized(
+                    vectorized_narrow(
                         #[inline(always)]
                         || {
                             for (dy, &y) in dy[..y_len].as_flattened_mut().iter_mut().zip(y.as_flattened()) {
@@ -353,7 +353,7 @@ impl Chain {
                 Kind::MaxPool(windows) => {
                     let results = dy[..y_len].chunks_exact(windows.len()).zip(which.chunks_exact(windows.len()));
                     for ((dy, which), dx) in results.zip(dx.chunks_exact_mut(windows.plane_len())) {
-                        vectorized(
+                        vectorized_narrow(
                             #[inline(always)]
                             || windows.backward(which, dy, dx),
                         );

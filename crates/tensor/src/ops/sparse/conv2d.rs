@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use mixpress_simd::vectorized;
+use mixpress_simd::vectorized_narrow;
 
 use super::SparsePattern;
 use super::lanes::{Cell, LANES, add_scaled, plus, plus_product, total_of};
@@ -98,7 +98,7 @@ impl Geometry {
                 continue;
             }
             let values = &values[start..start + taps.len()];
-            vectorized(
+            vectorized_narrow(
                 #[inline(always)]
                 || match self.windows {
                     None => self.convolve(filter, (taps, values), bias, x, y),
@@ -166,7 +166,7 @@ impl Geometry {
                 continue;
             }
             let range = start..start + taps.len();
-            vectorized(
+            vectorized_narrow(
                 #[inline(always)]
                 || {
                     let dy = match self.windows {

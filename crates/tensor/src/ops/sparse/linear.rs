@@ -1,6 +1,6 @@
 //! A dense layer whose weights are mostly zero, on one block of images.
 
-use mixpress_simd::vectorized;
+use mixpress_simd::vectorized_narrow;
 
 use super::SparsePattern;
 use super::lanes::{Cell, LANES, plus, plus_product, plus_scaled, total, total_of};
@@ -14,7 +14,7 @@ pub(super) fn forward<T: Element>(
     x: &[Cell<T>],
     y: &mut [Cell<T>],
 ) {
-    vectorized(
+    vectorized_narrow(
         #[inline(always)]
         || {
             for (row, y) in y.iter_mut().enumerate() {
@@ -31,7 +31,7 @@ pub(super) fn forward<T: Element>(
 
 /// The gradient of each kept weight, `Σ dy[o] · x[i]` over the block's images.
 pub(super) fn weight_gradient<T: Element>(pattern: &SparsePattern, x: &[Cell<T>], dy: &[Cell<T>], dw: &mut [T]) {
-    vectorized(
+    vectorized_narrow(
         #[inline(always)]
         || {
             for (row, dy) in dy.iter().enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn weight_gradient<T: Element>(pattern: &SparsePattern, x: &[Cell<T>]
 
 /// `dx[i] = Σ w[o, i] · dy[o]` over the kept weights.
 pub(super) fn input_gradient<T: Element>(pattern: &SparsePattern, values: &[T], dy: &[Cell<T>], dx: &mut [Cell<T>]) {
-    vectorized(
+    vectorized_narrow(
         #[inline(always)]
         || {
             dx.as_flattened_mut().fill(T::zero());
@@ -63,7 +63,7 @@ pub(super) fn input_gradient<T: Element>(pattern: &SparsePattern, values: &[T], 
 
 /// The gradient of each bias: the sum of `dy` over `positions` neighbouring cells each, and over the block's images.
 pub(super) fn bias_gradient<T: Element>(positions: usize, dy: &[Cell<T>], db: &mut [T]) {
-    vectorized(
+    vectorized_narrow(
         #[inline(always)]
         || {
             for (dy, db) in dy.chunks_exact(positions).zip(db) {

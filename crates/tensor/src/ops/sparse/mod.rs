@@ -29,7 +29,7 @@ use crate::kernels::for_each_chunk;
 use crate::ops::window::Pool2d;
 use crate::tape::{Backward, Operator};
 use crate::{Buffer, Conv2d, Element, Tape, Var};
-use mixpress_simd::vectorized;
+use mixpress_simd::vectorized_narrow;
 
 /// One layer of a chain; see [`Tape::sparse_chain`].
 #[derive(Clone, Debug)]
@@ -103,13 +103,13 @@ impl<T: Element> Tape<'_, T> {
         let (input_len, output_len, record_len) = (chain.input_len(), chain.output_len(), chain.record_len() * LANES);
         let run = |block: usize, record: &mut [T], y: &mut [T]| {
             let record = cells_mut(record);
-            vectorized(
+            vectorized_narrow(
                 #[inline(always)]
                 || gather(part(x, block, LANES * input_len), &mut record[..input_len]),
             );
             let mut plane = self.buffer(chain.plane_len() * LANES);
             chain.forward(|var| self.value(var), values, record, cells_mut(&mut plane));
-            vectorized(
+            vectorized_narrow(
                 #[inline(always)]
                 || scatter(&record[chain.output()], y),
             );
@@ -146,7 +146,7 @@ impl<T: Element> Operator<T> for SparseChain<T> {
             let mut scratch = shared.buffer((2 * chain.widest() + chain.plane_len()) * LANES);
             let (dy, rest) = cells_mut(&mut scratch).split_at_mut(chain.widest());
             let (spare, plane) = rest.split_at_mut(chain.widest());
-            vectorized(
+            vectorized_narrow(
                 #[inline(always)]
                 || gather(part(&gradient, block, LANES * output_len), &mut dy[..output_len]),
             );
@@ -165,7 +165,7 @@ impl<T: Element> Operator<T> for SparseChain<T> {
             let mut dx = context.buffer(images * input_len);
             for_each_chunk(&mut dx, LANES * input_len, chain.is_parallel(images), |block, dx| {
                 let from = &blocks[block * (sums_len + dx_len) + sums_len..][..dx_len];
-                vectorized(
+                vectorized_narrow(
                     #[inline(always)]
                     || scatter(cells(from), dx),
                 );
