@@ -8,7 +8,7 @@ use crate::{Dtype, wire};
 /// Powers of two of numbers in a chunk: short ones follow what changes along a tensor, long ones tell fewer tables.
 const TRIED: [u8; 2] = [16, 18];
 /// Up to so many bytes Zstandard is tried at its best unless its fast level is far behind. Floats seldom repeat.
-const SHORT_FLOATS: usize = 1 << 16;
+const SHORT_FLOATS: usize = 1 << 17;
 const SHORT: usize = 1 << 20;
 
 /// The smallest section of these bytes of a type, if it is smaller than they are.
