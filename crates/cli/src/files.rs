@@ -1,6 +1,9 @@
 //! Outputs: where they go, whether they may, and writing them whole or not at all.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 
 use crate::failure::Failure;
 
@@ -21,6 +24,14 @@ pub(crate) fn file_stem(name: &str) -> String {
     let safe = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
     let stem: String = name.trim_start_matches('.').chars().map(safe).collect();
     if stem.is_empty() { "network".to_owned() } else { stem }
+}
+
+/// Creates the folder of an output where it is absent; an empty path is the folder that the program stands in.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    if !folder.as_os_str().is_empty() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// The folder beside an output that an interrupted run is saved in.
@@ -51,8 +62,6 @@ pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use mixpress::train::write_whole;
 
     use super::*;

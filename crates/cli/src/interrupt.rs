@@ -7,17 +7,18 @@ use mixpress::prelude::CancelToken;
 use crate::failure::INTERRUPTED;
 use crate::progress::Lines;
 
-/// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP, saying `what` that does, and ends the program at the second.
+/// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP, with a line that says what that does if there is one, and ends the program
+/// at the second.
 ///
 /// Also where the signal was ignored before, as shells have it for what they start in the background. A process can have
 /// one such handler: a second run in the same process goes on without.
-pub(crate) fn cancel_on_signal(token: CancelToken, lines: Option<Lines>, what: &'static str) {
+pub(crate) fn cancel_on_signal(token: CancelToken, notice: Option<(Lines, &'static str)>) {
     let set = ctrlc::set_handler(move || {
         if token.is_cancelled() {
             process::exit(INTERRUPTED.into());
         }
         token.cancel();
-        if let Some(lines) = &lines {
+        if let Some((lines, what)) = &notice {
             lines.write_line(&format!("{what}; Ctrl-C again leaves at once"));
         }
     });

@@ -246,13 +246,21 @@ impl StoredTensor<'_> {
         }
     }
 
-    /// Number of codebook values that some entry has; 0 for a plain tensor. A statically coded tensor knows it as the file
-    /// says, any other one counts.
+    /// Number of codebook values that some entry has; 0 for a plain tensor: see [`StoredTensor::used`].
     ///
     /// # Errors
     /// If the tensor's section does not decode.
     pub fn used_values(&self) -> Result<usize, Error> {
-        let Contents::Quantized(indices) = &self.contents else { return Ok(0) };
+        Ok(self.used()?.into_iter().filter(|&used| used).count())
+    }
+
+    /// Whether some entry has it, for each value of the codebook; nothing for a plain tensor. A statically coded tensor knows it
+    /// as the file says, any other one looks.
+    ///
+    /// # Errors
+    /// If the tensor's section does not decode.
+    pub fn used(&self) -> Result<Vec<bool>, Error> {
+        let Contents::Quantized(indices) = &self.contents else { return Ok(Vec::new()) };
         let mut used = vec![false; indices.book.len()];
         match &indices.coded {
             Coded::Decoded(part) => mark_used(part, &mut used),
@@ -264,7 +272,7 @@ impl StoredTensor<'_> {
         if indices.count < self.len() {
             used[usize::from(indices.zero)] = true;
         }
-        Ok(used.into_iter().filter(|&used| used).count())
+        Ok(used)
     }
 
     /// The values, row by row.

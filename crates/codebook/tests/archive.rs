@@ -7,6 +7,7 @@ use mixpress_codebook::{
     Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor,
     UnitGroup, decode, encode,
 };
+use tempfile::NamedTempFile;
 
 /// A tensor for each way to code indices, some with dead rows, and plain ones of all kinds.
 fn container() -> Container {
@@ -132,24 +133,14 @@ fn the_bytes_and_the_values_are_the_same_for_any_number_of_threads() {
 }
 
 /// A file on disk that is gone with this value.
-struct OnDisk(std::path::PathBuf);
-
-impl OnDisk {
-    fn new(name: &str, bytes: &[u8]) -> Self {
-        let path = std::env::temp_dir().join(format!("mixpress-archive-{name}-{}.mxp", std::process::id()));
-        std::fs::write(&path, bytes).unwrap();
-        Self(path)
-    }
-
-    fn open(&self) -> Result<(Archive<'static>, Breakdown), Error> {
-        Archive::open_file(std::fs::File::open(&self.0).unwrap())
-    }
+fn on_disk(bytes: &[u8]) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    file
 }
 
-impl Drop for OnDisk {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+fn open(file: &NamedTempFile) -> Result<(Archive<'static>, Breakdown), Error> {
+    Archive::open_file(file.reopen().unwrap())
 }
 
 #[test]
@@ -161,7 +152,7 @@ fn a_file_on_disk_tells_what_its_bytes_tell() {
     let many = Container { entries: (0..600).map(tensor).collect(), ..Container::default() };
     for (name, container) in golden_containers().into_iter().chain([("all kinds", container()), ("many", many)]) {
         let bytes = encode(&container).unwrap();
-        let (archive, breakdown) = OnDisk::new(&name.replace(' ', "-"), &bytes).open().unwrap();
+        let (archive, breakdown) = open(&on_disk(&bytes)).unwrap();
         let (in_memory, same) = Archive::open_with_breakdown(&bytes).unwrap();
         assert_eq!(breakdown, same, "{name}");
         for (on_disk, held) in archive.tensors().iter().zip(in_memory.tensors()) {
@@ -176,30 +167,28 @@ fn a_file_on_disk_tells_what_its_bytes_tell() {
 fn a_file_on_disk_is_refused_as_its_bytes_are() {
     let bytes = encode(&container()).unwrap();
     for length in (0..bytes.len()).step_by(211).chain([0, 3, 4, 5, bytes.len() - 1]) {
-        let part = OnDisk::new("part", &bytes[..length]);
-        assert_eq!(part.open().err(), Archive::open(&bytes[..length]).err(), "{length}");
+        assert_eq!(open(&on_disk(&bytes[..length])).err(), Archive::open(&bytes[..length]).err(), "{length}");
     }
     for place in (0..bytes.len()).step_by(997) {
         let mut bytes = bytes.clone();
         bytes[place] ^= 0x10;
-        let damaged = OnDisk::new("damaged", &bytes);
-        assert_eq!(damaged.open().err(), Archive::open(&bytes).err(), "{place}");
+        assert_eq!(open(&on_disk(&bytes)).err(), Archive::open(&bytes).err(), "{place}");
     }
 }
 
 #[test]
 fn a_file_that_changes_after_it_was_opened_is_noticed() {
     let mut bytes = encode(&container()).unwrap();
-    let file = OnDisk::new("changed", &bytes);
-    let (archive, _) = file.open().unwrap();
+    let file = on_disk(&bytes);
+    let (archive, _) = open(&file).unwrap();
     // The last section is that of the last large tensor.
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
-    std::fs::write(&file.0, &bytes).unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
     let outcomes: Vec<Result<(), Error>> =
         archive.tensors().iter().map(|tensor| tensor.indices().map(drop)).filter(Result::is_err).collect();
     assert!(outcomes.iter().any(|outcome| matches!(outcome, Err(Error::Checksum { .. }))), "{outcomes:?}");
-    std::fs::write(&file.0, &bytes[..40]).unwrap();
+    std::fs::write(file.path(), &bytes[..40]).unwrap();
     assert!(matches!(archive.get("flat").unwrap().values(), Err(Error::Unreadable { .. })));
 }
 
@@ -234,7 +223,7 @@ fn a_stream_is_not_read_beyond_its_limit() {
     // A file of which hardly anything is on the disk.
     let mut sparse = bytes[..4].to_vec();
     sparse.push(0);
-    let file = OnDisk::new("sparse", &sparse);
-    std::fs::OpenOptions::new().write(true).open(&file.0).unwrap().set_len(1 << 40).unwrap();
-    assert!(matches!(file.open(), Err(Error::Limit { claimed: 0x100_0000_0000, .. })));
+    let file = on_disk(&sparse);
+    file.as_file().set_len(1 << 40).unwrap();
+    assert!(matches!(open(&file), Err(Error::Limit { claimed: 0x100_0000_0000, .. })));
 }

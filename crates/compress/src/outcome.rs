@@ -205,10 +205,9 @@ mod tests {
         let told = Outcome::of_bytes(&bytes).unwrap();
         let decoded = Outcome::of_model(&CompressedModel::from_bytes(&bytes).unwrap());
         assert_eq!(told.layers, decoded.layers);
-        let path = std::env::temp_dir().join(format!("mixpress-outcome-{}.mxp", std::process::id()));
-        std::fs::write(&path, &bytes).unwrap();
-        let on_disk = Description::of_path(&path);
-        std::fs::remove_file(&path).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let on_disk = Description::of_path(file.path());
         assert!(matches!(on_disk.unwrap(), Description::Network(outcome) if outcome.layers == told.layers));
         assert_eq!(told.layers[0].coding, "static entropy coding");
         assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));

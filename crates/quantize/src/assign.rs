@@ -55,6 +55,12 @@ pub fn squared_error(values: &[f32], others: &[f32]) -> f64 {
     })
 }
 
+/// Sum of the squares of some values, in double precision.
+#[must_use]
+pub fn energy(values: &[f32]) -> f64 {
+    mixpress_parallel::sum(values.len(), |range| values[range].iter().map(|&value| f64::from(value).powi(2)).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -87,5 +93,6 @@ mod tests {
         assert!(matches!(quantize_to("t", [3], &[0.0, 1.0], codebook()), Err(Error::Codebook(_))));
         assert_eq!(quantize_to("t", [1], &[0.0], Codebook::Values(vec![])), Err(Error::Levels { levels: 0 }));
         assert!((squared_error(&[1.0, 2.0], &[1.5, 0.0]) - 4.25).abs() < 1e-12);
+        assert_eq!(energy(&[1.5, -2.0]), squared_error(&[1.5, -2.0], &[0.0; 2]));
     }
 }

@@ -27,7 +27,7 @@ mod rate;
 mod stored;
 mod uniform;
 
-pub use assign::{nearest_indices, quantize_to, squared_error};
+pub use assign::{energy, nearest_indices, quantize_to, squared_error};
 pub use error::Error;
 pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
 pub use layer::{Components, QuantizedLayer};

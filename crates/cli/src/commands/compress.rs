@@ -1,6 +1,5 @@
 //! `mixpress compress`: train, compress, write, read back, report.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -30,9 +29,8 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     let network = inputs::network(args.network.as_deref().unwrap_or(defaults.network))?;
     let (out, replace) = output_file(args, &network, defaults);
     files::refuse_taken(&out, replace)?;
-    if args.out.is_none() && !defaults.folder.as_os_str().is_empty() {
-        fs::create_dir_all(&defaults.folder)
-            .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
+    if args.out.is_none() {
+        files::make_folder(&defaults.folder)?;
     }
     let data = inputs::data(args.data.as_deref(), &network, defaults)?;
     let is_embedded = args.data.is_none() && defaults.images.is_none();
@@ -43,7 +41,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
 
     let cancel = CancelToken::new();
     let progress = Progress::new(&args.talk, &recipe);
-    cancel_on_signal(cancel.clone(), Some(progress.lines()), "stopping at the next step and saving");
+    cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next step and saving")));
     let mut builder =
         Compressor::builder().network(network).data(data).recipe(recipe).observer(&progress).cancel(cancel);
     builder = match &args.checkpoint {

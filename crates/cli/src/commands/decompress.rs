@@ -67,7 +67,7 @@ pub(crate) fn decompress(args: &DecompressArgs) -> Result<(), Failure> {
         .collect();
     let count = tensors.len();
     // From here on a signal waits: what is written is written whole, and leaves no part of a file.
-    cancel_on_signal(CancelToken::new(), None, "");
+    cancel_on_signal(CancelToken::new(), None);
     let bytes = safetensors::serialize(tensors, None).with_context(|| format!("cannot decompress {file}"))?;
     write_whole(&out, &bytes).map_err(|error| Failure::Failed(error.into()))?;
     Ok(output::write(&format!("{count} tensors, {} bytes, written to {}\n", bytes.len(), out.display()))?)
@@ -83,7 +83,7 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
     let options = WriteOptions { keep_shards: args.keep_shards, overwrite: args.force, ..WriteOptions::default() };
     let what = || format!("cannot decompress {}", args.file.display());
     let cancel = CancelToken::new();
-    cancel_on_signal(cancel.clone(), None, "");
+    cancel_on_signal(cancel.clone(), None);
     let (paths, mut lines) = match args.form {
         Form::Plain => {
             let written = model.restore_until(&out, &options, &cancel);

@@ -1,6 +1,5 @@
 //! `mixpress compress MODEL`: a model that was trained elsewhere, compressed without data.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -39,7 +38,7 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
         compressor = compressor.rule(rule.clone());
     }
     let (progress, cancel) = (ModelProgress::new(&args.talk), CancelToken::new());
-    cancel_on_signal(cancel.clone(), Some(progress.lines()), "stopping at the next tensor");
+    cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next tensor")));
     compressor = compressor.observer(&progress).cancel(cancel);
     if args.wanted.dry_run {
         let plan = with_threads(args.threads, || compressor.plan())?;
@@ -47,9 +46,8 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
         let plan = plan.map_err(|error| failure(error, what))?;
         return Ok(output::write(&report::plan_table(&plan))?);
     }
-    if args.out.is_none() && !defaults.folder.as_os_str().is_empty() {
-        fs::create_dir_all(&defaults.folder)
-            .with_context(|| format!("cannot create the folder {}", defaults.folder.display()))?;
+    if args.out.is_none() {
+        files::make_folder(&defaults.folder)?;
     }
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let result = with_threads(args.threads, || compressor.run_to(&out, overwrite))?;

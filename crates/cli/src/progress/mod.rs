@@ -52,8 +52,7 @@ impl Lines {
 impl Progress {
     /// A watcher of a run of `recipe`. Bars are drawn when standard error is a terminal and nobody asked for quiet.
     pub(crate) fn new(talk: &Talk, recipe: &Recipe) -> Self {
-        let target = if talk.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
-        let bars = MultiProgress::with_draw_target(target);
+        let bars = bars(talk);
         let rounds = [recipe.plain.rounds, recipe.joint.rounds, recipe.hard.rounds, recipe.tied.rounds];
         let estimate = Estimate::new(rounds.map(|rounds| rounds.saturating_mul(ROUND)));
         let overall = bars.add(bar(1000, "{prefix:>16} [{bar:30}] {percent:>3} %  {msg}"));
@@ -129,6 +128,12 @@ impl Observer for Progress {
             state.refresh(now);
         });
     }
+}
+
+/// Room for bars, drawn when standard error is a terminal and nobody asked for quiet.
+fn bars(talk: &Talk) -> MultiProgress {
+    let target = if talk.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+    MultiProgress::with_draw_target(target)
 }
 
 /// A bar of `length` steps.

@@ -1,9 +1,9 @@
 //! How far the compression of a trained model is: a bar, a stage after the other.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use mixpress::compress::{ModelObserver, Stage};
 
-use super::Lines;
+use super::{Lines, bar, bars};
 use crate::args::Talk;
 
 /// Watches the compression of a trained model and shows how far it is.
@@ -15,12 +15,9 @@ pub(crate) struct ModelProgress {
 impl ModelProgress {
     /// A bar is drawn when standard error is a terminal and nobody asked for quiet.
     pub(crate) fn new(talk: &Talk) -> Self {
-        let target = if talk.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
-        let bars = MultiProgress::with_draw_target(target);
-        let template = "{prefix:>8} [{bar:30}] {bytes} of {total_bytes}  about {eta} left";
-        let style = ProgressStyle::with_template(template).expect("a fixed template").progress_chars("=> ");
-        let hidden = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden()).with_style(style);
-        Self { bar: bars.add(hidden), lines: Lines(bars) }
+        let bars = bars(talk);
+        let bar = bars.add(bar(0, "{prefix:>8} [{bar:30}] {bytes} of {total_bytes}  about {eta} left"));
+        Self { bar, lines: Lines(bars) }
     }
 
     /// Where other lines may be written while the bar stands.

@@ -40,19 +40,11 @@ pub(super) fn encode(bytes: &[u8]) -> (Coded, Vec<u8>) {
     if bytes.iter().all(|&byte| byte == bytes[0]) {
         return (Coded::Run, vec![bytes[0]]);
     }
-    let mut best = (Coded::Raw, bytes.len(), None);
-    let mut offer = |coded: fn(u64) -> Coded, coding: Vec<u8>| {
-        if coding.len() < best.1 {
-            best = (coded(coding.len() as u64), coding.len(), Some(coding));
-        }
-    };
-    if let Some(coding) = encode_static(bytes) {
-        offer(Coded::Static, coding);
+    let coding = encode_static(bytes).filter(|coding| coding.len() < bytes.len());
+    if let Some(coding) = zstd_if_below(bytes, coding.as_ref().map_or(bytes.len(), Vec::len)) {
+        return (Coded::Zstd(coding.len() as u64), coding);
     }
-    if let Some(coding) = zstd_if_below(bytes, best.1) {
-        best = (Coded::Zstd(coding.len() as u64), coding.len(), Some(coding));
-    }
-    (best.0, best.2.unwrap_or_else(|| bytes.to_vec()))
+    coding.map_or_else(|| (Coded::Raw, bytes.to_vec()), |coding| (Coded::Static(coding.len() as u64), coding))
 }
 
 /// Bytes as one frame of Zstandard at its best, unless it does not look as if that were below `limit`.
@@ -169,13 +161,10 @@ pub(super) fn decode(coded: Coded, bytes: &[u8], out: &mut [u8]) -> Result<(), E
             rans::decode(bytes, &table, &[], out)?;
         }
         Coded::Zstd(_) => {
-            let malformed = || Error::Zstandard { length: bytes.len() as u64, needed: out.len() as u64 };
-            if zstd_safe::find_frame_compressed_size(bytes) != Ok(bytes.len()) {
-                return Err(malformed());
-            }
-            let written = bulk::decompress_to_buffer(bytes, &mut *out).ok();
-            if written != Some(out.len()) {
-                return Err(Error::Zstandard { length: bytes.len() as u64, needed: out.len() as u64 });
+            let needed = out.len();
+            let is_one_frame = zstd_safe::find_frame_compressed_size(bytes) == Ok(bytes.len());
+            if !is_one_frame || bulk::decompress_to_buffer(bytes, out).ok() != Some(needed) {
+                return Err(Error::Zstandard { length: bytes.len() as u64, needed: needed as u64 });
             }
         }
     }

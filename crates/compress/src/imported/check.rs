@@ -1,8 +1,10 @@
 //! A file that was written, compared with its source; and two models with each other.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use mixpress_interchange::{Element, Model};
+use mixpress_interchange::{Element, Model, SourceTensor};
+use mixpress_quantize::{energy, squared_error};
 use mixpress_train::CancelToken;
 use serde::{Deserialize, Serialize};
 
@@ -47,11 +49,11 @@ pub(super) fn verify_with(
                 Some(Role::Kept(reason)) => Some(reason.to_string()),
                 _ => None,
             };
-            let (energy, _) = squares(held.element(number), &original, &payload).unwrap_or_default();
-            return Ok(TensorOutcome { reason, ..outcome.measured(energy, 0.0) });
+            let weights = payload::weights(held.element(number), &original).unwrap_or_default();
+            return Ok(TensorOutcome { reason, ..outcome.measured(energy(&weights), 0.0) });
         }
-        match squares(held.element(number), &original, &payload) {
-            Some((energy, distortion)) if outcome.levels > 0 => Ok(outcome.measured(energy, distortion)),
+        match pair(held.element(number), &original, &payload) {
+            Some((w, v)) if outcome.levels > 0 => Ok(outcome.measured(energy(&w), squared_error(&w, &v))),
             _ => Err(Error::NotExact { file: file.into(), tensor: outcome.name }),
         }
     };
@@ -69,11 +71,9 @@ impl ModelOutcome {
     }
 }
 
-/// The sum of squares of a tensor, and of its differences from another of the same type and length.
-fn squares(element: Element, original: &[u8], other: &[u8]) -> Option<(f64, f64)> {
-    let (original, other) = (payload::weights(element, original)?, payload::weights(element, other)?);
-    let energy = mixpress_quantize::squared_error(&original, &vec![0.0; original.len()]);
-    (original.len() == other.len()).then(|| (energy, mixpress_quantize::squared_error(&original, &other)))
+/// The weights of two tensors of the same type and shape; nothing for a type that is no weight's.
+fn pair(element: Element, first: &[u8], second: &[u8]) -> Option<(Vec<f32>, Vec<f32>)> {
+    Some((payload::weights(element, first)?, payload::weights(element, second)?)).filter(|(w, v)| w.len() == v.len())
 }
 
 /// How a tensor of one model differs from that of the same name in another.
@@ -106,7 +106,7 @@ impl Either {
         }
     }
 
-    fn tensors(&self) -> &[mixpress_interchange::SourceTensor] {
+    fn tensors(&self) -> &[SourceTensor] {
         match self {
             Self::Model(model) => model.tensors(),
             Self::File(file) => file.skeleton().tensors(),
@@ -136,41 +136,36 @@ impl Either {
 /// [`Error::Interchange`] or [`Error::Codebook`] for what cannot be read.
 pub fn compare(first: impl AsRef<Path>, second: impl AsRef<Path>) -> Result<Vec<Difference>, Error> {
     let (first, second) = (Either::open(first.as_ref())?, Either::open(second.as_ref())?);
-    let others: std::collections::HashMap<&str, usize> = second.names().collect();
+    let others: HashMap<&str, usize> = second.names().collect();
+    let told =
+        |name: &str, what: Option<String>| Difference { name: name.to_owned(), what, snr_db: None, largest: None };
     let mut out = Vec::new();
     for (name, number) in first.names() {
-        let difference = |what: Option<String>| Difference { name: name.to_owned(), what, snr_db: None, largest: None };
         let Some(&other) = others.get(name) else {
-            out.push(difference(Some("only in the first".into())));
+            out.push(told(name, Some("only in the first".into())));
             continue;
         };
         let (a, b) = (&first.tensors()[number], &second.tensors()[other]);
         if (a.shape(), a.element()) != (b.shape(), b.element()) {
             let is = format!("{} {:?} is {} {:?}", a.element(), a.shape(), b.element(), b.shape());
-            out.push(difference(Some(is)));
+            out.push(told(name, Some(is)));
             continue;
         }
         let (left, right) = (first.payload(number)?, second.payload(other)?);
         if left == right {
             continue;
         }
-        let (Some(w), Some(v)) = (payload::weights(a.element(), &left), payload::weights(b.element(), &right)) else {
-            out.push(difference(Some("other bytes".into())));
+        let Some((w, v)) = pair(a.element(), &left, &right) else {
+            out.push(told(name, Some("other bytes".into())));
             continue;
         };
-        let energy = mixpress_quantize::squared_error(&w, &vec![0.0; w.len()]);
-        let snr = ratio_db(energy, mixpress_quantize::squared_error(&w, &v));
+        let snr = ratio_db(energy(&w), squared_error(&w, &v));
         let largest = w.iter().zip(&v).map(|(w, v)| (f64::from(*w) - f64::from(*v)).abs()).fold(0.0, f64::max);
-        out.push(Difference { snr_db: Some(snr), largest: Some(largest), ..difference(None) });
+        out.push(Difference { snr_db: Some(snr), largest: Some(largest), ..told(name, None) });
     }
-    let firsts: std::collections::HashSet<&str> = first.names().map(|(name, _)| name).collect();
+    let firsts: HashSet<&str> = first.names().map(|(name, _)| name).collect();
     for (name, _) in second.names().filter(|(name, _)| !firsts.contains(name)) {
-        out.push(Difference {
-            name: name.to_owned(),
-            what: Some("only in the second".into()),
-            snr_db: None,
-            largest: None,
-        });
+        out.push(told(name, Some("only in the second".into())));
     }
     Ok(out)
 }

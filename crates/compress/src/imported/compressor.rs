@@ -13,7 +13,7 @@ use mixpress_train::{CancelToken, folder_of, write_whole_new_with, write_whole_w
 
 use super::check::verify_with;
 use super::goal::{DEFAULT_BITS, Distortion, Goal, Rule};
-use super::outcome::ModelOutcome;
+use super::outcome::{ModelOutcome, ratio_db};
 use super::payload;
 use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, role};
 use super::progress::{ModelObserver, Stage, Watch};
@@ -141,12 +141,7 @@ impl<'a> ModelCompressor<'a> {
             let (kept, own_bits, bytes, snr) = match role {
                 Role::Kept(reason) => (Some(reason.clone()), None, kept_bytes[number] as f64, f64::INFINITY),
                 Role::Weights { profile, own_bits } => {
-                    let source = Source {
-                        profile,
-                        sensitivity: self.sensitivity(profile),
-                        stored: payload::stored(tensor.element()),
-                    };
-                    let point = OperatingPoint::at(&[source], steps[number]);
+                    let point = OperatingPoint::at(&[self.source(tensor, profile)], steps[number]);
                     rate += point.rate;
                     energy += point.energy;
                     distortion += point.distortion;
@@ -166,9 +161,7 @@ impl<'a> ModelCompressor<'a> {
             });
         }
         out.expected_bytes = fixed + (rate / 8.0).ceil() as u64;
-        if distortion > 0.0 {
-            out.expected_snr_db = 10.0 * (energy / distortion).log10();
-        }
+        out.expected_snr_db = ratio_db(energy, distortion);
         Ok(out)
     }
 
@@ -210,6 +203,11 @@ impl<'a> ModelCompressor<'a> {
                 role(&self.model, number, goal, &self.rules)
             })
             .collect()
+    }
+
+    /// A tensor as the search takes it.
+    fn source<'p>(&self, tensor: &SourceTensor, profile: &'p Profile) -> Source<'p> {
+        Source { profile, sensitivity: self.sensitivity(profile), stored: payload::stored(tensor.element()) }
     }
 
     /// How much a tensor's squared error counts.
@@ -318,8 +316,7 @@ impl<'a> ModelCompressor<'a> {
         let (mut own_bytes, mut own_distortion, mut own_energy) = (0.0, 0.0, 0.0);
         for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
             let Role::Weights { profile, own_bits } = role else { continue };
-            let source =
-                Source { profile, sensitivity: self.sensitivity(profile), stored: payload::stored(tensor.element()) };
+            let source = self.source(tensor, profile);
             if let Some(bits) = own_bits {
                 let point = find_step(&[source], Target::BitsPerWeight(*bits)).map_err(|error| match error {
                     mixpress_quantize::Error::OutOfReach { nearest, .. } => Error::OutOfReach {
@@ -423,11 +420,7 @@ impl<'a> ModelCompressor<'a> {
         match role {
             Role::Kept(_) => Ok(payload::plain(tensor, bytes)?.into()),
             Role::Weights { profile, .. } => {
-                let source = Source {
-                    profile,
-                    sensitivity: self.sensitivity(profile),
-                    stored: payload::stored(tensor.element()),
-                };
+                let source = self.source(tensor, profile);
                 let weights = payload::weights(tensor.element(), &bytes).unwrap_or_default();
                 drop(bytes);
                 let coded = source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?;

@@ -72,6 +72,7 @@ pub struct ModelOutcome {
 }
 
 impl ModelOutcome {
+    /// What was measured on a file that was compared with its source.
     pub(super) fn new(
         model: &Model,
         file: &Path,
@@ -81,24 +82,11 @@ impl ModelOutcome {
         let source = model.paths().next().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let file_bytes = file.metadata().map_err(|source| Error::Read { path: file.into(), source })?.len();
         let coded = || tensors.iter().filter(|tensor| tensor.levels > 0);
-        let weights: u64 = coded().map(|tensor| tensor.weights).sum();
         let energy: f64 = coded().map(|tensor| tensor.energy).sum();
         let distortion: f64 = coded().map(|tensor| tensor.distortion).sum();
-        let original_bytes = model.file_bytes();
-        Ok(Self {
-            source,
-            original_bytes,
-            file_bytes,
-            ratio: original_bytes as f64 / file_bytes as f64,
-            weights,
-            bits_per_weight: 8.0 * file_bytes as f64 / weights as f64,
-            snr_db: ratio_db(energy, distortion),
-            overhead_bytes: file_bytes as f64 - tensors.iter().map(|tensor| tensor.bytes).sum::<f64>(),
-            tensors,
-            not_done,
-            peak_memory_bytes: peak_memory(),
-            seconds: f64::NAN,
-        })
+        let snr_db = ratio_db(energy, distortion);
+        let outcome = Self::of_tensors(source, model.file_bytes(), file_bytes, tensors);
+        Ok(Self { snr_db, not_done, peak_memory_bytes: peak_memory(), ..outcome })
     }
 
     /// What a file alone tells: the source's bytes are those of its tensors, and distortions are unknown (NaN).
@@ -107,13 +95,18 @@ impl ModelOutcome {
     /// [`Error::Codebook`] if a section that has to be looked into does not decode.
     pub fn of_model_file(file: &ModelFile) -> Result<Self, Error> {
         let tensors = (0..file.tensors().len()).map(|number| TensorOutcome::of_file(file, number));
-        let tensors = tensors.collect::<Result<Vec<_>, _>>()?;
-        let weights: u64 = tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.weights).sum();
+        let tensors = tensors.collect::<Result<_, _>>()?;
+        let source = file.skeleton().file_names().next().unwrap_or_default().to_owned();
         let original_bytes =
             file.skeleton().tensors().iter().map(|tensor| tensor.bytes() * tensor.names().len() as u64).sum();
-        let file_bytes = file.breakdown().total as u64;
-        Ok(Self {
-            source: file.skeleton().file_names().next().unwrap_or_default().to_owned(),
+        Ok(Self::of_tensors(source, original_bytes, file.breakdown().total as u64, tensors))
+    }
+
+    /// What follows from sizes and tensors; the rest is unknown.
+    fn of_tensors(source: String, original_bytes: u64, file_bytes: u64, tensors: Vec<TensorOutcome>) -> Self {
+        let weights: u64 = tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.weights).sum();
+        Self {
+            source,
             original_bytes,
             file_bytes,
             ratio: original_bytes as f64 / file_bytes as f64,
@@ -125,7 +118,7 @@ impl ModelOutcome {
             not_done: Vec::new(),
             peak_memory_bytes: None,
             seconds: f64::NAN,
-        })
+        }
     }
 
     pub(super) fn after(self, time: Duration) -> Self {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mixpress_interchange::{Element, Model};
+use mixpress_interchange::{Element, Model, SourceTensor};
 use mixpress_quantize::Profile;
 
 use super::goal::{Goal, Rule, Treatment};
@@ -99,8 +99,7 @@ pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> 
     if !tensor.element().is_compressible() {
         return Ok(Role::Kept(Reason::NotWeights));
     }
-    let rule = rules.iter().rev().find(|rule| tensor.names().iter().any(|name| rule.matches(name)));
-    let own_bits = match rule.map(|rule| rule.treatment) {
+    let own_bits = match asked(rules, tensor) {
         Some(Treatment::Lossless) => return Ok(Role::Kept(Reason::Asked)),
         Some(Treatment::Bits(bits)) => Some(bits),
         None if goal == Goal::Lossless => return Ok(Role::Kept(Reason::Asked)),
@@ -123,6 +122,16 @@ pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> 
     }
 }
 
+/// Whether a rule names a tensor by one of its names.
+fn names(rule: &Rule, tensor: &SourceTensor) -> bool {
+    tensor.names().iter().any(|name| rule.matches(name))
+}
+
+/// The treatment that the last rule which names a tensor asks for.
+fn asked(rules: &[Rule], tensor: &SourceTensor) -> Option<Treatment> {
+    rules.iter().rev().find(|rule| names(rule, tensor)).map(|rule| rule.treatment)
+}
+
 /// Entries that so many bytes hold.
 pub(super) fn entries(element: Element, bytes: u64) -> u64 {
     bytes * 8 / u64::from(element.bits())
@@ -132,13 +141,12 @@ pub(super) fn entries(element: Element, bytes: u64) -> u64 {
 pub(super) fn not_done(model: &Model, rules: &[Rule], roles: &[Role]) -> Vec<String> {
     let mut out = Vec::new();
     for rule in rules {
-        if !model.tensors().iter().any(|tensor| tensor.names().iter().any(|name| rule.matches(name))) {
+        if !model.tensors().iter().any(|tensor| names(rule, tensor)) {
             out.push(format!("no tensor's name matches {}", rule.pattern()));
         }
     }
     for (tensor, role) in model.tensors().iter().zip(roles) {
-        let asked = rules.iter().rev().find(|rule| tensor.names().iter().any(|name| rule.matches(name)));
-        if let (Some(Rule { treatment: Treatment::Bits(_), .. }), Role::Kept(reason)) = (asked, role) {
+        if let (Some(Treatment::Bits(_)), Role::Kept(reason)) = (asked(rules, tensor), role) {
             out.push(format!("{} is kept exactly instead of in a codebook: {reason}", tensor.name()));
         } else if let Role::Kept(reason @ Reason::NotFinite { .. }) = role {
             out.push(format!("{} is kept exactly: {reason}", tensor.name()));
