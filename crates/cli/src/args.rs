@@ -104,7 +104,7 @@ pub struct WantedArgs {
     /// Treats tensors apart whose names match: bits:N, lossless or skip; the last that matches counts.
     #[arg(long = "tensor", value_name = "GLOB=TREATMENT", requires = "model")]
     pub rules: Vec<Rule>,
-    /// Lists what would happen to each tensor, and the size to expect, and writes nothing.
+    /// Lists what would happen to each tensor, and the size, time and memory to expect, and writes nothing.
     #[arg(long, requires = "model")]
     pub dry_run: bool,
     /// Fails where something that was asked cannot be done, instead of listing it.

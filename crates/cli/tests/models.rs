@@ -72,9 +72,21 @@ fn a_dry_run_writes_nothing() {
     let place = with("initializers.onnx");
     let before = place.files();
     let ended = place.run(["compress", "initializers.onnx", "--dry-run", "--tensor", "none=skip"]).done();
-    for part in ["would become about", "cannot be done", "no tensor's name matches none", "nothing was written"] {
+    for part in [
+        "would become about",
+        "it would take about",
+        "cannot be done",
+        "no tensor's name matches none",
+        "nothing was written",
+    ] {
         assert!(ended.stdout.contains(part), "{part} is missing from {}", ended.stdout);
     }
+    let told = place.run(["compress", "initializers.onnx", "--dry-run", "--json"]).done();
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("one JSON object");
+    let kept: Vec<&str> =
+        told["tensors"].as_array().expect("a list").iter().filter_map(|one| one["kept"].as_str()).collect();
+    assert!(kept.contains(&"no weights' type"), "{told}");
+    assert!(told["expected_bytes"].is_u64() && told["expected_seconds"].as_f64() > Some(0.0), "{told}");
     assert_eq!(place.files(), before);
 }
 

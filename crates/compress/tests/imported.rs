@@ -170,6 +170,7 @@ fn rules_treat_tensors_apart() {
     assert_eq!((of("layer.1.weight").levels, of("layer.1.weight").reason), (0, Some("as asked".into())));
     assert!(of("layer.0.bias").levels > 0, "a rule may give biases a codebook: {:?}", of("layer.0.bias"));
     assert!((plan.expected_bytes as f64 / outcome.file_bytes as f64 - 1.0).abs() < 0.03, "{plan:?}");
+    assert!(plan.expected_seconds > 0.0 && plan.expected_memory_bytes.is_none_or(|bytes| bytes > 1 << 20), "{plan:?}");
     assert!(
         plan.tensors.iter().zip(&outcome.tensors).all(|(plan, tensor)| plan.kept.is_some() == (tensor.levels == 0))
     );

@@ -19,7 +19,7 @@ mod units;
 
 pub use json::{Report, json};
 pub use mixpress_compress::{LayerOutcome, Outcome};
-pub use model::{differences_table, model_json, model_table, plan_table, tensors_table};
+pub use model::{differences_table, model_json, model_table, plan_json, plan_table, tensors_table};
 pub use table::{inspection, table};
 pub use units::{duration, grouped, size};
 

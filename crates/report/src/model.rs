@@ -73,9 +73,18 @@ pub fn plan_table(plan: &ModelPlan) -> String {
     let noise = decibels(plan.expected_snr_db);
     let mut lines = vec![table.trim_fmt(), String::new()];
     lines.push(format!("{before} would become about {after}: {times:.2} times smaller; {noise}"));
+    let memory = plan.expected_memory_bytes.map_or(String::new(), |bytes| format!(" and {} of memory", size(bytes)));
+    lines.push(format!("it would take about {}{memory}", duration(plan.expected_seconds)));
     lines.extend(all("cannot be done", &plan.not_done));
     lines.push("nothing was written".to_owned());
     joined(&lines)
+}
+
+/// [`plan_table`] as one JSON object on one line, without a line break at its end: the fields of the plan.
+#[must_use]
+#[allow(clippy::missing_panics_doc, reason = "no plan makes it panic: its keys are text and its values can be written")]
+pub fn plan_json(plan: &ModelPlan) -> String {
+    serde_json::to_string(plan).expect("a plan holds only names, numbers and lists of them")
 }
 
 /// Tensors of a file, one line each. Ends with a line break.

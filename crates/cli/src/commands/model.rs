@@ -44,7 +44,8 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
         let plan = with_threads(args.threads, || compressor.plan())?;
         progress.clear();
         let plan = plan.map_err(|error| failure(error, what))?;
-        return Ok(output::write(&report::plan_table(&plan))?);
+        let text = if args.json { report::plan_json(&plan) + "\n" } else { report::plan_table(&plan) };
+        return Ok(output::write(&text)?);
     }
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;

@@ -15,6 +15,9 @@ use super::progress::{Stage, Watch};
 use super::restore::ModelFile;
 use crate::Error;
 
+/// Bytes of a tensor that are compared at a time.
+const CHUNK: usize = 1 << 20;
+
 /// Reads a file whole: checksums, every tensor, and the model that they make. With the source, every tensor is compared with its own.
 ///
 /// # Errors
@@ -44,16 +47,16 @@ pub(super) fn verify_with(
         let payload = held.payload(number)?;
         let Some(source) = source else { return Ok(outcome) };
         let original = source.payload(number)?;
+        let errors = Errors::between(held.element(number), &original, &payload);
         if payload == original {
             let reason = match roles.get(number) {
                 Some(Role::Kept(reason)) => Some(reason.to_string()),
                 _ => None,
             };
-            let weights = payload::weights(held.element(number), &original).unwrap_or_default();
-            return Ok(TensorOutcome { reason, ..outcome.measured(energy(&weights), 0.0) });
+            return Ok(TensorOutcome { reason, ..outcome.measured(errors.map_or(0.0, |errors| errors.energy), 0.0) });
         }
-        match pair(held.element(number), &original, &payload) {
-            Some((w, v)) if outcome.levels > 0 => Ok(outcome.measured(energy(&w), squared_error(&w, &v))),
+        match errors {
+            Some(Errors { energy, squared, .. }) if outcome.levels > 0 => Ok(outcome.measured(energy, squared)),
             _ => Err(Error::NotExact { file: file.into(), tensor: outcome.name }),
         }
     };
@@ -71,9 +74,32 @@ impl ModelOutcome {
     }
 }
 
-/// The weights of two tensors of the same type and shape; nothing for a type that is no weight's.
-fn pair(element: Element, first: &[u8], second: &[u8]) -> Option<(Vec<f32>, Vec<f32>)> {
-    Some((payload::weights(element, first)?, payload::weights(element, second)?)).filter(|(w, v)| w.len() == v.len())
+/// How far two tensors of the same type are apart.
+struct Errors {
+    /// The sum of the squared weights of the first.
+    energy: f64,
+    /// The sum of the squared differences.
+    squared: f64,
+    /// The largest absolute difference.
+    largest: f64,
+}
+
+impl Errors {
+    /// Between two payloads; nothing for a type that is no weight's, or other lengths. Few weights are numbers at a time.
+    fn between(element: Element, first: &[u8], second: &[u8]) -> Option<Self> {
+        let mut out = Self { energy: 0.0, squared: 0.0, largest: 0.0 };
+        if first.len() != second.len() || !element.is_compressible() {
+            return None;
+        }
+        for (first, second) in first.chunks(CHUNK).zip(second.chunks(CHUNK)) {
+            let (w, v) = (payload::weights(element, first)?, payload::weights(element, second)?);
+            out.energy += energy(&w);
+            out.squared += squared_error(&w, &v);
+            out.largest =
+                w.iter().zip(&v).map(|(w, v)| (f64::from(*w) - f64::from(*v)).abs()).fold(out.largest, f64::max);
+        }
+        Some(out)
+    }
 }
 
 /// How a tensor of one model differs from that of the same name in another.
@@ -155,13 +181,12 @@ pub fn compare(first: impl AsRef<Path>, second: impl AsRef<Path>) -> Result<Vec<
         if left == right {
             continue;
         }
-        let Some((w, v)) = pair(a.element(), &left, &right) else {
+        let Some(errors) = Errors::between(a.element(), &left, &right) else {
             out.push(told(name, Some("other bytes".into())));
             continue;
         };
-        let snr = ratio_db(energy(&w), squared_error(&w, &v));
-        let largest = w.iter().zip(&v).map(|(w, v)| (f64::from(*w) - f64::from(*v)).abs()).fold(0.0, f64::max);
-        out.push(Difference { snr_db: Some(snr), largest: Some(largest), ..told(name, None) });
+        let snr = ratio_db(errors.energy, errors.squared);
+        out.push(Difference { snr_db: Some(snr), largest: Some(errors.largest), ..told(name, None) });
     }
     let firsts: HashSet<&str> = first.names().map(|(name, _)| name).collect();
     for (name, _) in second.names().filter(|(name, _)| !firsts.contains(name)) {

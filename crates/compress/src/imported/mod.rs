@@ -9,6 +9,8 @@
 
 mod check;
 mod compressor;
+mod fill;
+mod fit;
 mod gather;
 mod goal;
 mod outcome;

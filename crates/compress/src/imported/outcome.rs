@@ -159,23 +159,33 @@ pub(super) fn ratio_db(energy: f64, distortion: f64) -> f64 {
     if distortion > 0.0 { 10.0 * (energy / distortion).log10() } else { f64::INFINITY }
 }
 
-/// The most memory that this process had, in bytes: `VmHWM` of Linux.
-fn peak_memory() -> Option<u64> {
+/// The most memory that this process had, in bytes, where the system tells.
+pub(super) fn peak_memory() -> Option<u64> {
+    memory("VmHWM:")
+}
+
+/// The memory that this process has now, in bytes, where the system tells.
+pub(super) fn current_memory() -> Option<u64> {
+    memory("VmRSS:")
+}
+
+/// A line of what Linux tells of this process.
+fn memory(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|text| text.strip_prefix(line))?;
     Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
 /// Numbers of which infinity, and what is unknown, is nothing: JSON has no word for it.
-mod infinite {
+pub(super) mod infinite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::imported) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         value.is_finite().then_some(*value).serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    pub(in crate::imported) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Ok(Option::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
     }
 }

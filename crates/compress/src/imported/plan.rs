@@ -4,8 +4,10 @@ use std::fmt;
 
 use mixpress_interchange::{Element, Model, SourceTensor};
 use mixpress_quantize::Profile;
+use serde::{Serialize, Serializer};
 
 use super::goal::{Goal, Rule, Treatment};
+use super::outcome::infinite;
 use super::payload;
 use crate::Error;
 
@@ -45,7 +47,7 @@ impl fmt::Display for Reason {
 }
 
 /// What will become of a tensor.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TensorPlan {
     /// Its name.
     pub name: String,
@@ -58,17 +60,19 @@ pub struct TensorPlan {
     /// Bytes in the source.
     pub source_bytes: u64,
     /// Why it is kept exactly; nothing if it gets a codebook.
+    #[serde(serialize_with = "in_words")]
     pub kept: Option<Reason>,
     /// The bits a weight that a rule asks for.
     pub own_bits: Option<f64>,
     /// Bytes that it is expected to take.
     pub expected_bytes: f64,
     /// Signal-to-noise ratio that is expected, in dB; infinite for one that is kept.
+    #[serde(serialize_with = "infinite::serialize")]
     pub expected_snr_db: f64,
 }
 
 /// What will become of a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ModelPlan {
     /// Its tensors, in the order of the file.
     pub tensors: Vec<TensorPlan>,
@@ -76,10 +80,21 @@ pub struct ModelPlan {
     pub source_bytes: u64,
     /// Bytes that the file is expected to take.
     pub expected_bytes: u64,
-    /// Signal-to-noise ratio over all compressed weights that is expected, in dB.
+    /// Signal-to-noise ratio over all compressed weights that is expected, in dB; infinite where all is kept.
+    #[serde(serialize_with = "infinite::serialize")]
     pub expected_snr_db: f64,
+    /// Seconds that it is expected to take on this machine, told by how long the plan and a trial took.
+    pub expected_seconds: f64,
+    /// The most memory that it is expected to take, in bytes, where the system tells: what the plan and the trial
+    /// took, or what it takes to compare the largest tensor with its source.
+    pub expected_memory_bytes: Option<u64>,
     /// What was asked and cannot be done, a sentence each.
     pub not_done: Vec<String>,
+}
+
+#[allow(clippy::ref_option, reason = "as serde calls it")]
+fn in_words<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
+    reason.as_ref().map(Reason::to_string).serialize(serializer)
 }
 
 /// A tensor as the search sees it.
