@@ -50,6 +50,7 @@ pub use error::{BoxError, Error};
 pub use gather::{Codebooks, Gathered, Ungathered, WhyPlain};
 pub use limits::Limits;
 pub use model::{Model, SourceTensor};
+pub use onnx::self_contained;
 pub use reading::{Kept, Why};
 pub use skeleton::{Format, Skeleton};
 pub use write::{Payloads, WriteOptions};

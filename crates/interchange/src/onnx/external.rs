@@ -77,6 +77,16 @@ impl Externals {
         Ok(number)
     }
 
+    /// The file of this number.
+    pub(super) fn source(&self, file: usize) -> &Source {
+        &self.files[file].source
+    }
+
+    /// Bytes of all files.
+    pub(super) fn file_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.source.length()).sum()
+    }
+
     /// Cuts the tensors out of the files. Of tensors that share bytes one gets them: the first in the file. One that
     /// shares all of them, its shape and its type is another name of it.
     pub(super) fn finish(self, reading: &mut Reading) -> Result<Vec<FileParts>, Error> {
@@ -142,6 +152,20 @@ impl Reader<'_> {
 
     /// Notes that a tensor lies in another file.
     pub(super) fn external(&mut self, claim: Claim, entries: &Entries) -> Result<Vec<Cut>, Error> {
+        let (file, range) = self.locate(&claim, entries)?;
+        let Claim { name, shape, element, bytes } = claim;
+        if is_small(element, bytes) {
+            return self.stays(name, bytes, Why::Small);
+        }
+        let name = self.fresh(name);
+        // What is held of a claim is held against the limits now; the tensor itself comes later.
+        self.reading.budget.spend(name.len() as u64 + 8 * shape.len() as u64)?;
+        self.externals.files[file].claims.push((range, Claim { name, shape, element, bytes }));
+        Ok(Vec::new())
+    }
+
+    /// The number of the file that a tensor lies in, and its bytes there.
+    pub(super) fn locate(&mut self, claim: &Claim, entries: &Entries) -> Result<(usize, Range<u64>), Error> {
         let Claim { name, shape, element, bytes } = claim;
         let number = |key, value: &Option<String>, otherwise| match value {
             None => Ok(otherwise),
@@ -151,29 +175,23 @@ impl Reader<'_> {
             }),
         };
         let offset = number("offset", &entries.offset, 0)?;
-        let found = number("length", &entries.length, bytes)?;
-        if found != bytes {
-            return Err(Error::TensorLength { tensor: name, shape, element, expected: bytes, found });
+        let found = number("length", &entries.length, *bytes)?;
+        if found != *bytes {
+            let (tensor, shape) = (name.clone(), shape.clone());
+            return Err(Error::TensorLength { tensor, shape, element: *element, expected: *bytes, found });
         }
         let Some(location) = &entries.location else {
             let (key, value) = ("location", String::new());
-            return Err(Error::ExternalData { tensor: name, key, value, rule: "but it must name a file" });
+            return Err(Error::ExternalData { tensor: name.clone(), key, value, rule: "but it must name a file" });
         };
-        let file = self.externals.file(location, &name)?;
-        let source = &self.externals.files[file].source;
-        let end = offset.saturating_add(bytes);
+        let file = self.externals.file(location, name)?;
+        let source = self.externals.source(file);
+        let end = offset.saturating_add(*bytes);
         if end > source.length() {
             let path = source.path().into();
-            return Err(Error::BeyondFile { path, tensor: name, end, available: source.length() });
+            return Err(Error::BeyondFile { path, tensor: name.clone(), end, available: source.length() });
         }
-        if is_small(element, bytes) {
-            return self.stays(name, bytes, Why::Small);
-        }
-        let name = self.fresh(name);
-        // What is held of a claim is held against the limits now; the tensor itself comes later.
-        self.reading.budget.spend(name.len() as u64 + 8 * shape.len() as u64)?;
-        self.externals.files[file].claims.push((offset..end, Claim { name, shape, element, bytes }));
-        Ok(Vec::new())
+        Ok((file, offset..end))
     }
 }
 

@@ -3,6 +3,7 @@
 //! The walk knows the few fields that lead to tensors (numbers of `onnx.proto`), and steps over all others without
 //! looking into them. What it does not know therefore stays as it is.
 
+mod contained;
 mod external;
 mod tensor;
 
@@ -16,6 +17,7 @@ use crate::reading::{FileParts, Reading};
 use crate::source::Source;
 use crate::wire::{Field, Walker, Wire};
 
+pub use contained::self_contained;
 use external::Externals;
 
 /// Whether a file begins as an ONNX model does: with fields of `ModelProto`, each of its type.

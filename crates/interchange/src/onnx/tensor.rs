@@ -20,24 +20,24 @@ const TEXTS: i64 = 8;
 
 /// The fields of a tensor.
 #[derive(Default)]
-struct Message {
-    dims: Vec<i64>,
-    data_type: i64,
-    name: Option<String>,
-    segment: bool,
-    has_location: bool,
-    external: bool,
-    entries: Vec<Range<u64>>,
-    raw: Values,
+pub(super) struct Message {
+    pub dims: Vec<i64>,
+    pub data_type: i64,
+    pub name: Option<String>,
+    pub segment: bool,
+    pub has_location: bool,
+    pub external: bool,
+    pub entries: Vec<Range<u64>>,
+    pub raw: Values,
     /// Those with a type, by their field's number.
-    typed: BTreeMap<u64, Values>,
+    pub typed: BTreeMap<u64, Values>,
 }
 
 /// Where the values of one field stand.
 #[derive(Default)]
-struct Values {
+pub(super) struct Values {
     /// Fields that hold many values, packed.
-    packed: Vec<Field>,
+    pub packed: Vec<Field>,
     /// Fields that hold one value of four bytes each, side by side.
     run: Option<Range<u64>>,
     /// Whether there are others.
@@ -60,7 +60,7 @@ impl Values {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.packed.is_empty() && self.run.is_none() && !self.scattered
     }
 }
@@ -200,7 +200,7 @@ impl Reader<'_> {
         Ok(Vec::new())
     }
 
-    fn tensor_message(&mut self, range: Range<u64>) -> Result<Message, Error> {
+    pub(super) fn tensor_message(&mut self, range: Range<u64>) -> Result<Message, Error> {
         let mut message = Message::default();
         let mut at = range.start;
         while let Some(field) = self.walker.field(&mut at, range.end)? {
@@ -256,7 +256,7 @@ fn around(field: Option<[u64; 4]>, hole: Cut) -> Vec<Cut> {
 }
 
 /// Dimensions as lengths.
-fn shape(tensor: &str, dims: &[i64]) -> Result<Vec<u64>, Error> {
+pub(super) fn shape(tensor: &str, dims: &[i64]) -> Result<Vec<u64>, Error> {
     let length = |(axis, &value): (usize, &i64)| {
         u64::try_from(value).map_err(|_| Error::Dimension { tensor: tensor.into(), axis, value })
     };
