@@ -81,6 +81,33 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of sensitivities cannot be used.
+    #[error("{path} holds no sensitivities of tensors: {reason}")]
+    Sensitivities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Sensitivities are those of another model.
+    #[error("none of the model's tensors has a sensitivity; they were measured on {model}")]
+    OtherSensitivities {
+        /// The model that they were measured on.
+        model: String,
+    },
+    /// Outputs are to be compared, and nobody gave inputs.
+    #[error("an output error can only be limited with inputs to run the model on")]
+    NoInputs,
+    /// A model that has no graph is to be run.
+    #[error("{path} holds tensors without a graph, so it cannot be run; export the model to ONNX")]
+    NoGraph {
+        /// The model.
+        path: PathBuf,
+    },
+    /// A model cannot be run, or its outputs cannot be compared.
+    #[cfg(feature = "rten")]
+    #[error(transparent)]
+    Runtime(#[from] mixpress_runtime::Error),
     /// No file of a model meets the goal.
     #[error("{goal} cannot be reached; the nearest is {nearest}")]
     OutOfReach {

@@ -28,10 +28,13 @@ mod select;
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
 pub use imported::{
-    Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened, Reason,
-    Rule, Stage, TensorOutcome, TensorPlan, Treatment, compare, restore, verify,
+    Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened,
+    OutputOutcome, Reason, Rule, Sensitivities, Sensitivity, Stage, TensorOutcome, TensorPlan, Treatment, compare,
+    restore, verify,
 };
 pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
+#[cfg(feature = "rten")]
+pub use mixpress_runtime as runtime;
 pub use model::CompressedModel;
 pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};

@@ -91,9 +91,9 @@ fn budgets_are_kept_and_hardly_wasted() {
             Goal::Ratio(ratio) => assert!(outcome.ratio >= ratio && outcome.ratio < 1.02 * ratio, "{outcome:?}"),
             Goal::Bytes(bytes) => assert!((bytes * 98 / 100..=bytes).contains(&outcome.file_bytes), "{outcome:?}"),
             Goal::SignalToNoise(ratio) => {
-                assert!(outcome.snr_db > ratio - 0.05 && outcome.snr_db < ratio + 0.3, "{outcome:?}");
+                assert!(outcome.snr_db >= ratio && outcome.snr_db < ratio + 0.3, "{outcome:?}");
             }
-            Goal::Lossless => unreachable!("not among these"),
+            Goal::OutputError(_) | Goal::Lossless => unreachable!("not among these"),
         }
         let again = ModelOutcome::of_file(&out, &Model::open(&model).unwrap()).unwrap();
         assert_eq!(again.snr_db, outcome.snr_db);
@@ -166,7 +166,7 @@ fn rules_treat_tensors_apart() {
     let (plan, outcome) = run(&["layer.[02].*=bits:7", "layer.1.*=lossless", "layer.0.weight=bits:3"], false);
     let outcome = outcome.unwrap();
     let of = |name: &str| outcome.tensors.iter().find(|tensor| tensor.name == name).unwrap().clone();
-    assert!(of("layer.2.weight").bits <= 7.05 && of("layer.2.weight").bits > 6.5, "{:?}", of("layer.2.weight"));
+    assert!(of("layer.2.weight").bits <= 7.0 && of("layer.2.weight").bits > 6.5, "{:?}", of("layer.2.weight"));
     assert_eq!((of("layer.1.weight").levels, of("layer.1.weight").reason), (0, Some("as asked".into())));
     assert!(of("layer.0.bias").levels > 0, "a rule may give biases a codebook: {:?}", of("layer.0.bias"));
     assert!((plan.expected_bytes as f64 / outcome.file_bytes as f64 - 1.0).abs() < 0.03, "{plan:?}");

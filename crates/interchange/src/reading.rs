@@ -1,5 +1,6 @@
 //! What the readers of both formats gather: tensors, where their payloads are, and the files cut into pieces.
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::limits::Budget;
@@ -57,6 +58,20 @@ pub enum Why {
     Unusual,
     /// It shares some of its bytes in an external file with a tensor of another shape or type.
     Shared,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Small => "it has few bytes",
+            Self::Texts => "it holds texts",
+            Self::UnknownType => "its type is unknown",
+            Self::NoValues => "it has no values of its own",
+            Self::InParts => "its values are written in several parts",
+            Self::Unusual => "its values are written in a way that would not come back",
+            Self::Shared => "it shares bytes with a tensor of another shape or type",
+        })
+    }
 }
 
 /// What was read so far.

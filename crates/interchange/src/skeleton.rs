@@ -1,6 +1,7 @@
 //! Everything of a model that is not a tensor's payload.
 
 use crate::SourceTensor;
+use crate::piece::Piece;
 use crate::reading::FileParts;
 
 /// What a model is.
@@ -44,4 +45,37 @@ impl Skeleton {
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(|file| &file.name[..])
     }
+
+    /// Whether it is the skeleton of the same model, which may lie in a file of another name.
+    #[must_use]
+    pub fn is_same_model(&self, other: &Self) -> bool {
+        self.tensors == other.tensors && self.has_same_files(other, |file, other| file.pieces == other.pieces)
+    }
+
+    /// Whether all bytes of the models are the same that are no payloads, and tell no lengths that follow from them. The models'
+    /// own files may have other names.
+    #[must_use]
+    pub fn is_same_rest(&self, other: &Self) -> bool {
+        self.has_same_files(other, |file, other| is_same_rest(&file.pieces, &other.pieces))
+    }
+
+    fn has_same_files(&self, other: &Self, is_same: impl Fn(&FileParts, &FileParts) -> bool) -> bool {
+        let names = |skeleton: &Self| skeleton.file_names().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        self.format == other.format
+            && names(self) == names(other)
+            && self.files.iter().zip(&other.files).all(|(file, other)| is_same(file, other))
+    }
+}
+
+fn is_same_rest(pieces: &[Piece], others: &[Piece]) -> bool {
+    let is_same = |(piece, other): (&Piece, &Piece)| match (piece, other) {
+        (Piece::Literal(bytes), Piece::Literal(others)) => bytes == others,
+        // Which tensor goes there is told by its name beside it.
+        (Piece::Hole(hole), Piece::Hole(other)) => hole.encoding == other.encoding,
+        (Piece::Nested(nested), Piece::Nested(other)) => {
+            nested.tag == other.tag && is_same_rest(&nested.content, &other.content)
+        }
+        _ => false,
+    };
+    pieces.len() == others.len() && pieces.iter().zip(others).all(is_same)
 }

@@ -32,7 +32,7 @@ pub use error::Error;
 pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
 pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
-pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step};
+pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step, find_step_near};
 pub use stored::Stored;
 pub use uniform::quantize_uniform;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use mixpress_compress::{Difference, ModelOutcome, ModelPlan, TensorOutcome};
+use mixpress_compress::{Difference, ModelOutcome, ModelPlan, OutputOutcome, TensorOutcome};
 use serde::Serialize;
 
 use crate::table::{align_numbers, plain, shape};
@@ -21,9 +21,10 @@ pub fn model_table(outcome: &ModelOutcome) -> String {
     lines.push(format!("{before} became {after}: {:.2} times smaller", outcome.ratio));
     if outcome.weights > 0 {
         let (weights, bits) = (grouped(outcome.weights), outcome.bits_per_weight);
-        let noise = decibels(outcome.snr_db);
+        let known = !outcome.snr_db.is_nan();
+        let noise = if known { format!("; {}", decibels(outcome.snr_db)) } else { String::new() };
         lines.push(format!(
-            "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted; {noise}"
+            "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted{noise}"
         ));
     }
     let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.levels == 0).collect();
@@ -37,6 +38,7 @@ pub fn model_table(outcome: &ModelOutcome) -> String {
     worst.sort_by(|a, b| a.snr_db.total_cmp(&b.snr_db));
     let of_worst = |tensor: &&TensorOutcome| format!("{}: {}", tensor.name, decibels(tensor.snr_db));
     lines.extend(first("largest distortion", &worst.iter().map(of_worst).collect::<Vec<_>>()));
+    lines.extend(all("outputs, beside the original's", &outcome.outputs.iter().map(output).collect::<Vec<_>>()));
     lines.extend(all("not done", &outcome.not_done));
     if outcome.seconds.is_finite() {
         let memory =
@@ -157,6 +159,19 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
+/// How far an output is from the original's, in words.
+fn output(output: &OutputOutcome) -> String {
+    let mut text = format!("{}: relative error {:.2e}", output.name, output.relative);
+    if let Some(equal) = output.equal {
+        return format!("{}: {:.2} % equal", output.name, 100.0 * equal);
+    }
+    text += &format!(", cosine similarity {:.6}, largest difference {:.2e}", output.cosine, output.largest);
+    if let Some(top1) = output.top1 {
+        text += &format!(", same first place in {:.2} %", 100.0 * top1);
+    }
+    text
+}
+
 /// An empty line, a heading, and the first of some lines; nothing if there are none.
 fn first(heading: &str, lines: &[String]) -> Vec<String> {
     let mut out = all(heading, &lines[..lines.len().min(NAMED)]);
@@ -179,9 +194,13 @@ fn joined(lines: &[String]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A ratio in dB; `-` for one that is infinite.
+/// A ratio in dB; `-` for one that is infinite, nothing for one that is unknown.
 fn ratio(decibels: f64) -> String {
-    if decibels.is_finite() { format!("{decibels:.1}") } else { "-".to_owned() }
+    match decibels {
+        f64::INFINITY => "-".to_owned(),
+        known if known.is_finite() => format!("{known:.1}"),
+        _ => String::new(),
+    }
 }
 
 /// A signal-to-noise ratio in words.
@@ -243,6 +262,13 @@ mod tests {
         }
         assert!(value["tensors"][7]["snr_db"].is_null(), "what is exact has no ratio");
         assert_eq!(serde_json::from_str::<ModelOutcome>(&line).expect("an outcome"), outcome);
+        // Of a file alone, and of one without codebooks, some figures are unknown or infinite.
+        let unknown = ModelOutcome { snr_db: f64::NAN, seconds: f64::NAN, bits_per_weight: f64::INFINITY, ..outcome };
+        let line = model_json(&unknown, None);
+        assert!(!line.contains("seconds") && line.contains(r#""bits_per_weight":null"#), "{line}");
+        let back: ModelOutcome = serde_json::from_str(&line).expect("an outcome");
+        assert!(back.snr_db.is_nan() && back.seconds.is_nan() && back.bits_per_weight == f64::INFINITY);
+        assert!(!model_table(&back).contains("no noise"), "nobody knows that");
     }
 
     #[test]

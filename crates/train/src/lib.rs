@@ -24,7 +24,7 @@ pub use config::{Coverage, HardConfig, JointConfig, PlainConfig, PriorConfig, Pr
 pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
 pub use draw::{draw_weights, initial_mixtures, initial_scales};
 pub use error::Error;
-pub use files::{folder_of, write_new, write_whole, write_whole_new, write_whole_new_with, write_whole_with};
+pub use files::{Draft, folder_of, write_new, write_whole, write_whole_new};
 pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
 pub use observer::{Measurement, Observer, PhaseName, Silent};
 pub use optim::{Adam, AdamConfig, AdamStep, Optimizer, OptimizerConfig, Sgd, SgdConfig, adam_update};

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use mixpress_interchange::{Element, Model, SourceTensor};
+use mixpress_interchange::{Element, Format, Model, Skeleton, SourceTensor};
 use mixpress_quantize::{energy, squared_error};
 use mixpress_train::CancelToken;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub(super) fn verify_with(
 ) -> Result<Vec<TensorOutcome>, Error> {
     let held = ModelFile::open(file)?;
     if let Some(source) = source
-        && source.skeleton() != held.skeleton()
+        && !source.skeleton().is_same_model(held.skeleton())
     {
         return Err(Error::OtherModel { file: file.into() });
     }
@@ -70,23 +70,23 @@ impl ModelOutcome {
     /// As [`verify`].
     pub fn of_file(file: impl AsRef<Path>, source: &Model) -> Result<Self, Error> {
         let file = file.as_ref();
-        Self::new(source, file, verify(file, Some(source))?, Vec::new())
+        Self::new(source, file, verify(file, Some(source))?)
     }
 }
 
 /// How far two tensors of the same type are apart.
-struct Errors {
+pub(super) struct Errors {
     /// The sum of the squared weights of the first.
-    energy: f64,
+    pub(super) energy: f64,
     /// The sum of the squared differences.
-    squared: f64,
+    pub(super) squared: f64,
     /// The largest absolute difference.
     largest: f64,
 }
 
 impl Errors {
     /// Between two payloads; nothing for a type that is no weight's, or other lengths. Few weights are numbers at a time.
-    fn between(element: Element, first: &[u8], second: &[u8]) -> Option<Self> {
+    pub(super) fn between(element: Element, first: &[u8], second: &[u8]) -> Option<Self> {
         let mut out = Self { energy: 0.0, squared: 0.0, largest: 0.0 };
         if first.len() != second.len() || !element.is_compressible() {
             return None;
@@ -107,7 +107,7 @@ impl Errors {
 pub struct Difference {
     /// The name.
     pub name: String,
-    /// What differs, in words: `only in the first`, `f32 [2, 3] is f16 [2, 3]`, or nothing where shape and type are the same.
+    /// What differs, in words: `only in the first`, `f32 [2, 3] is f16 [2, 3]`; nothing where it is values, all of them finite.
     pub what: Option<String>,
     /// `10 log10(Σ w² / Σ (w - v)²)` in dB, where both are floats of the same shape and differ.
     pub snr_db: Option<f64>,
@@ -133,9 +133,13 @@ impl Either {
     }
 
     fn tensors(&self) -> &[SourceTensor] {
+        self.skeleton().tensors()
+    }
+
+    fn skeleton(&self) -> &Skeleton {
         match self {
-            Self::Model(model) => model.tensors(),
-            Self::File(file) => file.skeleton().tensors(),
+            Self::Model(model) => model.skeleton(),
+            Self::File(file) => file.skeleton(),
         }
     }
 
@@ -156,7 +160,7 @@ impl Either {
 }
 
 /// How two models differ, tensor by tensor; each may be a model's file or an `.mxp` file that holds one. Tensors that are equal bit
-/// for bit are left out.
+/// for bit are left out. Where models of one format differ in anything else, the last of the differences says so.
 ///
 /// # Errors
 /// [`Error::Interchange`] or [`Error::Codebook`] for what cannot be read.
@@ -185,12 +189,24 @@ pub fn compare(first: impl AsRef<Path>, second: impl AsRef<Path>) -> Result<Vec<
             out.push(told(name, Some("other bytes".into())));
             continue;
         };
+        if !errors.squared.is_finite() {
+            out.push(told(name, Some("values, of which some are not finite".into())));
+            continue;
+        }
         let snr = ratio_db(errors.energy, errors.squared);
         out.push(Difference { snr_db: Some(snr), largest: Some(errors.largest), ..told(name, None) });
     }
     let firsts: HashSet<&str> = first.names().map(|(name, _)| name).collect();
     for (name, _) in second.names().filter(|(name, _)| !firsts.contains(name)) {
         out.push(told(name, Some("only in the second".into())));
+    }
+    let (rest, other) = (first.skeleton(), second.skeleton());
+    if rest.format() == other.format() && !rest.is_same_rest(other) {
+        let what = match rest.format() {
+            Format::Onnx => "the graph, its metadata, or small tensors in it",
+            Format::Safetensors | Format::ShardedSafetensors => "metadata, the order of tensors, or how it is written",
+        };
+        out.push(told("all but the tensors", Some(what.into())));
     }
     Ok(out)
 }

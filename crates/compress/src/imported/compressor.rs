@@ -5,15 +5,20 @@ use std::time::Instant;
 
 use mixpress_interchange::{Format, Model, SourceTensor};
 use mixpress_quantize::OperatingPoint;
-use mixpress_train::CancelToken;
+use mixpress_train::{CancelToken, Draft};
 
 use super::check::verify_with;
+use super::fit::source;
 use super::goal::{Distortion, Goal, Rule};
 use super::outcome::{ModelOutcome, current_memory, peak_memory, ratio_db};
 use super::payload;
 use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, role};
 use super::progress::{ModelObserver, Stage, Watch};
+use super::sensitivity::Sensitivities;
 use crate::{Error, Overwrite};
+
+/// Files that are written at most, until one keeps what is asked for where estimates were too good.
+const ATTEMPTS: usize = 4;
 
 /// How often the weights are usually quantised for a goal that limits bytes: twice to meet it, once to write.
 const USUAL_PASSES: f64 = 3.0;
@@ -36,9 +41,12 @@ pub struct ModelCompressor<'a> {
     pub(super) goal: Option<Goal>,
     rules: Vec<Rule>,
     pub(super) distortion: Option<Distortion>,
+    pub(super) sensitivities: Option<Sensitivities>,
+    #[cfg(feature = "rten")]
+    pub(super) samples: Option<mixpress_runtime::Arrays>,
     is_strict: bool,
     observer: &'a dyn ModelObserver,
-    cancel: CancelToken,
+    pub(super) cancel: CancelToken,
 }
 
 impl<'a> ModelCompressor<'a> {
@@ -52,6 +60,9 @@ impl<'a> ModelCompressor<'a> {
             goal: None,
             rules: Vec::new(),
             distortion: None,
+            sensitivities: None,
+            #[cfg(feature = "rten")]
+            samples: None,
             is_strict: false,
             observer: &(),
             cancel: CancelToken::new(),
@@ -85,6 +96,20 @@ impl<'a> ModelCompressor<'a> {
         Self { distortion: Some(distortion), ..self }
     }
 
+    /// How much each tensor's error counts, instead of one [`Distortion`] for all.
+    #[must_use]
+    pub fn sensitivities(self, sensitivities: Sensitivities) -> Self {
+        Self { sensitivities: Some(sensitivities), ..self }
+    }
+
+    /// Inputs to run the model on, named as its inputs are: to [`measure`](Self::measure), for [`Goal::OutputError`], and for
+    /// [`ModelOutcome::outputs`]. Arrays with one axis more than an input are one sample after the other.
+    #[cfg(feature = "rten")]
+    #[must_use]
+    pub fn samples(self, samples: mixpress_runtime::Arrays) -> Self {
+        Self { samples: Some(samples), ..self }
+    }
+
     /// Whether what was asked and cannot be done is an error (default: no; it is listed).
     #[must_use]
     pub fn strict(self, is_strict: bool) -> Self {
@@ -115,13 +140,17 @@ impl<'a> ModelCompressor<'a> {
     /// # Errors
     /// As [`ModelCompressor::run_to`].
     pub fn plan(&self) -> Result<ModelPlan, Error> {
+        let trials = self.trials()?;
         let started = Instant::now();
-        let roles = self.roles()?;
+        let (roles, not_done) = self.roles()?;
         let reading = started.elapsed().as_secs_f64();
         let (fixed, kept_bytes) = self.kept_bytes(&roles)?;
         let keeping = started.elapsed().as_secs_f64() - reading;
-        let budget = self.budget(&roles, fixed);
-        let steps = self.steps(&roles, budget.limit, fixed)?;
+        let (mut aim, note) = self.aim(&roles, fixed);
+        let steps = match (self.goal, &trials) {
+            (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, &roles, &aim, allowed)?,
+            _ => self.steps(&self.parts(&roles, &aim)?, &mut aim)?,
+        };
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
@@ -129,14 +158,15 @@ impl<'a> ModelCompressor<'a> {
             expected_snr_db: f64::INFINITY,
             expected_seconds: 0.0,
             expected_memory_bytes: None,
-            not_done: not_done(&self.model, &self.rules, &roles).into_iter().chain(budget.note).collect(),
+            not_done: not_done.into_iter().chain(note).collect(),
         };
         let (mut rate, mut energy, mut distortion) = (0.0, 0.0, 0.0);
         for (number, (tensor, role)) in self.model.tensors().iter().zip(&roles).enumerate() {
             let (kept, own_bits, bytes, snr) = match role {
                 Role::Kept(reason) => (Some(reason.clone()), None, kept_bytes[number] as f64, f64::INFINITY),
-                Role::Weights { profile, own_bits } => {
-                    let point = OperatingPoint::at(&[self.source(tensor, profile)], steps[number]);
+                Role::Weights { own_bits, .. } => {
+                    let source = source(tensor, role);
+                    let point = OperatingPoint::at(source.as_slice(), steps[number]);
                     rate += point.rate;
                     energy += point.energy;
                     distortion += point.distortion;
@@ -179,37 +209,65 @@ impl<'a> ModelCompressor<'a> {
         if overwrite == Overwrite::Refuse && path.symlink_metadata().is_ok() {
             return Err(Error::Exists { path: path.into() });
         }
-        let roles = self.roles()?;
+        // Here a folder that is not there is found, before the work.
+        let draft = || if overwrite == Overwrite::Replace { Draft::replacing(path) } else { Draft::new(path) };
+        let mut file = draft()?;
+        let trials = self.trials()?;
+        let (roles, mut not_done) = self.roles()?;
         // A goal that limits no bytes does not ask.
         let fixed = if self.limits_bytes() { self.kept_bytes(&roles)?.0 } else { 0 };
-        let budget = self.budget(&roles, fixed);
-        let not_done: Vec<String> = not_done(&self.model, &self.rules, &roles).into_iter().chain(budget.note).collect();
-        if self.is_strict
-            && let Some(first) = not_done.first()
-        {
-            return Err(Error::NotDone { what: first.clone(), others: not_done.len() - 1 });
+        let (asked, note) = self.aim(&roles, fixed);
+        not_done.extend(note);
+        self.fail_if_strict(&not_done)?;
+        let mut aim = asked.clone();
+        let mut attempt = 1;
+        loop {
+            let steps = match (self.goal, &trials) {
+                (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, &roles, &aim, allowed)?,
+                _ => self.fitting_steps(&roles, &mut aim)?,
+            };
+            self.write(&mut file, &roles, &steps)?;
+            let tensors = verify_with(file.path(), Some(&self.model), &roles, &mut self.watch(Stage::Checking))?;
+            let outcome = ModelOutcome::new(&self.model, file.path(), tensors)?;
+            let missed = aim.tighten(&asked, &outcome);
+            if !missed.is_empty() && attempt < ATTEMPTS {
+                file = draft()?;
+                attempt += 1;
+                continue;
+            }
+            self.fail_if_strict(&missed)?;
+            not_done.extend(missed);
+            let outputs = trials.as_ref().map_or(Ok(Vec::new()), |trials| trials.of_file(file.path()))?;
+            file.put()?;
+            return Ok(ModelOutcome { outputs, not_done, ..outcome }.after(started.elapsed()));
         }
-        let steps = self.fitting_steps(&roles, budget.limit, fixed)?;
-        self.write(path, overwrite, &roles, &steps)?;
-        let tensors = verify_with(path, Some(&self.model), &roles, &mut self.watch(Stage::Checking))?;
-        Ok(ModelOutcome::new(&self.model, path, tensors, not_done)?.after(started.elapsed()))
+    }
+
+    fn fail_if_strict(&self, not_done: &[String]) -> Result<(), Error> {
+        match not_done {
+            [first, others @ ..] if self.is_strict => Err(Error::NotDone { what: first.clone(), others: others.len() }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the goal is a number of bytes.
     fn limits_bytes(&self) -> bool {
-        !matches!(self.goal, Some(Goal::Lossless | Goal::SignalToNoise(_)))
+        !matches!(self.goal, Some(Goal::Lossless | Goal::SignalToNoise(_) | Goal::OutputError(_)))
     }
 
-    fn roles(&self) -> Result<Vec<Role>, Error> {
+    /// What becomes of each tensor, and what was asked and cannot be done.
+    pub(super) fn roles(&self) -> Result<(Vec<Role>, Vec<String>), Error> {
         let goal = self.goal.unwrap_or_default();
         goal.check()?;
         let mut watch = self.watch(Stage::Reading);
-        (0..self.model.tensors().len())
-            .map(|number| {
-                watch.next(self.model.tensors()[number].bytes())?;
-                role(&self.model, number, goal, &self.rules)
-            })
-            .collect()
+        let mut roles = Vec::new();
+        for (number, tensor) in self.model.tensors().iter().enumerate() {
+            watch.next(tensor.bytes())?;
+            roles.push(role(&self.model, number, goal, &self.rules)?);
+        }
+        let mut notes = not_done(&self.model, &self.rules, &roles);
+        notes.extend(self.count_errors(&mut roles)?);
+        Ok((roles, notes))
     }
 
     /// Tells of tensors that pass a stage.

@@ -1,27 +1,27 @@
 //! From the step of each tensor to the file, one tensor in memory at a time.
 
-use std::env;
-use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::Path;
 use std::time::Instant;
 
-use mixpress_codebook::{ContainerWriter, Entry, Outline, TensorOutline};
-use mixpress_train::{folder_of, write_whole_new_with, write_whole_with};
+use mixpress_codebook::{ContainerWriter, Entry, Outline, QuantizedTensor, TensorOutline};
+use mixpress_quantize::Source;
+use mixpress_train::{Draft, folder_of};
 
 use super::compressor::ModelCompressor;
+use super::fit::source;
 use super::payload;
 use super::plan::Role;
 use super::progress::Stage;
 use super::restore::definition;
-use crate::{Error, Overwrite};
+use super::uncollected::Uncollected;
+use crate::Error;
 
 impl ModelCompressor<'_> {
     /// Bytes of a file of everything but the weights, and of each tensor that is kept, as the file tells them.
     pub(super) fn kept_bytes(&self, roles: &[Role]) -> Result<(u64, Vec<u64>), Error> {
         let kept = |number: usize| matches!(roles[number], Role::Kept(_));
         let mut bytes = vec![0; roles.len()];
-        let mut writer = ContainerWriter::new(self.outline(roles, kept, true)?, spool(None)?)?;
+        let mut writer = ContainerWriter::new(self.outline(roles, kept, true)?, Uncollected::default())?;
         for number in (0..roles.len()).filter(|&number| kept(number)) {
             let tensor = &self.model.tensors()[number];
             let entry: Entry = payload::plain(tensor, self.model.payload(number)?)?.into();
@@ -35,7 +35,7 @@ impl ModelCompressor<'_> {
     /// Bytes that the weights add to a file, at these steps; a few more than they do.
     pub(super) fn weights_bytes(&self, roles: &[Role], steps: &[f64]) -> Result<u64, Error> {
         let is_weights = |number: usize| matches!(roles[number], Role::Weights { .. });
-        let mut writer = ContainerWriter::new(self.outline(roles, is_weights, false)?, spool(None)?)?;
+        let mut writer = ContainerWriter::new(self.outline(roles, is_weights, false)?, Uncollected::default())?;
         let mut watch = self.watch(Stage::Fitting);
         for number in (0..roles.len()).filter(|&number| is_weights(number)) {
             watch.next(self.model.tensors()[number].bytes())?;
@@ -53,26 +53,26 @@ impl ModelCompressor<'_> {
         }
         let started = Instant::now();
         self.watch(Stage::Fitting).next(self.model.tensors()[largest].bytes())?;
-        let mut writer = ContainerWriter::new(self.outline(roles, |number| number == largest, false)?, spool(None)?)?;
+        let mut writer =
+            ContainerWriter::new(self.outline(roles, |number| number == largest, false)?, Uncollected::default())?;
         writer.push(&self.entry(largest, &roles[largest], steps[largest])?)?;
         writer.finish(io::sink())?;
         let all: usize = roles.iter().map(weights).sum();
         Ok(started.elapsed().as_secs_f64() * all as f64 / weights(&roles[largest]) as f64)
     }
 
-    /// Writes the file, whole or not at all. One tensor is in memory at a time.
-    pub(super) fn write(&self, path: &Path, overwrite: Overwrite, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
-        let mut writer = ContainerWriter::new(self.outline(roles, |_| true, true)?, spool(Some(path))?)?;
+    /// Writes the file, one tensor in memory at a time.
+    pub(super) fn write(&self, draft: &mut Draft, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
+        // The sections wait beside the file, where there has to be room for them anyway.
+        let folder = folder_of(draft.path());
+        let spool = tempfile::tempfile_in(folder).map_err(|source| Error::Write { path: folder.into(), source })?;
+        let mut writer = ContainerWriter::new(self.outline(roles, |_| true, true)?, spool)?;
         let mut watch = self.watch(Stage::Writing);
         for (number, (role, &step)) in roles.iter().zip(steps).enumerate() {
             watch.next(self.model.tensors()[number].bytes())?;
             writer.push(&self.entry(number, role, step)?)?;
         }
-        let fill = |file: &mut File| writer.finish(BufWriter::new(file)).map(drop).map_err(io::Error::other);
-        match overwrite {
-            Overwrite::Refuse => write_whole_new_with(path, fill)?,
-            Overwrite::Replace => write_whole_with(path, fill)?,
-        }
+        writer.finish(BufWriter::new(draft.file()))?;
         Ok(())
     }
 
@@ -94,23 +94,24 @@ impl ModelCompressor<'_> {
     /// A tensor as the file will hold it.
     pub(super) fn entry(&self, number: usize, role: &Role, step: f64) -> Result<Entry, Error> {
         let tensor = &self.model.tensors()[number];
-        let bytes = self.model.payload(number)?;
-        match role {
-            Role::Kept(_) => Ok(payload::plain(tensor, bytes)?.into()),
-            Role::Weights { profile, .. } => {
-                let source = self.source(tensor, profile);
-                let weights = payload::weights(tensor.element(), &bytes).unwrap_or_default();
-                drop(bytes);
-                let coded = source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?;
-                Ok(coded.tensor.into())
-            }
+        match source(tensor, role) {
+            Some(source) => Ok(self.quantized(number, source, step)?.into()),
+            None => Ok(payload::plain(tensor, self.model.payload(number)?)?.into()),
         }
     }
-}
 
-/// Where sections wait for the end of their file: a temporary file, beside the output where that is known, which will need as much
-/// room.
-fn spool(output: Option<&Path>) -> Result<File, Error> {
-    let folder = output.map_or_else(env::temp_dir, |path| folder_of(path).to_owned());
-    tempfile::tempfile_in(&folder).map_err(|source| Error::Write { path: folder, source })
+    /// The payload of a tensor as the file's model will have it.
+    #[cfg(feature = "rten")]
+    pub(super) fn restored(&self, number: usize, role: &Role, step: f64) -> Result<Vec<u8>, Error> {
+        let tensor = &self.model.tensors()[number];
+        let Some(source) = source(tensor, role) else { return Ok(self.model.payload(number)?) };
+        let values = self.quantized(number, source, step)?.values();
+        Ok(payload::bytes(tensor.element(), &values).unwrap_or_default())
+    }
+
+    fn quantized(&self, number: usize, source: Source<'_>, step: f64) -> Result<QuantizedTensor, Error> {
+        let tensor = &self.model.tensors()[number];
+        let weights = payload::weights(tensor.element(), &self.model.payload(number)?).unwrap_or_default();
+        Ok(source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?.tensor)
+    }
 }

@@ -21,6 +21,9 @@ pub enum Goal {
     Bytes(u64),
     /// At least this signal-to-noise ratio over all compressed weights together, in dB: `10 log10(Σ w² / Σ (w - ŵ)²)`.
     SignalToNoise(f64),
+    /// At most this relative error of each output, `‖y - ŷ‖ / ‖y‖`, over the inputs that the model is run on; of whole numbers, this
+    /// share that is not equal.
+    OutputError(f64),
     /// Every tensor as it is, bit for bit.
     Lossless,
 }
@@ -48,6 +51,7 @@ impl Goal {
             Self::BitsPerWeight(value) => ("bits", value),
             Self::Ratio(value) => ("ratio", value),
             Self::SignalToNoise(value) => ("signal-to-noise ratio", value),
+            Self::OutputError(value) => ("output error", value),
             Self::Bytes(_) | Self::Lossless => return Ok(()),
         };
         if value > 0.0 && value.is_finite() {
@@ -64,6 +68,7 @@ impl fmt::Display for Goal {
             Self::Ratio(ratio) => write!(f, "at least {ratio} times smaller"),
             Self::Bytes(bytes) => write!(f, "at most {bytes} bytes"),
             Self::SignalToNoise(ratio) => write!(f, "at least {ratio} dB"),
+            Self::OutputError(error) => write!(f, "an output error of at most {error}"),
             Self::Lossless => write!(f, "every tensor as it is"),
         }
     }
@@ -153,7 +158,12 @@ mod tests {
 
     #[test]
     fn goals_are_positive_numbers() {
-        for goal in [Goal::BitsPerWeight(0.0), Goal::Ratio(-1.0), Goal::SignalToNoise(f64::NAN)] {
+        for goal in [
+            Goal::BitsPerWeight(0.0),
+            Goal::Ratio(-1.0),
+            Goal::SignalToNoise(f64::NAN),
+            Goal::OutputError(f64::INFINITY),
+        ] {
             assert!(goal.check().is_err(), "{goal}");
         }
         assert!(Goal::default().check().is_ok() && Goal::Bytes(0).check().is_ok());

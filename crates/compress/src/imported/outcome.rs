@@ -25,8 +25,8 @@ pub struct TensorOutcome {
     pub levels: usize,
     /// Bits an entry, with all that the file spends on the tensor.
     pub bits: f64,
-    /// `10 log10(Σ w² / Σ (w - ŵ)²)`; nothing (infinite) for one that is kept exactly.
-    #[serde(with = "infinite")]
+    /// `10 log10(Σ w² / Σ (w - ŵ)²)`; infinite (`null` in JSON) for one that is exact, NaN (left out in JSON) without the source.
+    #[serde(with = "infinite", skip_serializing_if = "is_unknown", default = "unknown")]
     pub snr_db: f64,
     /// Bytes in the file.
     pub bytes: f64,
@@ -39,6 +39,40 @@ pub struct TensorOutcome {
     pub(super) energy: f64,
     #[serde(skip)]
     pub(super) distortion: f64,
+}
+
+/// How far an output of the compressed model is from that of the original, over all inputs that both were run on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutputOutcome {
+    /// The output's name.
+    pub name: String,
+    /// `‖y - ŷ‖ / ‖y‖` over all entries; infinite where only the original is zero.
+    #[serde(with = "infinite")]
+    pub relative: f64,
+    /// The mean cosine similarity of a sample's output to the original's.
+    pub cosine: f64,
+    /// The largest `|y - ŷ|`.
+    pub largest: f64,
+    /// Of rows along the last axis, the share whose largest entry is at the same place: for classifiers, how often both say the same.
+    pub top1: Option<f64>,
+    /// Of whole numbers, the share that is equal.
+    pub equal: Option<f64>,
+}
+
+impl OutputOutcome {
+    /// What a limit on output errors is compared with: the relative error, of whole numbers the share that is not equal.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        self.equal.map_or(self.relative, |equal| 1.0 - equal)
+    }
+}
+
+#[cfg(feature = "rten")]
+impl From<mixpress_runtime::OutputError> for OutputOutcome {
+    fn from(error: mixpress_runtime::OutputError) -> Self {
+        let mixpress_runtime::OutputError { name, relative, cosine, largest, top1, equal } = error;
+        Self { name, relative, cosine, largest, top1, equal }
+    }
 }
 
 /// What a compression without data reached, measured on the file that was written.
@@ -54,31 +88,32 @@ pub struct ModelOutcome {
     pub ratio: f64,
     /// Weights that were compressed, those of all tensors with a codebook.
     pub weights: u64,
-    /// `8 * file_bytes / weights`: all bytes of the file count.
-    pub bits_per_weight: f64,
-    /// Signal-to-noise ratio over all compressed weights together, in dB; nothing (infinite) if every one is exact.
+    /// `8 * file_bytes / weights`: all bytes of the file count. Infinite (`null` in JSON) without compressed weights.
     #[serde(with = "infinite")]
+    pub bits_per_weight: f64,
+    /// Signal-to-noise ratio over all compressed weights together, in dB; infinite (`null` in JSON) if every one is exact, NaN (left
+    /// out in JSON) without the source.
+    #[serde(with = "infinite", skip_serializing_if = "is_unknown", default = "unknown")]
     pub snr_db: f64,
     /// Bytes that are no tensor's: the graph, names, checksums.
     pub overhead_bytes: f64,
     /// Each tensor.
     pub tensors: Vec<TensorOutcome>,
+    /// How far each output is from the original's, where there were inputs to run the models on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputOutcome>,
     /// What was asked and was not done, a sentence each.
     pub not_done: Vec<String>,
     /// The most memory that the process had, in bytes, where the system tells.
     pub peak_memory_bytes: Option<u64>,
-    /// Wall time in seconds.
+    /// Wall time in seconds; NaN (left out in JSON) where nothing was compressed.
+    #[serde(skip_serializing_if = "is_unknown", default = "unknown")]
     pub seconds: f64,
 }
 
 impl ModelOutcome {
     /// What was measured on a file that was compared with its source.
-    pub(super) fn new(
-        model: &Model,
-        file: &Path,
-        tensors: Vec<TensorOutcome>,
-        not_done: Vec<String>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(model: &Model, file: &Path, tensors: Vec<TensorOutcome>) -> Result<Self, Error> {
         let source = model.paths().next().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let file_bytes = file.metadata().map_err(|source| Error::Read { path: file.into(), source })?.len();
         let coded = || tensors.iter().filter(|tensor| tensor.levels > 0);
@@ -86,7 +121,7 @@ impl ModelOutcome {
         let distortion: f64 = coded().map(|tensor| tensor.distortion).sum();
         let snr_db = ratio_db(energy, distortion);
         let outcome = Self::of_tensors(source, model.file_bytes(), file_bytes, tensors);
-        Ok(Self { snr_db, not_done, peak_memory_bytes: peak_memory(), ..outcome })
+        Ok(Self { snr_db, peak_memory_bytes: peak_memory(), ..outcome })
     }
 
     /// What a file alone tells: the source's bytes are those of its tensors, and distortions are unknown (NaN).
@@ -115,14 +150,16 @@ impl ModelOutcome {
             snr_db: f64::NAN,
             overhead_bytes: file_bytes as f64 - tensors.iter().map(|tensor| tensor.bytes).sum::<f64>(),
             tensors,
+            outputs: Vec::new(),
             not_done: Vec::new(),
             peak_memory_bytes: None,
             seconds: f64::NAN,
         }
     }
 
+    /// At the end of the work.
     pub(super) fn after(self, time: Duration) -> Self {
-        Self { seconds: time.as_secs_f64(), ..self }
+        Self { seconds: time.as_secs_f64(), peak_memory_bytes: peak_memory(), ..self }
     }
 }
 
@@ -176,7 +213,17 @@ fn memory(line: &str) -> Option<u64> {
     Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?)
 }
 
-/// Numbers of which infinity, and what is unknown, is nothing: JSON has no word for it.
+/// What is not known.
+fn unknown() -> f64 {
+    f64::NAN
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_unknown(value: &f64) -> bool {
+    value.is_nan()
+}
+
+/// Numbers of which infinity is `null`: JSON has no word for it.
 pub(super) mod infinite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mixpress_interchange::{Element, Model, SourceTensor};
+use mixpress_interchange::{Element, Model, SourceTensor, Why};
 use mixpress_quantize::Profile;
 use serde::{Serialize, Serializer};
 
@@ -101,10 +101,13 @@ fn in_words<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::
 #[derive(Debug)]
 pub(super) enum Role {
     Kept(Reason),
-    /// To be quantised, with the bits that a rule asks for.
+    /// To be quantised.
     Weights {
         profile: Profile,
+        /// The bits a weight that a rule asks for.
         own_bits: Option<f64>,
+        /// How much its squared error counts.
+        sensitivity: f64,
     },
 }
 
@@ -129,7 +132,7 @@ pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> 
     }
     let weights = payload::weights(tensor.element(), &model.payload(number)?).unwrap_or_default();
     match Profile::new(&weights) {
-        Ok(profile) => Ok(Role::Weights { profile, own_bits }),
+        Ok(profile) => Ok(Role::Weights { profile, own_bits, sensitivity: 1.0 }),
         Err(mixpress_quantize::Error::NotFinite { position, value }) => {
             Ok(Role::Kept(Reason::NotFinite { position, value }))
         }
@@ -152,11 +155,12 @@ pub(super) fn entries(element: Element, bytes: u64) -> u64 {
     bytes * 8 / u64::from(element.bits())
 }
 
-/// What rules ask for and tensors do not allow, a sentence each.
+/// What rules ask for and tensors do not allow, and weights that cannot be compressed, a sentence each.
 pub(super) fn not_done(model: &Model, rules: &[Rule], roles: &[Role]) -> Vec<String> {
     let mut out = Vec::new();
     for rule in rules {
-        if !model.tensors().iter().any(|tensor| names(rule, tensor)) {
+        let in_graph = model.kept().iter().any(|kept| rule.matches(&kept.name));
+        if !in_graph && !model.tensors().iter().any(|tensor| names(rule, tensor)) {
             out.push(format!("no tensor's name matches {}", rule.pattern()));
         }
     }
@@ -165,6 +169,13 @@ pub(super) fn not_done(model: &Model, rules: &[Rule], roles: &[Role]) -> Vec<Str
             out.push(format!("{} is kept exactly instead of in a codebook: {reason}", tensor.name()));
         } else if let Role::Kept(reason @ Reason::NotFinite { .. }) = role {
             out.push(format!("{} is kept exactly: {reason}", tensor.name()));
+        }
+    }
+    for kept in model.kept() {
+        let last = rules.iter().rev().find(|rule| rule.matches(&kept.name)).map(|rule| rule.treatment);
+        let is_usual = matches!(kept.why, Why::Small | Why::Texts | Why::NoValues);
+        if last != Some(Treatment::Lossless) && (!is_usual || last.is_some()) {
+            out.push(format!("{} ({} bytes) stays as it is written: {}", kept.name, kept.bytes, kept.why));
         }
     }
     out

@@ -9,7 +9,9 @@ use crate::Error;
 pub enum Stage {
     /// Tensors are read, and what is known of their weights is gathered.
     Reading,
-    /// Steps are tried until all bytes fit the goal.
+    /// Tensors are quantised one by one, and the model is run, to see what that does to its outputs.
+    Measuring,
+    /// Steps are tried until the file fits the goal.
     Fitting,
     /// Tensors are written.
     Writing,

@@ -21,7 +21,7 @@ mod table;
 pub use assign::Coded;
 pub use profile::Profile;
 pub use quantizer::ScalarQuantizer;
-pub use search::{OperatingPoint, Source, Target, find_step};
+pub use search::{OperatingPoint, Source, Target, find_step, find_step_near};
 
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,17 @@ impl OperatingPoint {
         }
     }
 
+    /// Whether the target is met with next to nothing to spare.
+    fn is_close(&self, target: Target) -> bool {
+        let slack = self.slack(target);
+        let left = match target {
+            Target::BitsPerWeight(bits) => LEFT * bits,
+            Target::Bytes { total, fixed } => LEFT * (total as f64 - fixed as f64),
+            Target::SignalToNoise(_) => LEFT_DB,
+        };
+        slack >= 0.0 && slack <= left
+    }
+
     /// What the target asks for, as it is here.
     fn reached(&self, target: Target) -> f64 {
         match target {
@@ -112,8 +123,13 @@ impl OperatingPoint {
     }
 }
 
-/// Steps are told apart to this factor: finer than a step in f16.
+/// Steps are told apart to this factor: the rate of next to it differs by a hundred thousandth of a bit a weight.
 const RESOLUTION: f64 = 1.0 + 1e-5;
+/// What may be left of a target: this share of a budget, so many dB of a ratio.
+const LEFT: f64 = 1e-5;
+const LEFT_DB: f64 = 1e-4;
+/// The first look beside a step that is known to be near goes so far.
+const NEAR: f64 = 1.02;
 
 /// The step at which the tensors meet a target with the least to spare: the finest one within a budget of bits, the coarsest one with a
 /// signal-to-noise ratio.
@@ -128,6 +144,14 @@ const RESOLUTION: f64 = 1.0 + 1e-5;
 /// [`Error::Sensitivity`], [`Error::TargetNumber`] for a target that is not a number, and [`Error::OutOfReach`] for one that no
 /// step meets.
 pub fn find_step(sources: &[Source], target: Target) -> Result<OperatingPoint, Error> {
+    find_step_near(sources, target, None)
+}
+
+/// [`find_step`], sooner where a step is known that is near the one wanted.
+///
+/// # Errors
+/// As [`find_step`].
+pub fn find_step_near(sources: &[Source], target: Target, near: Option<f64>) -> Result<OperatingPoint, Error> {
     if let Some(position) = sources.iter().position(|s| !(s.sensitivity > 0.0 && s.sensitivity.is_finite())) {
         return Err(Error::Sensitivity { position, value: sources[position].sensitivity });
     }
@@ -136,38 +160,74 @@ pub fn find_step(sources: &[Source], target: Target) -> Result<OperatingPoint, E
     {
         return Err(Error::TargetNumber { value });
     }
+    let (fine, coarse) = ends(sources);
+    let is_budget = !matches!(target, Target::SignalToNoise(_));
+    // A budget wants the finest step, a ratio the coarsest; the other end must do.
+    let (wanted, other) = if is_budget { (fine, coarse) } else { (coarse, fine) };
+    let at = |step: f64| OperatingPoint::at(sources, step);
+    let does = |point: &OperatingPoint| point.slack(target) >= 0.0;
+    let between =
+        |from: f64, to: f64, factor: f64| if from < to { (from * factor).min(to) } else { (from / factor).max(to) };
+    // One step that meets the target, and one beyond that does not: from the one nearby outwards, or from the ends inwards.
+    let (mut met, mut missed);
+    if let Some(near) = near.filter(|&near| near > fine && near < coarse) {
+        let mut factor = NEAR;
+        let (mut last, mut next);
+        last = at(near);
+        let end = if does(&last) { wanted } else { other };
+        loop {
+            next = at(between(last.step, end, factor));
+            if does(&next) != does(&last) {
+                break;
+            }
+            if next.step == end {
+                return if does(&next) { Ok(next) } else { Err(out_of_reach(target, &next)) };
+            }
+            (last, factor) = (next, factor * factor);
+        }
+        (met, missed) = if does(&next) { (next, last) } else { (last, next) };
+    } else {
+        missed = at(wanted);
+        if does(&missed) {
+            return Ok(missed);
+        }
+        met = at(other);
+        if !does(&met) {
+            return Err(out_of_reach(target, &met));
+        }
+    }
+    // False position on the logarithm of the step, and every third time its middle, for where the rate jumps.
+    let mut turn = 0;
+    while (met.step / missed.step).max(missed.step / met.step) > RESOLUTION && !met.is_close(target) {
+        let (above, below) = (met.slack(target), -missed.slack(target));
+        turn += 1;
+        let share = above / (above + below);
+        let share = if turn % 3 == 0 || !share.is_finite() { 0.5 } else { share.clamp(0.02, 0.98) };
+        let next = at((met.step.ln() * (1.0 - share) + missed.step.ln() * share).exp());
+        if does(&next) {
+            met = next;
+        } else {
+            missed = next;
+        }
+    }
+    Ok(met)
+}
+
+/// The finest and the coarsest step that make a difference.
+fn ends(sources: &[Source]) -> (f64, f64) {
     let ends = sources.iter().map(|source| {
         let (low, high) = source.profile.range();
         let scale = source.sensitivity.sqrt();
         (finest_step(source.profile) * scale, 4.0 * low.abs().max(high.abs()) * scale)
     });
-    let (mut fine, mut coarse) = ends
+    let (fine, coarse) = ends
         .filter(|end| end.1 > 0.0)
         .fold((f64::INFINITY, 0.0_f64), |(low, high), (fine, coarse)| (low.min(fine), high.max(coarse)));
-    if coarse == 0.0 {
-        (fine, coarse) = (1.0, 1.0);
-    }
-    let is_budget = !matches!(target, Target::SignalToNoise(_));
-    let (wanted, other) = if is_budget { (fine, coarse) } else { (coarse, fine) };
-    // A budget wants the finest step, a ratio the coarsest; the other end must do.
-    let best = OperatingPoint::at(sources, wanted);
-    if best.slack(target) >= 0.0 {
-        return Ok(best);
-    }
-    let mut met = OperatingPoint::at(sources, other);
-    if met.slack(target) < 0.0 {
-        return Err(Error::OutOfReach { target: target.to_string(), nearest: met.reached(target) });
-    }
-    let mut missed = wanted;
-    while (met.step / missed).max(missed / met.step) > RESOLUTION {
-        let middle = OperatingPoint::at(sources, met.step.sqrt() * missed.sqrt());
-        if middle.slack(target) >= 0.0 {
-            met = middle;
-        } else {
-            missed = middle.step;
-        }
-    }
-    Ok(met)
+    if coarse == 0.0 { (1.0, 1.0) } else { (fine, coarse) }
+}
+
+fn out_of_reach(target: Target, nearest: &OperatingPoint) -> Error {
+    Error::OutOfReach { target: target.to_string(), nearest: nearest.reached(target) }
 }
 
 impl std::fmt::Display for Target {

@@ -167,6 +167,11 @@ proptest! {
         let sources = [Source { sensitivity, ..source(&profiles[0]) }, source(&profiles[1])];
         let by_bits = find_step(&sources, Target::BitsPerWeight(bits)).unwrap();
         prop_assert!(by_bits.bits_per_weight() <= bits);
+        for near in [by_bits.step * 1.01, by_bits.step / 1.5, by_bits.step * 40.0, 1e-30] {
+            let found = find_step_near(&sources, Target::BitsPerWeight(bits), Some(near)).unwrap();
+            let slack = (bits - found.bits_per_weight()) * found.weights as f64;
+            prop_assert!(slack >= 0.0 && (slack <= 0.01 * found.rate + 500.0 + a.len() as f64 || found.distortion == 0.0));
+        }
         let (total, fixed) = (((a.len() + b.len()) as f64 * bits / 8.0) as u64 + 99, 99);
         let by_bytes = find_step(&sources, Target::Bytes { total, fixed }).unwrap();
         prop_assert!(by_bytes.rate <= (total - fixed) as f64 * 8.0);

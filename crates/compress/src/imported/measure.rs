@@ -1,0 +1,228 @@
+//! What errors in a model's weights do to its outputs, found by running it on samples.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use mixpress_interchange::{Format, Model, Payloads, WriteOptions};
+use mixpress_quantize::{Source, Target, find_step};
+use mixpress_runtime::{Arrays, Outputs, Runner, Samples, compare};
+use mixpress_train::CancelToken;
+use rayon::prelude::*;
+
+use super::check::Errors;
+use super::compressor::ModelCompressor;
+use super::fit::{Aim, source};
+use super::goal::Goal;
+use super::outcome::OutputOutcome;
+use super::plan::Role;
+use super::progress::Stage;
+use super::restore::ModelFile;
+use super::sensitivity::{Sensitivities, Sensitivity};
+use crate::Error;
+
+/// The signal-to-noise ratio, in dB, that a tensor has while its sensitivity is measured: that of 4 bits a weight or a little less.
+const MEASURED_AT: f64 = 20.0;
+/// Bytes of models that are loaded at a time, each of which takes about three times its file.
+const LOADED: u64 = 2 << 30;
+const COPIES: u64 = 3;
+/// How often the model is run to find the step whose output error is just allowed.
+const RUNS: usize = 12;
+/// The share of the allowed output error that may be left unused.
+const UNUSED: f64 = 0.01;
+
+/// A model, samples, and what it returns for them.
+pub(super) struct Trials<'m> {
+    model: &'m Model,
+    samples: Samples,
+    original: Outputs,
+    cancel: &'m CancelToken,
+}
+
+impl<'m> Trials<'m> {
+    /// Runs the model as it is.
+    pub(super) fn new(model: &'m Model, samples: Arrays, cancel: &'m CancelToken) -> Result<Self, Error> {
+        let path = model.paths().next().unwrap_or(Path::new(""));
+        if model.format() != Format::Onnx {
+            return Err(Error::NoGraph { path: path.into() });
+        }
+        let runner = Runner::load(path)?;
+        let samples = Samples::new(samples, &runner)?;
+        let original = run(&runner, &samples, cancel)?;
+        Ok(Self { model, samples, original, cancel })
+    }
+
+    /// How far the outputs of a model of the same graph are from those of this one.
+    pub(super) fn of_model(&self, path: &Path) -> Result<Vec<OutputOutcome>, Error> {
+        let outputs = run(&Runner::load(path)?, &self.samples, self.cancel)?;
+        Ok(compare(&self.original, &outputs)?.into_iter().map(OutputOutcome::from).collect())
+    }
+
+    /// How far the outputs of a file's model are from those of this one.
+    pub(super) fn of_file(&self, file: &Path) -> Result<Vec<OutputOutcome>, Error> {
+        let (file, folder) = (ModelFile::open(file)?, temporary()?);
+        let path = folder.path().join("model.onnx");
+        file.restore_until(&path, &WriteOptions::default(), self.cancel)?;
+        self.of_model(&path)
+    }
+
+    /// How far the outputs are apart where the model has these tensors.
+    fn with(&self, payloads: &mut Payloads<'_, '_>) -> Result<Vec<OutputOutcome>, Error> {
+        let folder = temporary()?;
+        let path = folder.path().join("model.onnx");
+        self.model.skeleton().write(&path, payloads, &WriteOptions::default())?;
+        self.of_model(&path)
+    }
+}
+
+fn temporary() -> Result<tempfile::TempDir, Error> {
+    tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })
+}
+
+fn run(runner: &Runner, samples: &Samples, cancel: &CancelToken) -> Result<Outputs, Error> {
+    runner.run_with(samples, &mut |_| !cancel.is_cancelled()).map_err(|error| match error {
+        mixpress_runtime::Error::Stopped { .. } => Error::Interrupted { checkpoint: None },
+        error => error.into(),
+    })
+}
+
+/// The mean of the squared relative errors of all outputs that have one.
+fn mean_square(errors: &[OutputOutcome]) -> f64 {
+    let squares: Vec<f64> =
+        errors.iter().map(|error| error.error().powi(2)).filter(|error| error.is_finite()).collect();
+    squares.iter().sum::<f64>() / squares.len().max(1) as f64
+}
+
+impl ModelCompressor<'_> {
+    /// The model and the samples that it was given.
+    pub(super) fn trials(&self) -> Result<Option<Trials<'_>>, Error> {
+        if matches!(self.goal, Some(Goal::OutputError(_))) && self.samples.is_none() {
+            return Err(Error::NoInputs);
+        }
+        self.samples.as_ref().map(|samples| Trials::new(&self.model, samples.clone(), &self.cancel)).transpose()
+    }
+
+    /// Measures the sensitivity of each tensor that would get a codebook: the tensor is quantised, and nothing else of the model, and
+    /// the model is run on the samples.
+    ///
+    /// # Errors
+    /// [`Error::NoInputs`] without [`samples`](Self::samples); [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`];
+    /// [`Error::Interrupted`].
+    pub fn measure(&self) -> Result<Sensitivities, Error> {
+        let trials = self.trials()?.ok_or(Error::NoInputs)?;
+        let (roles, _) = self.roles()?;
+        let weights: Vec<usize> = (0..roles.len()).filter(|&n| matches!(roles[n], Role::Weights { .. })).collect();
+        let tensors = self.model.tensors();
+        let mut watch = self.watch(Stage::Measuring);
+        watch.total = weights.iter().map(|&number| tensors[number].bytes()).sum();
+        let at_once = LOADED / (COPIES * self.model.file_bytes().max(1));
+        let mut measured = Vec::new();
+        for some in weights.chunks((at_once as usize).clamp(1, rayon::current_num_threads())) {
+            for &number in some {
+                watch.next(tensors[number].bytes())?;
+            }
+            let each: Vec<Option<f64>> = some
+                .par_iter()
+                .map(|&number| self.sensitivity(&trials, number, &roles[number]))
+                .collect::<Result<_, _>>()?;
+            for (&number, sensitivity) in some.iter().zip(each) {
+                let (name, shape) = (tensors[number].name().to_owned(), tensors[number].shape().to_vec());
+                measured.extend(sensitivity.map(|sensitivity| Sensitivity { name, shape, sensitivity }));
+            }
+        }
+        let path = self.model.paths().next().and_then(Path::file_name).unwrap_or_default();
+        Ok(Sensitivities::new(path.to_string_lossy(), trials.samples.runs(), measured))
+    }
+
+    /// The sensitivity of a tensor; nothing if its weights are few values that cannot be told more coarsely.
+    fn sensitivity(&self, trials: &Trials<'_>, number: usize, role: &Role) -> Result<Option<f64>, Error> {
+        let tensor = &self.model.tensors()[number];
+        let Some(source) = source(tensor, role) else { return Ok(None) };
+        let point = match find_step(&[source], Target::SignalToNoise(MEASURED_AT)) {
+            Err(mixpress_quantize::Error::OutOfReach { .. }) => {
+                find_step(&[source], Target::BitsPerWeight(f64::INFINITY))?
+            }
+            found => found?,
+        };
+        let after = self.restored(number, role, point.step)?;
+        let errors = Errors::between(tensor.element(), &self.model.payload(number)?, &after);
+        let noise = errors.map_or(0.0, |errors| errors.squared / errors.energy);
+        if !(noise > 0.0 && noise.is_finite()) {
+            return Ok(None);
+        }
+        let errors = trials.with(&mut |other| {
+            Ok(if other == number { Cow::Borrowed(&after[..]) } else { Cow::Owned(self.model.payload(other)?) })
+        })?;
+        Ok(Some(mean_square(&errors) / noise))
+    }
+
+    /// The steps of the coarsest file whose outputs are within an error on the samples.
+    pub(super) fn steps_within(
+        &self,
+        trials: &Trials<'_>,
+        roles: &[Role],
+        aim: &Aim,
+        allowed: f64,
+    ) -> Result<Vec<f64>, Error> {
+        let parts = self.parts(roles, aim)?;
+        let sources: Vec<Source<'_>> = parts.shared.iter().map(|shared| shared.1).collect();
+        let measured = |step: f64| -> Result<f64, Error> {
+            let steps = parts.with(step);
+            let mut watch = self.watch(Stage::Fitting);
+            let errors = trials.with(&mut |number| {
+                watch.next(self.model.tensors()[number].bytes())?;
+                Ok(Cow::Owned(self.restored(number, &roles[number], steps[number])?))
+            })?;
+            Ok(errors.iter().map(OutputOutcome::error).fold(0.0, f64::max))
+        };
+        let end = |target| find_step(&sources, target).map(|point| point.step);
+        let (finest, coarsest) =
+            (end(Target::BitsPerWeight(f64::INFINITY))?, end(Target::SignalToNoise(f64::NEG_INFINITY))?);
+        let mut step = expected_step(&sources, allowed, finest, coarsest);
+        // The coarsest step that is known to do, and the finest that does not.
+        let (mut does, mut fails) = (None, None);
+        for _ in 0..RUNS {
+            let error = measured(step)?;
+            if error <= allowed {
+                does = Some(step);
+                if error >= allowed * (1.0 - UNUSED) || step >= coarsest {
+                    break;
+                }
+            } else {
+                fails = Some(step);
+                if step <= finest {
+                    return Err(Error::OutOfReach { goal: self.words(), nearest: format!("{error:.2e}") });
+                }
+            }
+            // Errors of outputs go with the step as long as they are small.
+            let next = step * (allowed / error.max(f64::MIN_POSITIVE)).clamp(0.1, 10.0);
+            step = match (does, fails) {
+                (Some(does), Some(fails)) if fails / does < 1.0 + UNUSED / 2.0 => break,
+                (Some(does), Some(fails)) if next > does && next < fails => next,
+                (Some(does), Some(fails)) => does.sqrt() * fails.sqrt(),
+                _ => next.clamp(finest, coarsest),
+            };
+        }
+        let Some(does) = does else {
+            let error = measured(finest)?;
+            if error > allowed {
+                return Err(Error::OutOfReach { goal: self.words(), nearest: format!("{error:.2e}") });
+            }
+            return Ok(parts.with(finest));
+        };
+        Ok(parts.with(does))
+    }
+}
+
+/// The step at which the sum of what all tensors do to the outputs is what is allowed, if each did it alone.
+fn expected_step(sources: &[Source<'_>], allowed: f64, finest: f64, coarsest: f64) -> f64 {
+    let expected = |step: f64| -> f64 {
+        let each: Vec<f64> = sources.par_iter().map(|s| s.sensitivity * s.quantizer(step).distortion()).collect();
+        each.iter().sum::<f64>().sqrt()
+    };
+    let (mut does, mut fails) = (finest, coarsest);
+    while fails / does > 1.05 {
+        let middle = does.sqrt() * fails.sqrt();
+        if expected(middle) <= allowed { does = middle } else { fails = middle }
+    }
+    does
+}
