@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Finding, crates};
 
 /// Who may import whom, by the names of packages without `mixpress-`; the table of `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("parallel", &[]),
     ("simd", &[]),
     ("testing", &[]),
@@ -16,6 +16,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("quantize", &["mixture", "codebook", "parallel", "simd"]),
     ("train", &["tensor", "mixture", "network", "parallel", "simd"]),
     ("interchange", &["codebook"]),
+    ("runtime", &["interchange"]),
     ("compress", &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "parallel"]),
     ("report", &["compress"]),
     (
