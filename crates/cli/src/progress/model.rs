@@ -16,7 +16,7 @@ impl ModelProgress {
     /// A bar is drawn when standard error is a terminal and nobody asked for quiet.
     pub(crate) fn new(talk: &Talk) -> Self {
         let bars = bars(talk);
-        let bar = bars.add(bar(0, "{prefix:>8} [{bar:30}] {bytes} of {total_bytes}  about {eta} left"));
+        let bar = bars.add(bar(0, "{prefix:>9} [{bar:30}] {bytes} of {total_bytes}  about {eta} left"));
         Self { bar, lines: Lines(bars) }
     }
 
@@ -38,6 +38,7 @@ impl ModelObserver for ModelProgress {
             self.bar.set_length(total);
             self.bar.set_prefix(match stage {
                 Stage::Reading => "reading",
+                Stage::Measuring => "measuring",
                 Stage::Fitting => "fitting",
                 Stage::Writing => "writing",
                 Stage::Checking => "checking",

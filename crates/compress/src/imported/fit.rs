@@ -205,7 +205,9 @@ impl ModelCompressor<'_> {
         let mut shortest = u64::MAX;
         let mut tried = Vec::new();
         for _ in 0..ATTEMPTS {
+            // Where files are shorter than estimated by more than all else takes, the search is allowed more than there is.
             told.besides = besides.max(0) as u64;
+            told.limit = Some(limit.saturating_add((-besides).max(0) as u64));
             let steps = self.steps(&parts, &mut told)?;
             if tried.contains(&steps) {
                 if best.is_some() {

@@ -1,5 +1,8 @@
 //! Levels and the intervals of weights that go to them, moved to where distortion and rate together are least.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
 use super::moments::Moments;
 use super::profile::Profile;
 use super::table::SLOTS;
@@ -143,11 +146,11 @@ impl Partition {
         let all = slot * SLOTS as f64;
         let mut slots: f64 = self.moments.iter().map(|moments| moments.count.max(slot)).sum();
         let index_bits = |count: f64| count * (all / count.max(slot)).log2();
-        let gain = |partition: &Self, at: usize, slots: f64| {
-            let (a, b) = (partition.moments[at], partition.moments[at + 1]);
-            let (low, high) = (partition.levels[at], partition.levels[at + 1]);
+        let gain = |partition: &Self, left: usize, right: usize, slots: f64| {
+            let (a, b) = (partition.moments[left], partition.moments[right]);
+            let (low, high) = (partition.levels[left], partition.levels[right]);
             let joined = a + b;
-            let level = partition.joined_level(problem, at);
+            let level = partition.joined_level(problem, left, right);
             let error = a.error(low) + b.error(high) - joined.error(level);
             let freed = a.count.max(slot) + b.count.max(slot) - joined.count.max(slot);
             let bits = index_bits(a.count) + index_bits(b.count) - index_bits(joined.count)
@@ -155,35 +158,93 @@ impl Partition {
                 + problem.level_bits;
             error + problem.lambda * bits
         };
-        let mut gains: Vec<f64> = (1..self.levels.len()).map(|next| gain(self, next - 1, slots)).collect();
-        while let Some(best) = (0..gains.len()).max_by(|&a, &b| gains[a].total_cmp(&gains[b])) {
-            if gains[best] <= 0.0 && self.levels.len() <= problem.most {
+        let len = self.levels.len();
+        // The neighbours of each level that is left, and how often it was joined; a join that was planned before the last is void.
+        let mut next: Vec<usize> = (1..=len).collect();
+        let mut previous: Vec<Option<usize>> = (0..len).map(|at| at.checked_sub(1)).collect();
+        let (mut version, mut is_left, mut count) = (vec![0_u32; len], vec![true; len], len);
+        let planned = |partition: &Self, left: usize, right: usize, version: &[u32], slots: f64| Join {
+            gain: gain(partition, left, right, slots),
+            left,
+            made: version[left] + version[right],
+        };
+        let mut joins: BinaryHeap<Join> =
+            (1..len).map(|right| planned(self, right - 1, right, &version, slots)).collect();
+        while let Some(Join { gain, left, made }) = joins.pop() {
+            let right = next[left];
+            if !is_left[left] || right == len || version[left] + version[right] != made {
+                continue;
+            }
+            if gain <= 0.0 && count <= problem.most {
                 break;
             }
-            let level = self.joined_level(problem, best);
-            let joined = self.moments[best] + self.moments[best + 1];
-            slots +=
-                joined.count.max(slot) - self.moments[best].count.max(slot) - self.moments[best + 1].count.max(slot);
-            (self.levels[best], self.moments[best]) = (level, joined);
-            self.levels.remove(best + 1);
-            self.moments.remove(best + 1);
-            self.cuts.remove(best + 1);
-            self.bits.remove(best + 1);
-            gains.remove(best);
-            for at in [best.wrapping_sub(1), best] {
-                if at < gains.len() {
-                    gains[at] = gain(self, at, slots);
-                }
+            let level = self.joined_level(problem, left, right);
+            let joined = self.moments[left] + self.moments[right];
+            slots += joined.count.max(slot) - self.moments[left].count.max(slot) - self.moments[right].count.max(slot);
+            (self.levels[left], self.moments[left]) = (level, joined);
+            (is_left[right], next[left], count) = (false, next[right], count - 1);
+            version[left] += version[right] + 1;
+            if let Some(before) = previous[left] {
+                joins.push(planned(self, before, left, &version, slots));
+            }
+            if next[left] < len {
+                previous[next[left]] = Some(left);
+                joins.push(planned(self, left, next[left], &version, slots));
             }
         }
+        self.keep(&is_left);
+    }
+
+    /// Drops levels; the interval of one goes to that before it.
+    fn keep(&mut self, is_left: &[bool]) {
+        fn only<T: Copy>(values: &mut Vec<T>, is_left: &[bool]) {
+            let mut at = 0;
+            values.retain(|_| {
+                at += 1;
+                is_left.get(at - 1).copied().unwrap_or(true)
+            });
+        }
+        only(&mut self.levels, is_left);
+        only(&mut self.moments, is_left);
+        only(&mut self.bits, is_left);
+        only(&mut self.cuts, is_left);
     }
 
     /// The level of two neighbouring intervals together: zero if one of them has it.
-    fn joined_level(&self, problem: &Lagrangian, at: usize) -> f64 {
-        let (low, high) = (self.levels[at], self.levels[at + 1]);
+    fn joined_level(&self, problem: &Lagrangian, left: usize, right: usize) -> f64 {
+        let (low, high) = (self.levels[left], self.levels[right]);
         if low == 0.0 || high == 0.0 {
             return 0.0;
         }
-        (problem.snap)((self.moments[at] + self.moments[at + 1]).mean()).clamp(low, high)
+        (problem.snap)((self.moments[left] + self.moments[right]).mean()).clamp(low, high)
     }
 }
+
+/// Two neighbouring intervals that may be joined, the best first.
+#[derive(Clone, Copy, Debug)]
+struct Join {
+    gain: f64,
+    left: usize,
+    /// How often both had been joined when this was planned.
+    made: u32,
+}
+
+impl Ord for Join {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.gain.total_cmp(&other.gain).then(self.left.cmp(&other.left))
+    }
+}
+
+impl PartialOrd for Join {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Join {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Join {}

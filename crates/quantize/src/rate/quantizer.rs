@@ -27,6 +27,10 @@ const TAIL: f64 = 1024.0;
 const FAR: f64 = 64.0;
 const FINEST: f64 = 400.0;
 
+/// Levels may begin at all distinct values where there are so few, or each occurs so often on average.
+const FEW: usize = 64;
+const REPEATED: usize = 4;
+
 /// A step of this times the largest magnitude is finer than the significand of any type.
 const EXACT: f64 = 1e-9;
 
@@ -67,7 +71,9 @@ impl ScalarQuantizer {
         for stored in list_types(profile, step, stored) {
             candidates.push(list(profile, lambda, &starts, stored));
         }
-        if let Some(points) = profile.distinct() {
+        // Where most weights have a value of their own, the others begin as well, and sooner.
+        let repeated = |points: &&[f32]| points.len() <= FEW || REPEATED * points.len() <= profile.len();
+        if let Some(points) = profile.distinct().filter(repeated) {
             let points: Vec<f64> = points.iter().map(|&point| f64::from(point)).collect();
             candidates.push(list(profile, lambda, &points, stored));
         }
