@@ -4,6 +4,7 @@
 //! With `--runtimes` the restored models also run in other people's runtimes, and decoding is timed beside another codec.
 
 mod layer;
+mod outputs;
 mod round_trip;
 mod runtimes;
 mod table;
@@ -57,6 +58,15 @@ fn tests(models: &models::Models, folder: &Path) -> anyhow::Result<Vec<String>> 
         let limit = (*model == models.mini_lm).then_some(round_trip::MINI_LM_SECONDS);
         let found = round_trip::test(model, &folder.join("models"), limit)
             .with_context(|| format!("the test of {} cannot go on", model.display()))?;
+        table.add_row(found.row());
+        problems.extend(found.problems);
+    }
+    println!("{}\n", table.text());
+
+    let mut table = outputs::table();
+    for model in models.all.iter().filter(|path| path.extension().is_some_and(|ending| ending == "onnx")) {
+        let found = outputs::test(model, &folder.join("outputs"))
+            .with_context(|| format!("the outputs of {} cannot be compared", model.display()))?;
         table.add_row(found.row());
         problems.extend(found.problems);
     }

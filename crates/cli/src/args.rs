@@ -51,6 +51,9 @@ pub enum Command {
     /// Reads the test error of an .mxp file.
     #[command(after_help = "Example:\n  mixpress evaluate lenet-300-100.mxp --data mnist")]
     Evaluate(EvaluateArgs),
+    /// Runs the network or the ONNX model in an .mxp file on inputs, and writes its outputs.
+    #[command(after_help = "Example:\n  mixpress predict model.mxp --inputs samples.npz -o outputs.npz")]
+    Predict(PredictArgs),
     /// Reads an .mxp file of a trained model whole, and compares it with its source.
     ///
     /// Every checksum is compared and every tensor decoded. With --against, the distortion of each tensor is measured, and
@@ -94,6 +97,9 @@ pub struct WantedArgs {
     /// At least this signal-to-noise ratio over all weights, in dB.
     #[arg(long, value_name = "DB", requires = "model", group = "goal", allow_negative_numbers = true)]
     pub snr: Option<f64>,
+    /// At most this relative error of each output on the --inputs, as 0.05 for five percent; the smallest file that keeps it.
+    #[arg(long, value_name = "ERROR", requires = "inputs", group = "goal", allow_negative_numbers = true)]
+    pub max_output_error: Option<f64>,
     /// Keeps every tensor bit for bit.
     #[arg(long, requires = "model", group = "goal")]
     pub lossless: bool,
@@ -101,6 +107,14 @@ pub struct WantedArgs {
     /// suffer less from, as a rule [default: total with --snr, otherwise relative].
     #[arg(long, value_name = "ERROR", requires = "model", value_enum)]
     pub distortion: Option<ErrorKind>,
+    /// An .npz file of inputs, named as those of the ONNX model: it is run on them to measure how much its outputs suffer from
+    /// errors in each tensor, so that bits go where they count, and to tell how far the outputs of the result are off. An array
+    /// with one axis more than the input is one sample after the other.
+    #[arg(long, value_name = "FILE.npz", requires = "model", value_hint = ValueHint::FilePath)]
+    pub inputs: Option<PathBuf>,
+    /// Sensitivities of the tensors: read if the file is there, otherwise measured on the --inputs and written.
+    #[arg(long, value_name = "FILE.json", requires = "model", conflicts_with = "distortion", value_hint = ValueHint::FilePath)]
+    pub sensitivity: Option<PathBuf>,
     /// Treats tensors apart whose names match: bits:N, lossless or skip; the last that matches counts.
     #[arg(long = "tensor", value_name = "GLOB=TREATMENT", requires = "model")]
     pub rules: Vec<Rule>,
@@ -221,9 +235,35 @@ pub struct VerifyArgs {
     /// The model that it was made of.
     #[arg(long, value_name = "MODEL", value_hint = ValueHint::FilePath)]
     pub against: Option<PathBuf>,
+    /// An .npz file of inputs, named as those of the ONNX model --against, to run both models on and compare their outputs.
+    #[arg(long, value_name = "FILE.npz", requires = "against", value_hint = ValueHint::FilePath)]
+    pub inputs: Option<PathBuf>,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<NonZeroUsize>,
     /// Prints one JSON object on one line instead of the table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `predict`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PredictArgs {
+    /// The .mxp file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// An .npz file of inputs: of a network trained here one array, of an ONNX model one for each of its inputs, by name.
+    #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    pub inputs: PathBuf,
+    /// The .npz file to write, an array for each output.
+    #[arg(short, long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+    /// Replaces the output when it is there already.
+    #[arg(long)]
+    pub force: bool,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// Arguments of `diff`.
@@ -321,6 +361,7 @@ fn compress_help() -> String {
   mixpress compress model.safetensors --bits 3.7 -o model.mxp
   mixpress compress model.onnx --snr 25 --tensor 'embed*=bits:6' --tensor '*.head.*=lossless'
   mixpress compress model.onnx --max-bytes 5MB --dry-run
+  mixpress compress model.onnx --inputs samples.npz --sensitivity model.json --max-output-error 0.05
 
 Ctrl-C once stops at the next step and saves the state (without --checkpoint: beside the output); twice leaves at once."
         .to_owned()
@@ -369,6 +410,8 @@ mod tests {
             &["m.onnx", "--lossless", "--ratio", "4"],
             &["m.onnx", "--tensor", "a=b"],
             &["--dry-run"],
+            &["m.onnx", "--max-output-error", "0.1"],
+            &["m.onnx", "--inputs", "i.npz", "--max-output-error", "0.1", "--bits", "4"],
         ] {
             assert!(parse(args).is_err(), "{args:?}");
         }

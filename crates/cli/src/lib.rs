@@ -33,8 +33,8 @@ use clap::Parser;
 pub use mixpress;
 
 pub use args::{
-    Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, ErrorKind, EvaluateArgs, InspectArgs, Talk,
-    VerifyArgs, WantedArgs,
+    Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, ErrorKind, EvaluateArgs, InspectArgs,
+    PredictArgs, Talk, VerifyArgs, WantedArgs,
 };
 pub use defaults::Defaults;
 
@@ -64,6 +64,7 @@ pub fn execute(command: &Command, defaults: &Defaults) -> ExitCode {
         Command::Compress(args) => commands::compress(args, defaults),
         Command::Evaluate(args) => commands::evaluate(args, defaults),
         Command::Inspect(args) => commands::inspect(args),
+        Command::Predict(args) => commands::predict(args),
         Command::Verify(args) => commands::verify(args),
         Command::Diff(args) => commands::diff(args),
         Command::Decompress(args) => commands::decompress(args),

@@ -131,7 +131,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// The file holds another program's model, which cannot be run here.
-    #[error("the file holds another program's model, which is not run here; decompress it and run it there")]
+    #[error(
+        "the file holds another program's model, not a network that was trained here; an ONNX model runs by `ModelFile::predict` (mixpress predict), any other where it came from"
+    )]
     Imported,
     /// The file was made of another model.
     #[error("{file} was not made of this model")]

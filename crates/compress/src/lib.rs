@@ -27,6 +27,8 @@ mod select;
 
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
+#[cfg(feature = "rten")]
+pub use imported::compare_outputs;
 pub use imported::{
     Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened,
     OutputOutcome, Reason, Rule, Sensitivities, Sensitivity, Stage, TensorOutcome, TensorPlan, Treatment, compare,

@@ -11,6 +11,7 @@ use std::process::Command;
 use mixpress_cli::mixpress::prelude::Goal;
 use rayon::ThreadPool;
 
+use super::outputs;
 use super::round_trip::round_trip;
 use crate::models::Models;
 use crate::{python, repository};
@@ -47,5 +48,11 @@ pub fn run(models: &Models, folder: &Path, pool: &ThreadPool) -> anyhow::Result<
         Command::new(&python).arg(scripts.join("sentences.py")).arg(&restored).arg(&models.mini_lm),
         "run the sentence encoder",
     )?;
+    let encoder = folder.join("encoder");
+    python::check(
+        Command::new(&python).arg(scripts.join("sentence_encoder.py")).arg(&models.mini_lm).arg(&encoder),
+        "write the sentence encoder as ONNX",
+    )?;
+    println!("{}\n", pool.install(|| outputs::sentences(&encoder))?);
     decoding::run(&models.mini_lm, &folder.join("decoding"), pool)
 }

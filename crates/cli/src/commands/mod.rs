@@ -8,6 +8,7 @@ mod evaluate;
 mod inputs;
 mod inspect;
 mod model;
+mod runs;
 mod verify;
 
 pub(crate) use completions::completions;
@@ -16,4 +17,5 @@ pub(crate) use decompress::decompress;
 pub(crate) use diff::diff;
 pub(crate) use evaluate::evaluate;
 pub(crate) use inspect::inspect;
+pub(crate) use runs::predict;
 pub(crate) use verify::verify;

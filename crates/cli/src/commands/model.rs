@@ -7,6 +7,7 @@ use mixpress::compress::{Distortion, Error};
 use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
+use super::runs;
 use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
@@ -40,6 +41,11 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     let (progress, cancel) = (ModelProgress::new(&args.talk), CancelToken::new());
     cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next tensor")));
     compressor = compressor.observer(&progress).cancel(cancel);
+    let measured = with_threads(args.threads, || runs::measured(compressor, &args.wanted))?;
+    if measured.is_err() {
+        progress.clear();
+    }
+    compressor = measured?;
     if args.wanted.dry_run {
         let plan = with_threads(args.threads, || compressor.plan())?;
         progress.clear();
@@ -70,6 +76,7 @@ fn goal(wanted: &WantedArgs) -> Option<Goal> {
         wanted.ratio.map(Goal::Ratio),
         wanted.max_bytes.map(Goal::Bytes),
         wanted.snr.map(Goal::SignalToNoise),
+        wanted.max_output_error.map(Goal::OutputError),
         wanted.lossless.then_some(Goal::Lossless),
     ];
     given.into_iter().flatten().next()
@@ -83,7 +90,7 @@ fn named_after(path: &Path, defaults: &Defaults) -> PathBuf {
 }
 
 /// What an error means to the caller of the program.
-fn failure(error: Error, what: impl Fn() -> String) -> Failure {
+pub(super) fn failure(error: Error, what: impl Fn() -> String) -> Failure {
     match error {
         Error::Interrupted { .. } => Failure::Interrupted(None),
         Error::Setting { .. } | Error::Rule { .. } => Failure::Usage(error.into()),

@@ -74,6 +74,33 @@ impl<'m> Trials<'m> {
     }
 }
 
+/// How far the outputs of a file's model are from those of the model that it was made of, on samples.
+///
+/// # Errors
+/// [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`]; whatever is wrong with the file.
+pub fn compare_outputs(file: impl AsRef<Path>, source: &Model, samples: Arrays) -> Result<Vec<OutputOutcome>, Error> {
+    Trials::new(source, samples, &CancelToken::new())?.of_file(file.as_ref())
+}
+
+impl ModelFile {
+    /// The outputs of the ONNX model in the file, run on inputs that are named as its inputs are. Arrays with one axis more are one
+    /// sample after the other.
+    ///
+    /// # Errors
+    /// [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`] where the inputs do not fit, or it cannot be run.
+    pub fn predict(&self, inputs: Arrays) -> Result<Arrays, Error> {
+        if self.skeleton().format() != Format::Onnx {
+            return Err(Error::NoGraph { path: self.skeleton().file_names().next().unwrap_or_default().into() });
+        }
+        let folder = temporary()?;
+        let path = folder.path().join("model.onnx");
+        self.restore(&path, &WriteOptions::default())?;
+        let runner = Runner::load(&path)?;
+        let samples = Samples::new(inputs, &runner)?;
+        Ok(runner.run(&samples)?.into_arrays()?)
+    }
+}
+
 fn temporary() -> Result<tempfile::TempDir, Error> {
     tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })
 }

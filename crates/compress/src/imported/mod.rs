@@ -31,6 +31,8 @@ mod unmeasured;
 pub use check::{Difference, compare, verify};
 pub use compressor::ModelCompressor;
 pub use goal::{Distortion, Goal, Rule, Treatment};
+#[cfg(feature = "rten")]
+pub use measure::compare_outputs;
 pub use outcome::{ModelOutcome, OutputOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
 pub use progress::{ModelObserver, Stage};

@@ -1,0 +1,163 @@
+//! What needs a model to be run: sensitivities, output errors, predictions. Without the feature `rten`, only that it is missing.
+
+use std::path::Path;
+
+#[cfg(feature = "rten")]
+use anyhow::Context;
+#[cfg(feature = "rten")]
+use mixpress::compress::Error;
+#[cfg(feature = "rten")]
+use mixpress::compress::runtime::{Array, Arrays, Values, is_model_thread};
+use mixpress::compress::{Model, OutputOutcome, Sensitivities};
+#[cfg(feature = "rten")]
+use mixpress::compress::{Opened, compare_outputs};
+use mixpress::prelude::{ModelCompressor, Overwrite};
+#[cfg(feature = "rten")]
+use mixpress::tensor::Tensor;
+#[cfg(feature = "rten")]
+use mixpress::train::Draft;
+
+use crate::args::{PredictArgs, WantedArgs};
+use crate::failure::Failure;
+use crate::files;
+#[cfg(feature = "rten")]
+use crate::threads::with_threads;
+
+/// A compressor with the inputs and the sensitivities that are asked for, measured where no file has them.
+pub(super) fn measured<'a>(
+    compressor: ModelCompressor<'a>,
+    wanted: &WantedArgs,
+) -> Result<ModelCompressor<'a>, Failure> {
+    let compressor = match &wanted.inputs {
+        Some(path) => with_inputs(compressor, path)?,
+        None => compressor,
+    };
+    let kept = wanted.sensitivity.as_deref().filter(|path| path.exists());
+    if let Some(path) = kept {
+        let read = Sensitivities::read(path).map_err(|error| Failure::Failed(error.into()))?;
+        return Ok(compressor.sensitivities(read));
+    }
+    if wanted.inputs.is_none() {
+        let Some(path) = &wanted.sensitivity else { return Ok(compressor) };
+        let path = path.display();
+        return Err(Failure::usage(format!("{path} is not there; with --inputs it is made, by measuring")));
+    }
+    if wanted.lossless || wanted.distortion.is_some() {
+        return Ok(compressor);
+    }
+    if let Some(path) = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run) {
+        files::refuse_taken(path, false)?;
+    }
+    let measured = measure(&compressor)?;
+    if let Some(path) = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run) {
+        measured.write(path, Overwrite::Refuse).map_err(|error| Failure::Failed(error.into()))?;
+    }
+    Ok(compressor.sensitivities(measured))
+}
+
+/// What an error of a run means to the caller of the program.
+#[cfg(feature = "rten")]
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::Interrupted { .. } => Failure::Interrupted(None),
+        error => Failure::Failed(error.into()),
+    }
+}
+
+#[cfg(feature = "rten")]
+fn with_inputs<'a>(compressor: ModelCompressor<'a>, path: &Path) -> Result<ModelCompressor<'a>, Failure> {
+    Ok(compressor.samples(arrays(path)?))
+}
+
+#[cfg(feature = "rten")]
+fn measure(compressor: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
+    compressor.measure().map_err(failure)
+}
+
+/// How far the outputs of a file's model are from those of its source.
+#[cfg(feature = "rten")]
+pub(super) fn outputs(file: &Path, source: &Model, inputs: &Path) -> Result<Vec<OutputOutcome>, Failure> {
+    compare_outputs(file, source, arrays(inputs)?).map_err(failure)
+}
+
+/// Runs `mixpress predict`.
+#[cfg(feature = "rten")]
+pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
+    for input in [&args.file, &args.inputs] {
+        files::refuse_input(&args.out, input)?;
+    }
+    files::refuse_taken(&args.out, args.force)?;
+    let what = || format!("cannot predict with {}", args.file.display());
+    let mut draft = if args.force { Draft::replacing(&args.out) } else { Draft::new(&args.out) }.with_context(what)?;
+    let inputs = arrays(&args.inputs)?;
+    let outputs = with_threads(args.threads, || -> anyhow::Result<Arrays> {
+        match Opened::open(&args.file)? {
+            Opened::Model(model) => Ok(model.predict(inputs)?),
+            Opened::Network(network) => {
+                let outputs = network.predict(&the_only(&inputs)?)?;
+                let (shape, values) = (outputs.shape().to_vec(), outputs.data().to_vec());
+                let mut out = Arrays::new();
+                out.insert("output", Array::new(shape, values)?)?;
+                Ok(out)
+            }
+        }
+    })?;
+    let outputs = outputs.with_context(what)?;
+    let written = outputs.write_npz(draft.file());
+    written.with_context(|| format!("cannot write {}", args.out.display()))?;
+    draft.put().with_context(what)?;
+    for (name, array) in outputs.iter() {
+        println!("{name} {} {:?}", array.values().type_name(), array.shape());
+    }
+    Ok(())
+}
+
+/// The inputs of a network that takes one.
+#[cfg(feature = "rten")]
+fn the_only(inputs: &Arrays) -> anyhow::Result<Tensor> {
+    let mut all = inputs.iter();
+    let (Some((name, array)), None) = (all.next(), all.next()) else {
+        anyhow::bail!("the network takes one input, and the file has {} arrays", inputs.len());
+    };
+    let Values::F32(values) = array.values() else {
+        anyhow::bail!("the network takes floats, and {name} is {}", array.values().type_name());
+    };
+    Ok(Tensor::new(array.shape(), values.clone())?)
+}
+
+#[cfg(feature = "rten")]
+fn arrays(path: &Path) -> Result<Arrays, Failure> {
+    // An operator may panic on a model that it does not expect; the error that comes of it says so in one line.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_model_thread() {
+            usual(panic);
+        }
+    }));
+    Ok(Arrays::read_npz(path).context("cannot take inputs")?)
+}
+
+#[cfg(not(feature = "rten"))]
+fn missing() -> Failure {
+    Failure::usage("this mixpress was built without a runtime for models; build it with the feature rten")
+}
+
+#[cfg(not(feature = "rten"))]
+fn with_inputs<'a>(_: ModelCompressor<'a>, _: &Path) -> Result<ModelCompressor<'a>, Failure> {
+    Err(missing())
+}
+
+#[cfg(not(feature = "rten"))]
+fn measure(_: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
+    Err(missing())
+}
+
+#[cfg(not(feature = "rten"))]
+pub(super) fn outputs(_: &Path, _: &Model, _: &Path) -> Result<Vec<OutputOutcome>, Failure> {
+    Err(missing())
+}
+
+#[cfg(not(feature = "rten"))]
+pub(crate) fn predict(_: &PredictArgs) -> Result<(), Failure> {
+    Err(missing())
+}
