@@ -161,15 +161,14 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
 
 /// How far an output is from the original's, in words.
 fn output(output: &OutputOutcome) -> String {
-    let mut text = format!("{}: relative error {:.2e}", output.name, output.relative);
+    let OutputOutcome { name, relative, cosine, largest, .. } = output;
     if let Some(equal) = output.equal {
-        return format!("{}: {:.2} % equal", output.name, 100.0 * equal);
+        return format!("{name}: {:.2} % equal", 100.0 * equal);
     }
-    text += &format!(", cosine similarity {:.6}, largest difference {:.2e}", output.cosine, output.largest);
-    if let Some(top1) = output.top1 {
-        text += &format!(", same first place in {:.2} %", 100.0 * top1);
-    }
-    text
+    let share = output.top1.map_or(String::new(), |top1| format!(", same first place in {:.2} %", 100.0 * top1));
+    format!(
+        "{name}: relative error {relative:.2e}, cosine similarity {cosine:.6}, largest difference {largest:.2e}{share}"
+    )
 }
 
 /// An empty line, a heading, and the first of some lines; nothing if there are none.

@@ -60,6 +60,7 @@ pub(super) fn measured<'a>(
 fn failure(error: Error) -> Failure {
     match error {
         Error::Interrupted { .. } => Failure::Interrupted(None),
+        Error::Setting { .. } => Failure::Usage(error.into()),
         error => Failure::Failed(error.into()),
     }
 }

@@ -182,6 +182,12 @@ impl ModelCompressor<'_> {
         Ok(Some(mean_square(&errors) / noise))
     }
 
+    fn too_far(&self, error: f64) -> Error {
+        let nearest =
+            format!("{error:.2e}, with all steps as fine as they can be; to keep tensors exactly reaches further");
+        Error::OutOfReach { goal: self.words(), nearest }
+    }
+
     /// The steps of the coarsest file whose outputs are within an error on the samples.
     pub(super) fn steps_within(
         &self,
@@ -217,7 +223,7 @@ impl ModelCompressor<'_> {
             } else {
                 fails = Some(step);
                 if step <= finest {
-                    return Err(Error::OutOfReach { goal: self.words(), nearest: format!("{error:.2e}") });
+                    return Err(self.too_far(error));
                 }
             }
             // Errors of outputs go with the step as long as they are small.
@@ -232,7 +238,7 @@ impl ModelCompressor<'_> {
         let Some(does) = does else {
             let error = measured(finest)?;
             if error > allowed {
-                return Err(Error::OutOfReach { goal: self.words(), nearest: format!("{error:.2e}") });
+                return Err(self.too_far(error));
             }
             return Ok(parts.with(finest));
         };

@@ -89,6 +89,7 @@ impl Sensitivities {
     ///
     /// # Errors
     /// [`Error::Exists`] when it may not be replaced; [`Error::Write`].
+    #[allow(clippy::missing_panics_doc, reason = "names and numbers can be written")]
     pub fn write(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(self).expect("names and numbers can be written") + "\n";
         match overwrite {
