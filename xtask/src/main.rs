@@ -43,6 +43,7 @@ struct Xtask {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 enum Job {
     #[command(flatten)]
     Product(mixpress_cli::Command),

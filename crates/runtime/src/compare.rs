@@ -37,7 +37,8 @@ pub struct OutputError {
     /// The mean of the cosines ⟨y, ŷ⟩ / (‖y‖ ‖ŷ‖), one for each sample: for each place along the first axis of an output
     /// of at least two axes, everything behind it taken as one vector. So it is the cosine of two sentence embeddings,
     /// or of all logits of a sample. A run's output is one vector where it has fewer axes, or one entry a sample. A
-    /// cosine is 1 where both vectors are zero, 0 where one is; so is an output without entries 1.
+    /// Where no run has more than one entry, all runs are one vector. A cosine is 1 where both vectors are zero, 0 where one is;
+    /// so is an output without entries 1.
     pub cosine: f64,
     /// The largest of |y − ŷ|.
     pub largest: f64,
@@ -114,9 +115,14 @@ struct Sums {
     squares: f64,
     /// ‖y − ŷ‖².
     errors: f64,
+    /// ⟨y, ŷ⟩ and ‖ŷ‖².
+    products: f64,
+    others: f64,
     largest: f64,
     cosines: f64,
     samples: u64,
+    /// Entries of the longest sample.
+    longest: usize,
     top1: Share,
     equal: Option<Share>,
 }
@@ -158,13 +164,11 @@ impl Sums {
                 zz += z * z;
             }
             self.squares += yy;
+            self.products += yz;
+            self.others += zz;
             self.samples += 1;
-            // Squares of single precision leave room for the product, and its root is exact where both are equal.
-            self.cosines += match (yy == 0.0, zz == 0.0) {
-                (true, true) => 1.0,
-                (false, false) => (yz / f64::sqrt(yy * zz)).clamp(-1.0, 1.0),
-                _ => 0.0,
-            };
+            self.longest = self.longest.max(ys.len());
+            self.cosines += cosine(yy, yz, zz);
         }
     }
 
@@ -177,9 +181,23 @@ impl Sums {
 
     fn finish(self, name: String) -> OutputError {
         let relative = if self.errors == 0.0 { 0.0 } else { (self.errors / self.squares).sqrt() };
-        let cosine = if self.samples == 0 { 1.0 } else { self.cosines / self.samples as f64 };
+        let cosine = match (self.samples, self.longest) {
+            (0, _) => 1.0,
+            (_, 1) => cosine(self.squares, self.products, self.others),
+            (samples, _) => self.cosines / samples as f64,
+        };
         let equal = self.equal.map(|share| share.ratio().unwrap_or(1.0));
         OutputError { name, relative, cosine, largest: self.largest, top1: self.top1.ratio(), equal }
+    }
+}
+
+/// ⟨y, ŷ⟩ / (‖y‖ ‖ŷ‖), of ‖y‖², ⟨y, ŷ⟩ and ‖ŷ‖².
+fn cosine(yy: f64, yz: f64, zz: f64) -> f64 {
+    match (yy == 0.0, zz == 0.0) {
+        (true, true) => 1.0,
+        // Squares of single precision leave room for the product, and its root is exact where both are equal.
+        (false, false) => (yz / f64::sqrt(yy * zz)).clamp(-1.0, 1.0),
+        _ => 0.0,
     }
 }
 

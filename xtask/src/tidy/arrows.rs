@@ -17,7 +17,10 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("train", &["tensor", "mixture", "network", "parallel", "simd"]),
     ("interchange", &["codebook"]),
     ("runtime", &["interchange"]),
-    ("compress", &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "parallel"]),
+    (
+        "compress",
+        &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "runtime", "parallel"],
+    ),
     ("report", &["compress"]),
     (
         "mixpress",

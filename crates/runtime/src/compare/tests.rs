@@ -45,6 +45,9 @@ fn cosines_are_those_of_samples() {
     let error = only(&floats(&[3, 1], &[1.0, 1.0, 1.0]), &floats(&[3, 1], &[1.0, 1.0, 0.0]));
     assert!((error.cosine - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
     assert_eq!(error.top1, None);
+    // Likewise where each run has one.
+    let runs = |scores: [f32; 3]| outputs(&scores.map(|score| (&[1, 1][..], vec![score].into())));
+    assert!((only(&runs([1.0, 1.0, 1.0]), &runs([1.0, 1.0, 0.0])).cosine - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
 }
 
 #[test]
