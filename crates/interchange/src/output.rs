@@ -90,7 +90,47 @@ impl From<Error> for Filling {
     }
 }
 
-/// The place of a file that a model names, beside the model's own.
+/// The place of a file that a model names, beside the model's own and spelt as that is.
 pub(crate) fn beside(model: &Path, name: &str) -> PathBuf {
-    name.split('/').fold(folder_of(model).to_path_buf(), |path, part| path.join(part))
+    let folder = model.parent().unwrap_or(Path::new(""));
+    name.split('/').fold(folder.to_path_buf(), |path, part| path.join(part))
+}
+
+/// Whether `Weights` and `weights` are one file here, as far as the system says: a folder may differ.
+const FOLDS_CASE: bool = cfg!(any(windows, target_os = "macos"));
+
+/// The same for all names of one place, however they are spelt.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    place_as(path, FOLDS_CASE)
+}
+
+fn place_as(path: &Path, folds_case: bool) -> PathBuf {
+    // A link is written through, so it is the place that it leads to.
+    let linked = if path.is_symlink() { path.canonicalize().ok() } else { None };
+    let folder = || folder_of(path).canonicalize().ok();
+    let place = linked.or_else(|| Some(folder()?.join(path.file_name()?))).unwrap_or_else(|| path.into());
+    if folds_case { place.to_string_lossy().to_lowercase().into() } else { place }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_one_place_are_equal() {
+        let folder = tempfile::tempdir().unwrap();
+        let within = |name: &str| folder.path().join(name);
+        fs::create_dir(within("sub")).unwrap();
+        assert_eq!(place(Path::new("a")), place(Path::new("./a")));
+        assert_eq!(place(&within("a")), place(&within("sub/../a")));
+        assert_ne!(place(&within("a")), place(&within("sub/a")));
+        assert_ne!(place_as(&within("a"), false), place_as(&within("A"), false));
+        assert_eq!(place_as(&within("Gewicht/\u{c4}"), true), place_as(&within("gewicht/\u{e4}"), true));
+        #[cfg(unix)]
+        {
+            fs::write(within("a"), "a").unwrap();
+            std::os::unix::fs::symlink("a", within("link")).unwrap();
+            assert_eq!(place(&within("link")), place(&within("a")));
+        }
+    }
 }

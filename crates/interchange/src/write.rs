@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::output::{Filling, Outputs, beside};
+use crate::output::{Filling, Outputs, beside, place};
 use crate::piece::{Encoding, Hole, Nested, Piece, prefix};
 use crate::{BoxError, Error, Format, Skeleton, moved, safetensors};
 
@@ -121,7 +121,7 @@ impl Skeleton {
 fn vacant(paths: &[PathBuf], options: &WriteOptions) -> Result<(), Error> {
     let mut seen = HashSet::new();
     for path in paths {
-        if !seen.insert(path) {
+        if !seen.insert(place(path)) {
             return Err(Error::SamePlace { path: path.clone() });
         }
         if !options.overwrite && path.symlink_metadata().is_ok() {
