@@ -1,7 +1,8 @@
 //! Names of files within a model: which ones may be followed.
 //!
 //! A model that names `../../etc/passwd` as the place of its weights must not have it read, and one that names it as a
-//! place to write to must not have it written. The rules are those of onnx's own checker.
+//! place to write to must not have it written. The rules are those of onnx's own checker. Links below the model's folder
+//! are followed neither way: [`resolve`] is for reading, [`refuse_links`] for writing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,6 +64,18 @@ pub(crate) fn resolve(folder: &Path, location: &str, tensor: &str) -> Result<(Pa
         return Err(refused("it is outside of the model's folder"));
     }
     Ok((path, parts.join("/")))
+}
+
+/// Refuses a place below `folder` that a link leads to, the place itself included. What is not there yet is no link.
+pub(crate) fn refuse_links(folder: &Path, name: &str) -> Result<(), Error> {
+    let mut path = folder.to_path_buf();
+    for part in name.split('/') {
+        path.push(part);
+        if path.is_symlink() {
+            return Err(Error::LinkInTheWay { name: name.into(), link: path });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a file has another name somewhere (a hard link), as far as the system says.

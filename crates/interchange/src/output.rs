@@ -1,29 +1,62 @@
 //! Files that appear whole or not at all, all of a model together.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::{iter, mem};
 
 use tempfile::NamedTempFile;
 
 use crate::Error;
-use crate::location::folder_of;
+use crate::location::{folder_of, refuse_links};
 
-/// Files that are written but do not have their names yet. Dropped, they are gone.
-#[derive(Debug, Default)]
+/// A model's files, which are written one after the other and do not have their names yet. Dropped, they are gone.
+#[derive(Debug)]
 pub(crate) struct Outputs {
-    waiting: Vec<(NamedTempFile, PathBuf)>,
+    /// Where the files go, the model's own first.
+    paths: Vec<PathBuf>,
+    /// What the model calls those beside it.
+    beside: Vec<String>,
+    overwrite: bool,
+    waiting: Vec<NamedTempFile>,
 }
 
 impl Outputs {
-    /// Writes a file beside its place, down to the disk.
-    pub(crate) fn write(
-        &mut self,
-        path: PathBuf,
-        fill: impl FnOnce(&mut dyn Write) -> Result<(), Filling>,
-    ) -> Result<(), Error> {
+    /// A model at `path` with these files beside it. All places are free, none is there twice, and none of those beside
+    /// the model is reached through a link.
+    pub(crate) fn new(path: &Path, names: &[&str], overwrite: bool) -> Result<Self, Error> {
+        let paths = iter::once(path.into()).chain(names.iter().map(|name| beside(path, name))).collect();
+        let outputs =
+            Self { paths, beside: names.iter().map(|&name| name.to_owned()).collect(), overwrite, waiting: Vec::new() };
+        let mut seen = HashSet::new();
+        for (number, path) in outputs.paths.iter().enumerate() {
+            if !seen.insert(place(path)) {
+                return Err(Error::SamePlace { path: path.clone() });
+            }
+            if !overwrite && path.symlink_metadata().is_ok() {
+                return Err(Error::Exists { path: path.clone() });
+            }
+            outputs.refuse_links(number)?;
+        }
+        Ok(outputs)
+    }
+
+    /// The place of the model itself is the caller's word; those beside it are words of the model.
+    fn refuse_links(&self, number: usize) -> Result<(), Error> {
+        match number.checked_sub(1) {
+            Some(number) => refuse_links(folder_of(&self.paths[0]), &self.beside[number]),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the next file beside its place, down to the disk.
+    pub(crate) fn write(&mut self, fill: impl FnOnce(&mut dyn Write) -> Result<(), Filling>) -> Result<(), Error> {
+        let number = self.waiting.len();
+        self.refuse_links(number)?;
+        let path = &self.paths[number];
         let failed = |source| Error::Write { path: path.clone(), source };
-        let folder = folder_of(&path);
+        let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(failed)?;
         let mut builder = tempfile::Builder::new();
         // What is made for the moment only is private; this file is to stay, with the permissions of any other.
@@ -38,34 +71,33 @@ impl Outputs {
         writer.flush().map_err(failed)?;
         drop(writer);
         file.as_file().sync_all().map_err(failed)?;
-        self.waiting.push((file, path));
+        self.waiting.push(file);
         Ok(())
     }
 
     /// Gives all files their names, the first one last: where it is, the others are. Returns the paths, the first one
     /// first.
-    pub(crate) fn finish(self, overwrite: bool) -> Result<Vec<PathBuf>, Error> {
-        let mut paths = Vec::with_capacity(self.waiting.len());
-        for (file, path) in self.waiting.into_iter().rev() {
-            // A link stays a link; the file that it leads to is written.
-            let target = if overwrite && path.is_symlink() { path.canonicalize() } else { Ok(path.clone()) };
+    pub(crate) fn finish(mut self) -> Result<Vec<PathBuf>, Error> {
+        for (number, file) in mem::take(&mut self.waiting).into_iter().enumerate().rev() {
+            self.refuse_links(number)?;
+            let path = &self.paths[number];
+            // A link at the model's own place stays a link; the file that it leads to is written.
+            let target = if self.overwrite && path.is_symlink() { path.canonicalize() } else { Ok(path.clone()) };
             let target = target.map_err(|source| Error::Write { path: path.clone(), source })?;
-            let persisted = if overwrite { file.persist(&target) } else { file.persist_noclobber(&target) };
+            let persisted = if self.overwrite { file.persist(&target) } else { file.persist_noclobber(&target) };
             match persisted {
                 Ok(_) => {}
                 Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::Exists { path });
+                    return Err(Error::Exists { path: path.clone() });
                 }
-                Err(error) => return Err(Error::Write { path, source: error.error }),
+                Err(error) => return Err(Error::Write { path: path.clone(), source: error.error }),
             }
             // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
             if let Ok(folder) = File::open(folder_of(&target)) {
                 let _ = folder.sync_all();
             }
-            paths.push(path);
         }
-        paths.reverse();
-        Ok(paths)
+        Ok(self.paths)
     }
 }
 
@@ -91,7 +123,7 @@ impl From<Error> for Filling {
 }
 
 /// The place of a file that a model names, beside the model's own and spelt as that is.
-pub(crate) fn beside(model: &Path, name: &str) -> PathBuf {
+fn beside(model: &Path, name: &str) -> PathBuf {
     let folder = model.parent().unwrap_or(Path::new(""));
     name.split('/').fold(folder.to_path_buf(), |path, part| path.join(part))
 }
@@ -100,7 +132,7 @@ pub(crate) fn beside(model: &Path, name: &str) -> PathBuf {
 const FOLDS_CASE: bool = cfg!(any(windows, target_os = "macos"));
 
 /// The same for all names of one place, however they are spelt.
-pub(crate) fn place(path: &Path) -> PathBuf {
+fn place(path: &Path) -> PathBuf {
     place_as(path, FOLDS_CASE)
 }
 

@@ -100,6 +100,36 @@ fn two_files_do_not_get_one_place() {
     assert_eq!(Model::open(&path).unwrap().payload(0).unwrap(), [7]);
 }
 
+#[cfg(unix)]
+#[test]
+fn no_file_beside_a_model_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let within = |name: &str| folder.path().join(name);
+    fs::create_dir(within("source")).unwrap();
+    let model = with_external(&within("source"));
+    fs::create_dir(within("away")).unwrap();
+    fs::write(within("away/data"), "mine").unwrap();
+    for (out, link, leads) in [("a", "sub", "../away"), ("b", "sub/data", "../../away/data"), ("c", "sub", "nowhere")] {
+        fs::create_dir_all(within(out).join(link).parent().unwrap()).unwrap();
+        symlink(leads, within(out).join(link)).unwrap();
+        let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+        let path = within(out).join("m.onnx");
+        let error = model.skeleton().write(&path, &mut unchanged(&model), &options).unwrap_err();
+        assert!(matches!(&error, Error::LinkInTheWay { link: found, .. } if found.ends_with(link)), "{error}");
+        assert!(error.to_string().contains(link), "{error}");
+        assert!(!path.exists(), "{out}");
+    }
+    assert_eq!(names_in(&within("away")), ["data"]);
+    assert_eq!(fs::read(within("away/data")).unwrap(), b"mine");
+
+    // What the caller names may be a link, and so may the folders that lead there.
+    symlink("away", within("door")).unwrap();
+    model.skeleton().write(within("door/m.onnx"), &mut unchanged(&model), &WriteOptions::default()).unwrap();
+    assert_eq!(names_in(&within("away")), ["data", "m.onnx", "sub"]);
+}
+
 #[test]
 fn of_two_shards_that_disagree_the_first_is_right() {
     let folder = tempfile::tempdir().unwrap();
