@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::{iter, mem};
 
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::Error;
 use crate::location::{folder_of, refuse_links};
@@ -19,7 +19,8 @@ pub(crate) struct Outputs {
     /// What the model calls those beside it.
     beside: Vec<String>,
     overwrite: bool,
-    waiting: Vec<NamedTempFile>,
+    /// Closed: a model may have more files than a process may hold open.
+    waiting: Vec<TempPath>,
 }
 
 impl Outputs {
@@ -71,7 +72,7 @@ impl Outputs {
         writer.flush().map_err(failed)?;
         drop(writer);
         file.as_file().sync_all().map_err(failed)?;
-        self.waiting.push(file);
+        self.waiting.push(file.into_temp_path());
         Ok(())
     }
 

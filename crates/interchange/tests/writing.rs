@@ -100,6 +100,44 @@ fn two_files_do_not_get_one_place() {
     assert_eq!(Model::open(&path).unwrap().payload(0).unwrap(), [7]);
 }
 
+/// More files than some systems let a process hold open (256).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_of_many_files_holds_few_of_them_open() {
+    const FILES: usize = 300;
+    // Tests beside this one hold a few.
+    let few_are_open = || assert!(fs::read_dir("/proc/self/fd").unwrap().count() < 100);
+    let folder = tempfile::tempdir().unwrap();
+    let mut map = Vec::new();
+    let mut initializers = Vec::new();
+    for file in 0..FILES {
+        let header = format!(r#"{{"w{file}":{{"dtype":"U8","shape":[80],"data_offsets":[0,80]}}}}"#);
+        fs::write(folder.path().join(format!("{file}.safetensors")), safetensors(&header, &[file as u8; 80])).unwrap();
+        map.push(format!(r#""w{file}":"{file}.safetensors""#));
+        let name = format!("{file}.bin");
+        fs::write(folder.path().join(&name), [file as u8; 80]).unwrap();
+        initializers.push(field(5, &tensor(&format!("w{file}"), 1, &[20], &[external(&[("location", &name)])])));
+    }
+    fs::write(folder.path().join("index.json"), format!(r#"{{"weight_map":{{{}}}}}"#, map.join(","))).unwrap();
+    fs::write(folder.path().join("m.onnx"), model(&initializers.concat())).unwrap();
+    for name in ["index.json", "m.onnx"] {
+        let model = Model::open(folder.path().join(name)).unwrap();
+        few_are_open();
+        let out = folder.path().join("out").join(name);
+        let mut payloads = |tensor| {
+            few_are_open();
+            unchanged(&model)(tensor)
+        };
+        let options = WriteOptions { keep_shards: true, ..WriteOptions::default() };
+        let written = model.skeleton().write(out, &mut payloads, &options).unwrap();
+        assert_eq!(written.len(), FILES + 1);
+        for (source, written) in model.paths().zip(&written) {
+            assert!(fs::read(source).unwrap() == fs::read(written).unwrap(), "{}", written.display());
+        }
+    }
+    assert_eq!(names_in(&folder.path().join("out")).len(), 2 * FILES + 2);
+}
+
 #[cfg(unix)]
 #[test]
 fn no_file_beside_a_model_is_written_through_a_link() {
