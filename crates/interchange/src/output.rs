@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, all of a model together.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -78,27 +78,72 @@ impl Outputs {
 
     /// Gives all files their names, the first one last: where it is, the others are. Returns the paths, the first one
     /// first.
+    ///
+    /// Files cannot be renamed together. So a model whose files beside it are replaced loses its own place first: for
+    /// that moment there is none, and never one beside another's files.
     pub(crate) fn finish(mut self) -> Result<Vec<PathBuf>, Error> {
-        for (number, file) in mem::take(&mut self.waiting).into_iter().enumerate().rev() {
-            self.refuse_links(number)?;
-            let path = &self.paths[number];
-            // A link at the model's own place stays a link; the file that it leads to is written.
-            let target = if self.overwrite && path.is_symlink() { path.canonicalize() } else { Ok(path.clone()) };
-            let target = target.map_err(|source| Error::Write { path: path.clone(), source })?;
-            let persisted = if self.overwrite { file.persist(&target) } else { file.persist_noclobber(&target) };
-            match persisted {
-                Ok(_) => {}
-                Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::Exists { path: path.clone() });
-                }
-                Err(error) => return Err(Error::Write { path: path.clone(), source: error.error }),
+        let targets: Vec<PathBuf> =
+            (0..self.paths.len()).map(|number| self.target(number)).collect::<Result<_, Error>>()?;
+        let is_mixed = self.overwrite && targets[1..].iter().any(|target| target.exists());
+        let mut former = if is_mixed && targets[0].is_file() { Some(self.set_aside(&targets[0])?) } else { None };
+        let mut files: Vec<TempPath> = mem::take(&mut self.waiting);
+        for number in (1..files.len()).rev() {
+            let renamed = self.rename(number, files.remove(number), &targets[number]);
+            let is_untouched = renamed.is_err() && number + 1 == targets.len();
+            if let Some(former) = former.take_if(|_| is_untouched)
+                && let Err(error) = former.persist_noclobber(&targets[0])
+            {
+                // Better under another name than gone.
+                let _ = error.path.keep();
             }
-            // The rename itself reaches the disk with the folder, where the system lets a folder be opened.
-            if let Ok(folder) = File::open(folder_of(&target)) {
-                let _ = folder.sync_all();
-            }
+            renamed?;
         }
+        sync_folders(&targets[1..]);
+        for file in files {
+            self.rename(0, file, &targets[0])?;
+        }
+        sync_folders(&targets[..1]);
+        drop(former);
         Ok(self.paths)
+    }
+
+    /// What is written for a path. A link at the model's own place stays a link; the file that it leads to is written.
+    fn target(&self, number: usize) -> Result<PathBuf, Error> {
+        self.refuse_links(number)?;
+        let path = &self.paths[number];
+        let is_through = self.overwrite && path.is_symlink();
+        let target = if is_through { path.canonicalize() } else { Ok(path.clone()) };
+        target.map_err(|source| Error::Write { path: path.clone(), source })
+    }
+
+    /// Gives the file at the model's own place another name; dropped, it is gone.
+    fn set_aside(&self, target: &Path) -> Result<TempPath, Error> {
+        let failed = |source| Error::Write { path: self.paths[0].clone(), source };
+        let folder = folder_of(target);
+        let aside = tempfile::Builder::new().prefix(".mixpress-").suffix(".old").tempfile_in(folder).map_err(failed)?;
+        let aside = aside.into_temp_path();
+        fs::rename(target, &aside).map_err(failed)?;
+        sync_folders(&[target.into()]);
+        Ok(aside)
+    }
+
+    fn rename(&self, number: usize, file: TempPath, target: &Path) -> Result<(), Error> {
+        let path = || self.paths[number].clone();
+        let renamed = if self.overwrite { file.persist(target) } else { file.persist_noclobber(target) };
+        renamed.map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::Exists { path: path() },
+            _ => Error::Write { path: path(), source: error.error },
+        })
+    }
+}
+
+/// Takes renames to the disk, which they reach with their folders, where the system lets a folder be opened.
+fn sync_folders(paths: &[PathBuf]) {
+    let folders: BTreeSet<&Path> = paths.iter().map(|path| folder_of(path)).collect();
+    for folder in folders {
+        if let Ok(folder) = File::open(folder) {
+            let _ = folder.sync_all();
+        }
     }
 }
 

@@ -37,7 +37,10 @@ impl Skeleton {
     /// (shards, external files) lie in the same folder under the names that the model has for them.
     ///
     /// One payload is in memory at a time. Files are written beside their places and renamed when all are complete, the
-    /// one at `path` last: where it is, the model is whole.
+    /// one at `path` last: where it is, the model is whole. No system renames several files at once, so where files
+    /// beside a model are replaced, the file at `path` goes first. A crash while files are renamed then leaves none
+    /// there, what was there under a name of `.mixpress-*.old`, and some of the others replaced. So does a failure, but
+    /// for the name: only if the first of these files cannot be replaced, all is as it was.
     ///
     /// # Errors
     /// [`Error::Payload`] and [`Error::PayloadLength`] for what `payloads` gives; [`Error::Exists`], unless

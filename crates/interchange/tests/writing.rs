@@ -84,6 +84,44 @@ fn what_fails_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_former_model_never_stands_beside_other_files() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let within = |name: &str| target.path().join(name);
+    for name in ["a", "b"] {
+        fs::write(source.path().join(name), [7; 80]).unwrap();
+    }
+    let of = |name: &str| field(5, &tensor(name, 1, &[20], &[external(&[("location", name)])]));
+    fs::write(source.path().join("m.onnx"), model(&[of("a"), of("b")].concat())).unwrap();
+    let model = Model::open(source.path().join("m.onnx")).unwrap();
+    let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+    let write = || model.skeleton().write(within("m.onnx"), &mut unchanged(&model), &options);
+    // A folder with something in it cannot be replaced. Files get their names from the last one on.
+    let former = |folder: &str, file: &str| {
+        let _ = fs::remove_dir_all(within(file));
+        let _ = fs::remove_file(within(folder));
+        fs::create_dir_all(within(folder).join("x")).unwrap();
+        fs::write(within(file), "former").unwrap();
+        fs::write(within("m.onnx"), "former").unwrap();
+    };
+    former("b", "a");
+    assert!(matches!(write().unwrap_err(), Error::Write { .. } | Error::Exists { .. }));
+    assert_eq!(names_in(target.path()), ["a", "b", "m.onnx"]);
+    assert_eq!(fs::read(within("m.onnx")).unwrap(), b"former");
+    assert_eq!(fs::read(within("a")).unwrap(), b"former");
+
+    former("a", "b");
+    assert!(matches!(write().unwrap_err(), Error::Write { .. } | Error::Exists { .. }));
+    assert_eq!(names_in(target.path()), ["a", "b"]);
+    assert_eq!(fs::read(within("b")).unwrap(), [7; 80]);
+
+    fs::remove_dir_all(within("a")).unwrap();
+    fs::write(within("m.onnx"), "former").unwrap();
+    write().unwrap();
+    assert_eq!(names_in(target.path()), ["a", "b", "m.onnx"]);
+    assert!(fs::read(within("m.onnx")).unwrap() == fs::read(source.path().join("m.onnx")).unwrap());
+}
+
+#[test]
 fn two_files_do_not_get_one_place() {
     let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let shard = safetensors(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[7]);
