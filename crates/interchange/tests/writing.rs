@@ -272,6 +272,15 @@ fn forged_skeletons_say_what_is_wrong() {
         let head = [&good[..9], &[name.len() as u8], name.as_bytes(), &good[11..]].concat();
         assert!(matches!(refused(&stored(&head)), Error::Location { .. }), "{name}");
     }
+    // What is a name on Linux alone may be that of the model's own file, which is written elsewhere, and no other's.
+    let named = |own: &[u8], other: &[u8]| {
+        let files = [&[own.len() as u8][..], own, &[0, other.len() as u8], other, &[0]].concat();
+        Skeleton::from_bytes(&stored(&[&[2, 0, 2][..], &files].concat()), &Limits::default())
+    };
+    assert_eq!(named(b"aux.onnx", b"data").unwrap().file_names().collect::<Vec<_>>(), ["model", "data"]);
+    for other in ["aux.data", "sub/NUL", "data.", "data "] {
+        assert!(matches!(named(b"m", other.as_bytes()), Err(Error::Location { .. })), "{other}");
+    }
     assert!(matches!(refused(&[1, 0]), Error::NewerVersion { version: 1, supported: 0 }));
     assert!(matches!(refused(&[]), Error::Truncated { .. }));
     assert!(matches!(refused(&[0, 1, 2, 3]), Error::Compressed { .. }));
