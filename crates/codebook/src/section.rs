@@ -55,11 +55,6 @@ impl Row {
     pub(crate) fn new(kind: SectionKind, bytes: &[u8]) -> Self {
         Self { kind: kind as u8, length: bytes.len() as u64, crc: crc32fast::hash(bytes) }
     }
-
-    /// Bytes of the section.
-    pub(crate) fn length(&self) -> u64 {
-        self.length
-    }
 }
 
 /// A file up to the end of its stream, which sections of these rows follow; all of it where there are none.

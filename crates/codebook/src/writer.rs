@@ -17,7 +17,7 @@ use crate::{
     planes,
     range_coder::Encoder,
     rans,
-    section::{self, Row, SectionKind},
+    section::{self, SectionKind},
     spool::{Spool, unwritable},
     stream::{Coding, Models, Shape, sides},
     structure::Structure,
@@ -186,11 +186,10 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         if self.pushed < self.tensors.len() {
             return Err(Error::Unfinished { announced: self.tensors.len(), given: self.pushed });
         }
-        let rows = self.spool.take_rows();
-        let total = rows.iter().map(Row::length).sum();
+        let (rows, total) = (self.spool.take_rows(), self.spool.len());
         let head = section::head(&self.coder.finish(), rows)?;
         out.write_all(&head).map_err(|error| unwritable(&error))?;
-        self.spool.copy(total, &mut out)?;
+        self.spool.copy(&mut out)?;
         out.flush().map_err(|error| unwritable(&error))?;
         Ok(head.len() as u64 + total)
     }
