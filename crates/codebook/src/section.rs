@@ -221,7 +221,7 @@ impl<'a> Sections<'a> {
 }
 
 /// Whether the stream is short enough to be in memory.
-fn stream_within(length: u64, limits: &Limits) -> Result<(), Error> {
+pub(crate) fn stream_within(length: u64, limits: &Limits) -> Result<(), Error> {
     let limit = limits.max_stream_bytes;
     if length > limit { Err(Error::Limit { what: "bytes of the stream", claimed: length, limit }) } else { Ok(()) }
 }
