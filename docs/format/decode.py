@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Reads .mxp files, written from docs/format.md alone. Needs Python 3.9 or newer; for blocks of Zstandard (10.2) Python 3.14
-or the package zstandard; and nothing else.
+"""Reads .mxp files, written from docs/format.md alone. Needs Python 3.9 or newer; for Zstandard (10.2, 11.1) Python 3.14 or
+the package zstandard; and nothing else.
 
     decode.py FILE             lists what the file holds
     decode.py FILE --values    the same, with the first values of each tensor
+    decode.py --restore FILE OUT   writes the model that another program made (11) to OUT, its other files beside it
     decode.py --check FOLDER   compares every FILE.mxp of a folder with its FILE.txt; exit status 1 on a difference
 
 As a module: `decode(bytes)` gives a dictionary; the values of each tensor are little-endian bytes under "data".
@@ -1160,6 +1161,137 @@ def decode_quantised(coder, models, take, groups, live, shape, axes):
     return values
 
 
+# ---------------------------------------------------------------- 11. Another program's model
+
+# By type: its bits, and whether its numbers have a sign.
+ELEMENTS = [(64, 0), (32, 0), (16, 0), (16, 0), (8, 0), (8, 0), (8, 0), (8, 0), (8, 0), (6, 0), (6, 0), (4, 0)]
+ELEMENTS += [(64, 1), (32, 1), (16, 1), (8, 1), (4, 1), (2, 1), (64, 0), (32, 0), (16, 0), (8, 0), (4, 0), (2, 0)]
+ELEMENTS += [(8, 0), (64, 0), (128, 0)]
+F32, F16, BF16 = 1, 2, 3
+LITERAL, NESTED, TAGGED = 0, 1, 8
+
+
+def varint(number):
+    out = bytearray()
+    while number >= 128:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+class Skeleton:
+    """11.1"""
+
+    def __init__(self, data):
+        if data[:2] != b"\xff\x00":
+            raise FormatError("the definition is no model's, or that of a newer one")
+        self.data, self.position, self.literals = unzstd(data[2:], 1 << 29), 0, []
+        self.format = self.number()
+        names = [self.items(self.text) for _ in range(self.number())]
+        self.tensors = [(of, self.number(), self.items(self.number)) for of in names]
+        self.files = self.items(lambda: (self.text(), self.pieces()))
+        for literal in self.literals:
+            literal[1] = self.take(literal[1])
+        if self.position < len(self.data) or not self.files:
+            raise FormatError("the skeleton has bytes after its end, or no file")
+
+    def take(self, count):
+        part = self.data[self.position : self.position + count]
+        if len(part) < count:
+            raise FormatError("the skeleton is truncated")
+        self.position += count
+        return part
+
+    def raw_varint(self):
+        start = self.position
+        while self.take(1)[0] >= 128:
+            pass
+        if self.position - start > 10:
+            raise FormatError("a number of more than ten bytes")
+        return self.data[start : self.position]
+
+    def number(self):
+        return sum((byte & 127) << 7 * place for place, byte in enumerate(self.raw_varint())) & (1 << 64) - 1
+
+    def items(self, item):
+        return [item() for _ in range(self.number())]
+
+    def text(self):
+        return self.take(self.number()).decode("utf-8")
+
+    def pieces(self):
+        return self.items(self.piece)
+
+    def piece(self):
+        kind = self.number()
+        if kind == NESTED:
+            return [kind, self.raw_varint(), self.raw_varint(), self.pieces()]
+        piece = [kind, self.number()]
+        if kind == LITERAL:
+            self.literals.append(piece)
+        elif kind in (6, 7) or kind >= TAGGED + 256:
+            raise FormatError(f"a piece of kind {kind}")
+        return piece
+
+
+def payload(stored, element, shape):
+    """11.2"""
+    data = stored["data"]
+    if stored["dtype"] == "q" and element != F32:
+        words = struct.unpack(f"<{len(data) // 4}I", data)
+        if element == BF16:
+            return struct.pack(f"<{len(words)}H", *(word >> 16 for word in words))
+        return struct.pack(f"<{len(words)}e", *struct.unpack(f"<{len(words)}f", data))
+    if len(data) != (ELEMENTS[element][0] * product(shape) + 7) // 8:
+        raise FormatError(f"{stored['name']} has another number of bytes than its model says")
+    return data
+
+
+def written(piece, skeleton, payloads):
+    """11.3"""
+    kind, value = piece[:2]
+    if kind == LITERAL:
+        return value
+    if kind == NESTED:
+        content = b"".join(written(inner, skeleton, payloads) for inner in piece[3])
+        former = sum((byte & 127) << 7 * place for place, byte in enumerate(piece[2]))
+        return value + (piece[2] if former == len(content) else varint(len(content))) + content
+    data, (bits, signed) = payloads[value], ELEMENTS[skeleton.tensors[value][1]]
+    if kind >= TAGGED:
+        return b"".join(bytes([kind - TAGGED]) + data[at : at + 4] for at in range(0, len(data), 4))
+    if kind in (2, 3):
+        return data
+    width = bits // 8
+    numbers = (int.from_bytes(data[at : at + width], "little", signed=signed) for at in range(0, len(data), width))
+    return b"".join(varint(number & (1 << 64) - 1) for number in numbers)
+
+
+def model_files(content):
+    """The files of another program's model, the model's own first: their names, their bytes."""
+    skeleton = Skeleton(content["definition"])
+    if [tensor["name"] for tensor in content["tensors"]] != [names[0] for names, _, _ in skeleton.tensors]:
+        raise FormatError("the tensors are not those of the model")
+    tensors = zip(content["tensors"], skeleton.tensors)
+    payloads = [payload(stored, element, shape) for stored, (_, element, shape) in tensors]
+    files = []
+    for place, (name, pieces) in enumerate(skeleton.files):
+        if place and (set(name) & set("\\:\0") or any(not part or part[-1] in ". " for part in name.split("/"))):
+            raise FormatError(f"a file of the model is called {name!r}, which may lie outside of its folder")
+        files.append((name, b"".join(written(piece, skeleton, payloads) for piece in pieces)))
+    return files
+
+
+def restore(source, out):
+    out = pathlib.Path(out)
+    (_, own), *others = model_files(decode(pathlib.Path(source).read_bytes()))
+    for path, data in [(out.parent / name, data) for name, data in others] + [(out, own)]:
+        if any(folder.is_symlink() for folder in path.parents if out.parent in folder.parents):
+            raise FormatError(f"a link leads to {path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "xb") as file:
+            file.write(data)
+
+
 # ---------------------------------------------------------------- The program
 
 
@@ -1173,6 +1305,8 @@ def summary(content):
     for tensor in content["tensors"]:
         shape = ",".join(map(str, tensor["shape"]))
         lines.append(f"tensor {tensor['name']} {tensor['dtype']} [{shape}] {of(tensor['data'])}")
+    if (content["definition"] or b"")[:1] == b"\xff":
+        lines += [f"file {name} {of(data)}" for name, data in model_files(content)]
     return "\n".join(lines) + "\n"
 
 
@@ -1195,6 +1329,13 @@ def check(folder):
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "--check":
         return check(arguments[1])
+    if len(arguments) == 3 and arguments[0] == "--restore":
+        try:
+            restore(*arguments[1:])
+        except (FormatError, OSError) as error:
+            print(f"{arguments[1]}: {error}", file=sys.stderr)
+            return 1
+        return 0
     if len(arguments) not in (1, 2) or arguments[1:] not in ([], ["--values"]) or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2

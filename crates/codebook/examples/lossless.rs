@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{total} bytes of values, {bytes} bytes of file: {:.4}", bytes as f64 / total as f64);
     println!("written in {seconds:.1} s, {:.0} MB/s", megabytes / seconds);
 
-    let limits = Limits { max_total_elements: u64::MAX, ..Limits::default() };
+    let limits = Limits::tensor_by_tensor();
     let (archive, parts) = Archive::open_file_with_limits(out, limits)?;
     let begin = Instant::now();
     for (stored, entry) in archive.tensors().iter().zip(&entries) {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::{
     AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, Metadata, PlainTensor, QuantizedTensor,
     UnitGroup, bitpack,
+    limits::zeros,
     liveness::live_offsets,
     output::Output,
     rans, reader,
@@ -236,12 +237,12 @@ impl StoredTensor<'_> {
     /// If the tensor's section does not decode.
     pub fn nonzeros(&self) -> Result<usize, Error> {
         match &self.contents {
-            Contents::Plain(plain) => plain.nonzeros(),
+            Contents::Plain(plain) => plain.nonzeros(&self.name),
             Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
                 (_, None) => Ok(self.len()),
                 (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
                 (Coded::Decoded(part), Some(zero)) => Ok(nonzeros(part, zero)),
-                (Coded::Packed(_), Some(zero)) => Ok(nonzeros(&indices.part::<u16>()?, zero)),
+                (Coded::Packed(_), Some(zero)) => Ok(nonzeros(&indices.part::<u16>(&self.name)?, zero)),
             },
         }
     }
@@ -264,7 +265,7 @@ impl StoredTensor<'_> {
         let mut used = vec![false; indices.book.len()];
         match &indices.coded {
             Coded::Decoded(part) => mark_used(part, &mut used),
-            Coded::Packed(_) => mark_used(&indices.part::<u16>()?, &mut used),
+            Coded::Packed(_) => mark_used(&indices.part::<u16>(&self.name)?, &mut used),
             Coded::Static { table, .. } => {
                 used.iter_mut().zip(&table.frequencies).for_each(|(used, &frequency)| *used = frequency > 0);
             }
@@ -280,7 +281,7 @@ impl StoredTensor<'_> {
     /// # Errors
     /// If the tensor's section does not decode, or it is a plain tensor that is not f32, f16 or bf16.
     pub fn values(&self) -> Result<Vec<f32>, Error> {
-        let mut out = vec![0.0; self.len()];
+        let mut out = zeros(&self.name, self.len())?;
         self.values_into(&mut out)?;
         Ok(out)
     }
@@ -296,9 +297,9 @@ impl StoredTensor<'_> {
     pub fn values_into(&self, out: &mut [f32]) -> Result<(), Error> {
         assert_eq!(out.len(), self.len(), "the values of {} need as much room as it has entries", self.name);
         match &self.contents {
-            Contents::Quantized(indices) => indices.whole(&self.shape, out),
+            Contents::Quantized(indices) => indices.whole(&self.name, &self.shape, out),
             Contents::Plain(plain) => {
-                let is_float = plain.values_into(out)?;
+                let is_float = plain.values_into(&self.name, out)?;
                 if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
             }
         }
@@ -310,7 +311,7 @@ impl StoredTensor<'_> {
     /// If the tensor's section does not decode, or the tensor is quantised.
     pub fn data(&self) -> Result<Vec<u8>, Error> {
         match &self.contents {
-            Contents::Plain(plain) => plain.bytes(),
+            Contents::Plain(plain) => plain.bytes(&self.name),
             Contents::Quantized(_) => Err(Error::NotPlain { name: self.name.clone() }),
         }
     }
@@ -358,15 +359,15 @@ impl StoredTensor<'_> {
     /// All indices, of a codebook of at most `levels` values.
     fn whole<T: Output>(&self, levels: usize) -> Result<Vec<T>, Error> {
         let indices = self.quantized(levels)?;
-        let mut out = vec![T::default(); self.len()];
-        indices.whole(&self.shape, &mut out)?;
+        let mut out = zeros(&self.name, self.len())?;
+        indices.whole(&self.name, &self.shape, &mut out)?;
         Ok(out)
     }
 
     #[track_caller]
     fn whole_into<T: Output>(&self, levels: usize, out: &mut [T]) -> Result<(), Error> {
         assert_eq!(out.len(), self.len(), "the indices of {} need as much room as it has entries", self.name);
-        self.quantized(levels)?.whole(&self.shape, out)
+        self.quantized(levels)?.whole(&self.name, &self.shape, out)
     }
 
     /// The indices, if the codebook has at most `levels` values.
@@ -396,14 +397,15 @@ impl StoredTensor<'_> {
         match self.contents {
             Contents::Plain(plain) => {
                 let dtype = plain.dtype;
-                Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, plain.into_bytes()?)?.into())
+                let bytes = plain.into_bytes(&self.name)?;
+                Ok(PlainTensor::from_bytes(self.name, self.shape, dtype, bytes)?.into())
             }
             Contents::Quantized(indices) => {
                 let told = match &indices.coded {
                     Coded::Static { zeros, .. } if indices.book.zero_index().is_some() => Some(indices.count - zeros),
                     _ => None,
                 };
-                let (book, all) = indices.into_whole(&self.shape)?;
+                let (book, all) = indices.into_whole(&self.name, &self.shape)?;
                 let tensor = QuantizedTensor::new(self.name, self.shape, book, all)?.with_axes(self.axes)?;
                 if let Some(told) = told
                     && told != tensor.nonzeros()
@@ -422,8 +424,8 @@ impl StoredTensor<'_> {
 
 impl Indices<'_> {
     /// The live part.
-    fn part<T: Output>(&self) -> Result<Vec<T>, Error> {
-        let mut out = vec![T::default(); self.count];
+    fn part<T: Output>(&self, name: &str) -> Result<Vec<T>, Error> {
+        let mut out = zeros(name, self.count)?;
         self.part_into(&self.book.to_values(), &mut out)?;
         Ok(out)
     }
@@ -440,22 +442,22 @@ impl Indices<'_> {
     }
 
     /// The codebook, and the indices of all entries of a tensor of this shape.
-    fn into_whole(self, shape: &[usize]) -> Result<(Codebook, Vec<u16>), Error> {
+    fn into_whole(self, name: &str, shape: &[usize]) -> Result<(Codebook, Vec<u16>), Error> {
         match self {
             Self { book, live: None, coded: Coded::Decoded(part), .. } => Ok((book, part)),
             other => {
-                let mut all = vec![0; elements(shape).unwrap_or(usize::MAX)];
-                other.whole(shape, &mut all)?;
+                let mut all = zeros(name, elements(shape).unwrap_or(usize::MAX))?;
+                other.whole(name, shape, &mut all)?;
                 Ok((other.book, all))
             }
         }
     }
 
     /// All entries of a tensor of this shape: the live part where it belongs, zeros elsewhere.
-    fn whole<T: Output>(&self, shape: &[usize], out: &mut [T]) -> Result<(), Error> {
+    fn whole<T: Output>(&self, name: &str, shape: &[usize], out: &mut [T]) -> Result<(), Error> {
         let values = self.book.to_values();
         let Some(live) = &self.live else { return self.part_into(&values, out) };
-        let mut part = vec![T::default(); self.count];
+        let mut part: Vec<T> = zeros(name, self.count)?;
         self.part_into(&values, &mut part)?;
         out.fill(T::of(self.zero, &values));
         live_offsets(shape, live).zip(part).for_each(|(offset, value)| out[offset] = value);

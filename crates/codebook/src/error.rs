@@ -114,6 +114,34 @@ pub enum Error {
         /// The limit in force.
         limit: u64,
     },
+    /// A tensor of the file asks for more than the limits allow.
+    #[error("tensor {name} has {claimed} {what}, the limit is {limit}; raise Limits if the file can be trusted")]
+    TensorLimit {
+        /// Name of the tensor.
+        name: String,
+        /// What is counted.
+        what: &'static str,
+        /// What the file declares.
+        claimed: u64,
+        /// The limit in force.
+        limit: u64,
+    },
+    /// There is no memory for a tensor.
+    #[error("tensor {name} takes {bytes} bytes, which this machine does not have free")]
+    Memory {
+        /// Name of the tensor.
+        name: String,
+        /// Bytes that it takes.
+        bytes: u64,
+    },
+    /// A file is not written because its readers would refuse it.
+    #[error(
+        "readers would refuse the file ({refusal}); ContainerWriter::with_limits writes it for those with other limits"
+    )]
+    ForNoReader {
+        /// What a reader would say.
+        refusal: Box<Error>,
+    },
     /// A text of the file is not UTF-8.
     #[error("{what} is not UTF-8")]
     Utf8 {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::{
-    AxisRef, Codebook, Container, Entry, Error, Limits, PlainTensor, QuantizedTensor, UnitGroup,
+    Archive, AxisRef, Codebook, Container, Entry, Error, Limits, PlainTensor, QuantizedTensor, UnitGroup,
     binary::BinaryCoder,
     decode, decode_with_limits, encode,
     range_coder::Encoder,
@@ -106,6 +106,120 @@ fn a_short_stream_may_describe_many_zeros_within_the_limits() {
     assert_eq!(decode(&bytes).unwrap(), container);
     let limits = Limits { max_total_elements: 1 << 20, ..Limits::default() };
     assert!(matches!(decode_with_limits(&bytes, limits), Err(Error::Limit { .. })));
+}
+
+/// A file of one tensor whose stream goes on with `then`, and with such a section, if any.
+fn with_tensor(
+    groups: &[u64],
+    tensor: TensorRecord,
+    section: Option<(SectionKind, Vec<u8>)>,
+    then: impl FnOnce(&mut Encoder, &mut Models),
+) -> Vec<u8> {
+    let groups = groups.iter().map(|&size| GroupRecord { size, grid: None }).collect();
+    let record = wire::to_bytes(&Structure { groups, tensors: vec![tensor] }).unwrap();
+    let (mut coder, mut models) = (Encoder::new(), Models::new());
+    models.structure.code(&mut coder, 0);
+    models.text.code(&mut coder, Kind::Structure, &record, &Limits::default()).unwrap();
+    models.present(&mut coder, false);
+    models.metadata(&mut coder, &crate::Metadata::default(), &Limits::default()).unwrap();
+    then(&mut coder, &mut models);
+    match section {
+        Some(section) => assembled(&[(SectionKind::Stream, coder.finish()), section]),
+        None => head(&coder.finish(), Vec::new()).unwrap(),
+    }
+}
+
+/// A plain f32 tensor that is one number over and over.
+fn constant(shape: &[u64]) -> Vec<u8> {
+    // Layout, chunk, a run of each of four planes, and the byte that it repeats.
+    let planes = vec![2, 40, 4, 1, 1, 1, 1, 0, 0, 0, 127];
+    with_tensor(
+        &[],
+        TensorRecord::new("w", shape.to_vec(), 1, vec![]),
+        Some((SectionKind::Planes, planes)),
+        |coder, models| {
+            models.present(coder, false);
+            models.outside(coder, true);
+        },
+    )
+}
+
+/// A quantised tensor of one value, of which no index takes a bit.
+fn of_one_value(shape: &[u64]) -> Vec<u8> {
+    with_tensor(
+        &[],
+        TensorRecord::new("w", shape.to_vec(), 0, vec![]),
+        Some((SectionKind::Packed, vec![])),
+        |coder, models| {
+            models.levels.code(coder, &Codebook::Values(vec![0.5])).unwrap();
+            models.coding(coder, Coding::Packed);
+        },
+    )
+}
+
+#[test]
+fn few_bytes_do_not_become_a_tensor_that_no_memory_holds() {
+    let small = constant(&[2, 3]);
+    assert_eq!(Archive::open(&small).unwrap().tensors()[0].data().unwrap(), [1.0f32.to_le_bytes(); 6].concat());
+    assert_eq!(Archive::open(&of_one_value(&[5])).unwrap().tensors()[0].values().unwrap(), [0.5; 5]);
+    let limits = Limits::tensor_by_tensor();
+    for make in [constant, of_one_value] {
+        // A tebibyte, 32 GiB, and the most that is let in, which nothing decodes here.
+        let refused = |shape: &[u64]| Archive::open_with_limits(&make(shape), limits).unwrap_err();
+        assert!(make(&[1 << 20, 1 << 18]).len() < 150);
+        let error = refused(&[1 << 20, 1 << 18]);
+        assert!(matches!(&error, Error::TensorLimit { name, claimed: 0x40_0000_0000, .. } if name == "w"), "{error}");
+        let error = refused(&[1 << 17, 1 << 16]);
+        assert!(matches!(&error, Error::TensorLimit { name, claimed: 0x8_0000_0000, .. } if name == "w"), "{error}");
+        assert!(Archive::open_with_limits(&make(&[1 << 16, 1 << 16]), limits).is_ok());
+    }
+}
+
+#[test]
+fn a_short_stream_does_not_have_much_held() {
+    let limits = Limits { max_unbacked_bytes: 1 << 20, ..Limits::tensor_by_tensor() };
+    let refused = |file: &[u8]| match Archive::open_with_limits(file, limits) {
+        Ok(_) => false,
+        Err(Error::Limit { what: "bytes to hold from its opening on", limit: 0x10_0000, .. }) => true,
+        Err(error) => panic!("{error}"),
+    };
+    let flags = |units: u64| {
+        with_tensor(&[units], TensorRecord::new("w", vec![0], 0, vec![]), None, |coder, models| {
+            let units = units.min(1 << 21) as usize;
+            models.flags.code(coder, &UnitGroup::new(units), &mut vec![true; units]).unwrap();
+            models.levels.code(coder, &Codebook::Values(vec![0.5])).unwrap();
+        })
+    };
+    assert!(!refused(&flags(1 << 20)) && refused(&flags((1 << 20) + 1)) && refused(&flags(1 << 39)));
+
+    let positions = |length: u64| {
+        with_tensor(
+            &[2],
+            TensorRecord::new("w", vec![length], 0, vec![Some((0, length / 2))]),
+            None,
+            |coder, models| {
+                models.flags.code(coder, &UnitGroup::new(2), &mut [true, false]).unwrap();
+                models.levels.code(coder, &Codebook::Values(vec![0.0, 0.5])).unwrap();
+                models.coding(coder, Coding::Inline);
+            },
+        )
+    };
+    assert!(!refused(&positions(1 << 16)) && refused(&positions((1 << 18) + 2)) && refused(&positions(0xFFFF_FFFE)));
+
+    // Past its end a stream goes on, so tensors of the stream may take no bytes at all.
+    let several = |count: u64| {
+        let record = |i| TensorRecord::new(&format!("w{i}"), vec![1 << 18], 0, vec![]);
+        let record = Structure { groups: vec![], tensors: (0..count).map(record).collect() };
+        with_record(&wire::to_bytes(&record).unwrap(), |coder, models| {
+            models.present(coder, false);
+            models.metadata(coder, &crate::Metadata::default(), &Limits::default()).unwrap();
+            for _ in 0..count {
+                models.levels.code(coder, &Codebook::Values(vec![0.5])).unwrap();
+                models.coding(coder, Coding::Inline);
+            }
+        })
+    };
+    assert!(!refused(&several(2)) && refused(&several(3)));
 }
 
 /// A file of one statically coded tensor whose stream tells these frequencies and this number of zeros.

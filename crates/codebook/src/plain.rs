@@ -131,9 +131,11 @@ pub(crate) fn narrowed(data: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The bytes of f32 values that stand as f16.
-pub(crate) fn widen(data: &[u8]) -> Vec<u8> {
-    data.as_chunks::<2>().0.iter().flat_map(|&b| f16::from_le_bytes(b).to_f32().to_le_bytes()).collect()
+/// Writes the bytes of f32 values that stand as f16.
+pub(crate) fn widen(data: &[u8], out: &mut [u8]) {
+    for (out, &half) in out.as_chunks_mut::<4>().0.iter_mut().zip(data.as_chunks::<2>().0) {
+        *out = f16::from_le_bytes(half).to_f32().to_le_bytes();
+    }
 }
 
 /// Number of values that are not zero; a zero may have a sign.

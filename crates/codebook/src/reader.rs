@@ -61,7 +61,7 @@ pub fn decode_with_breakdown(bytes: &[u8]) -> Result<(Container, Breakdown), Err
 pub(crate) fn open<'a>(source: &Source<'a>, limits: Limits) -> Result<Archive<'a>, Error> {
     let (stream, sections) = Sections::open(source, &limits)?;
     let coder = Decoder::new(&stream);
-    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
+    let mut reader = Reader::new(coder, sections, limits, stream.len());
     let archive = reader.archive()?;
     end(&reader.coder)?;
     Ok(archive)
@@ -71,7 +71,7 @@ pub(crate) fn open<'a>(source: &Source<'a>, limits: Limits) -> Result<Archive<'a
 pub(crate) fn open_with_breakdown<'a>(source: &Source<'a>, limits: Limits) -> Result<(Archive<'a>, Breakdown), Error> {
     let (stream, sections) = Sections::open(source, &limits)?;
     let coder = Weighed { inner: Decoder::new(&stream), bits: 0.0 };
-    let mut reader = Reader { coder, models: Models::new(), sections, limits, ledger: Breakdown::default() };
+    let mut reader = Reader::new(coder, sections, limits, stream.len());
     let archive = reader.archive()?;
     end(&reader.coder.inner)?;
     let mut ledger = reader.ledger;
@@ -94,10 +94,25 @@ struct Reader<'a, C> {
     models: Models,
     sections: Sections<'a>,
     limits: Limits,
+    /// Bytes of the stream.
+    stream: u64,
+    /// Bytes that the archive will hold because the stream says so.
+    held: u64,
     ledger: Breakdown,
 }
 
 impl<'a, C: BinaryCoder> Reader<'a, C> {
+    fn new(coder: C, sections: Sections<'a>, limits: Limits, stream: usize) -> Self {
+        let (models, ledger) = (Models::new(), Breakdown::default());
+        Self { coder, models, sections, limits, stream: stream as u64, held: 0, ledger }
+    }
+
+    /// Counts bytes that will be held, before they are allocated.
+    fn hold(&mut self, bytes: u64) -> Result<(), Error> {
+        self.held = self.held.saturating_add(bytes);
+        self.limits.held(self.held, self.stream)
+    }
+
     fn archive(&mut self) -> Result<Archive<'a>, Error> {
         let structure = self.structure()?;
         self.ledger.structure = self.coder.spent() / 8.0;
@@ -109,6 +124,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let groups = structure.groups();
         let mut live: Vec<Vec<bool>> = Vec::with_capacity(groups.len());
         for group in &groups {
+            self.hold(group.size as u64)?;
             let mut flags = vec![false; group.size];
             self.models.flags.code(&mut self.coder, group, &mut flags)?;
             live.push(flags);
@@ -179,10 +195,13 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             let limit = self.limits.max_header_bytes;
             return Err(Error::Limit { what: "bytes of a plain tensor in the stream", claimed: length as u64, limit });
         } else {
+            self.hold(length as u64)?;
             let bytes = self.models.text.content(&mut self.coder, Kind::Plain, &[], length);
             (SectionKind::Stream, Piece::Held(Cow::Owned(bytes)))
         };
         let taken = if outside { piece.len() } else { 0 };
+        let decoded = elements(shape).unwrap_or(usize::MAX).saturating_mul(dtype.size());
+        self.limits.tensor(name, decoded as u64, taken as u64)?;
         let data = PlainBytes::new(dtype, is_narrow, length, kind, piece)?;
         let coding = match (kind, is_narrow) {
             (SectionKind::Stream, false) => "plain, in the stream",
@@ -213,6 +232,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             self.ledger.tensors.push(TensorBytes::new(name, "empty", bytes, Spent::default(), 0.0));
             return Ok(Indices { book, zero: 0, live: None, count: 0, coded: Coded::Decoded(Vec::new()) });
         }
+        self.hold(positions_bytes(shape, axes))?;
         let lengths = live_lengths(shape, axes, live);
         let count: usize = lengths.iter().product();
         // Only made where they are needed: axes are as long as the file claims.
@@ -238,6 +258,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 if count > MAX_ADAPTIVE {
                     return Err(too_many(count));
                 }
+                self.hold(2 * count as u64)?;
                 let (part, parts) = self.adaptive(shape, axes, groups, &positions(), &book, count)?;
                 spent = parts;
                 Coded::Decoded(part)
@@ -246,6 +267,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 if count > MAX_ADAPTIVE {
                     return Err(too_many(count));
                 }
+                self.hold(2 * count as u64)?;
                 Coded::Decoded(self.inline(name, &book, count)?)
             }
             Coding::Packed => {
@@ -260,6 +282,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 Coded::Static { bytes, table, zeros }
             }
         };
+        self.limits.tensor(name, values_bytes(total), taken as u64)?;
         let named = spent.positions + spent.signs + spent.magnitudes;
         let rest = (self.coder.spent() - before - named) / 8.0 + taken as f64;
         self.ledger.tensors.push(TensorBytes::new(name, coding.words(), book_bytes, spent, rest));
@@ -330,6 +353,19 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let pivot = i32::from(pivot(book));
         Ok((symbols.iter().map(|s| (s + pivot) as u16).collect(), spent))
     }
+}
+
+/// Bytes of the live positions of a tensor's axes, at most; they are held only where units may be dead.
+pub(crate) fn positions_bytes(shape: &[usize], axes: &[Option<AxisRef>]) -> u64 {
+    if axes.iter().all(Option::is_none) {
+        return 0;
+    }
+    shape.iter().fold(0, |bytes, &length| bytes.saturating_add(4 * length as u64))
+}
+
+/// Bytes of so many values of a quantised tensor.
+pub(crate) fn values_bytes(count: usize) -> u64 {
+    (count as u64).saturating_mul(4)
 }
 
 fn too_many(count: usize) -> Error {

@@ -55,11 +55,6 @@ impl Row {
     pub(crate) fn new(kind: SectionKind, bytes: &[u8]) -> Self {
         Self { kind: kind as u8, length: bytes.len() as u64, crc: crc32fast::hash(bytes) }
     }
-
-    /// Bytes of the section.
-    pub(crate) fn length(&self) -> u64 {
-        self.length
-    }
 }
 
 /// A file up to the end of its stream, which sections of these rows follow; all of it where there are none.
@@ -226,7 +221,7 @@ impl<'a> Sections<'a> {
 }
 
 /// Whether the stream is short enough to be in memory.
-fn stream_within(length: u64, limits: &Limits) -> Result<(), Error> {
+pub(crate) fn stream_within(length: u64, limits: &Limits) -> Result<(), Error> {
     let limit = limits.max_stream_bytes;
     if length > limit { Err(Error::Limit { what: "bytes of the stream", claimed: length, limit }) } else { Ok(()) }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Dtype, Error, plain, planes, section::SectionKind, source::Piece};
+use crate::{Dtype, Error, limits::zeros, plain, planes, section::SectionKind, source::Piece};
 
 /// The bytes of a plain tensor, in a section that is yet to be decoded or as they are.
 #[derive(Debug, Clone)]
@@ -45,35 +45,39 @@ impl<'a> PlainBytes<'a> {
     }
 
     /// The bytes that stand there.
-    fn stored(&self) -> Result<Cow<'_, [u8]>, Error> {
+    fn stored(&self, name: &str) -> Result<Cow<'_, [u8]>, Error> {
         let bytes = self.piece.bytes()?;
         if !self.is_planes {
             return Ok(bytes);
         }
-        // The tensor's entries passed the limits.
-        let mut out = vec![0; self.length];
+        let mut out = zeros(name, self.length)?;
         planes::decode(&bytes, self.stored_dtype(), &mut out)?;
         Ok(Cow::Owned(out))
     }
 
     /// The values' bytes.
-    pub(crate) fn bytes(&self) -> Result<Vec<u8>, Error> {
-        let stored = self.stored()?;
-        Ok(if self.is_narrow { plain::widen(&stored) } else { stored.into_owned() })
+    pub(crate) fn bytes(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let stored = self.stored(name)?;
+        if !self.is_narrow {
+            return Ok(stored.into_owned());
+        }
+        let mut out = zeros(name, stored.len().saturating_mul(2))?;
+        plain::widen(&stored, &mut out);
+        Ok(out)
     }
 
     /// [`PlainBytes::bytes`], without copying those that are held.
-    pub(crate) fn into_bytes(self) -> Result<Vec<u8>, Error> {
-        if self.is_narrow || self.is_planes { self.bytes() } else { self.piece.into_bytes() }
+    pub(crate) fn into_bytes(self, name: &str) -> Result<Vec<u8>, Error> {
+        if self.is_narrow || self.is_planes { self.bytes(name) } else { self.piece.into_bytes() }
     }
 
     /// Writes the values of an f32, f16 or bf16 tensor; gives whether it is one.
-    pub(crate) fn values_into(&self, out: &mut [f32]) -> Result<bool, Error> {
-        Ok(plain::values_into(self.stored_dtype(), &self.stored()?, out))
+    pub(crate) fn values_into(&self, name: &str, out: &mut [f32]) -> Result<bool, Error> {
+        Ok(plain::values_into(self.stored_dtype(), &self.stored(name)?, out))
     }
 
     /// Number of values that are not zero.
-    pub(crate) fn nonzeros(&self) -> Result<usize, Error> {
-        Ok(plain::nonzeros(self.stored_dtype(), &self.stored()?))
+    pub(crate) fn nonzeros(&self, name: &str) -> Result<usize, Error> {
+        Ok(plain::nonzeros(self.stored_dtype(), &self.stored(name)?))
     }
 }

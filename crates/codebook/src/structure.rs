@@ -84,6 +84,15 @@ impl Structure {
         Self { groups: groups.collect(), tensors: tensors.collect() }
     }
 
+    /// Bytes that a reader holds of it, to a few.
+    pub(crate) fn held(&self) -> u64 {
+        let of = |tensor: &TensorRecord| {
+            let text = if let NameRecord::Text(text) = &tensor.name { text.len() } else { 0 };
+            size_of_val(tensor) + text + size_of_val(&tensor.shape[..]) + size_of_val(&tensor.axes[..])
+        };
+        (size_of_val(&self.groups[..]) + self.tensors.iter().map(of).sum::<usize>()) as u64
+    }
+
     /// The unit groups, once [`Structure::check`] has passed.
     pub(crate) fn groups(&self) -> Vec<UnitGroup> {
         let group =
@@ -116,7 +125,13 @@ impl Structure {
         }
         for tensor in &self.tensors {
             let shape: Vec<usize> = tensor.shape.iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
-            count(elements(&shape).map_or(u64::MAX, |n| n as u64))?;
+            let entries = elements(&shape).map_or(u64::MAX, |n| n as u64);
+            count(entries)?;
+            let limit = limits.max_tensor_elements;
+            if entries > limit {
+                let name = tensor.name()?.to_owned();
+                return Err(Error::TensorLimit { name, what: "entries", claimed: entries, limit });
+            }
             for (axis, &length) in tensor.shape.iter().enumerate() {
                 over("positions along an axis", length, limits.max_total_elements.min(u64::from(u32::MAX)))?;
                 if let Some(&Some((group, repeat))) = tensor.axes.get(axis) {

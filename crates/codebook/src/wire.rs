@@ -7,7 +7,7 @@ use bincode::{Decode, Encode, config};
 use crate::Error;
 
 /// Bytes that decoding a record may claim.
-const LIMIT: usize = 1 << 24;
+pub(crate) const LIMIT: usize = 1 << 24;
 
 /// Little-endian, whole numbers of variable length, a limit.
 type Layout = config::Configuration<config::LittleEndian, config::Varint, config::Limit<LIMIT>>;

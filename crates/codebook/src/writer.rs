@@ -17,7 +17,8 @@ use crate::{
     planes,
     range_coder::Encoder,
     rans,
-    section::{self, Row, SectionKind},
+    reader::{positions_bytes, values_bytes},
+    section::{self, SectionKind},
     spool::{Spool, unwritable},
     stream::{Coding, Models, Shape, sides},
     structure::Structure,
@@ -33,15 +34,6 @@ const MAX_INLINE_PLAIN: usize = 1 << 10;
 const MIN_OUTSIDE: usize = 1 << 6;
 /// Bytes of tensors that [`encode`] has in flight at a time.
 const IN_FLIGHT: usize = 1 << 27;
-/// A writer trusts what it is given; the format's own bounds stay.
-const UNLIMITED: Limits = Limits {
-    max_total_elements: u64::MAX,
-    max_header_bytes: u64::MAX,
-    max_tensors: u64::MAX,
-    max_stream_bytes: u64::MAX,
-    max_piped_bytes: u64::MAX,
-};
-
 /// The bytes of a file that holds `container`.
 ///
 /// The same container gives the same bytes, always and everywhere.
@@ -104,25 +96,44 @@ pub struct ContainerWriter<S> {
     live: Vec<Vec<bool>>,
     /// Number of tensors that were pushed.
     pushed: usize,
+    /// Those of the readers that the file is for.
+    limits: Limits,
+    /// Bytes that such a reader holds because the stream says so.
+    held: u64,
 }
 
 impl<S: Read + Write + Seek> ContainerWriter<S> {
-    /// Begins a file of these tensors; its sections wait in `spool`, from where that stands on.
+    /// Begins a file of these tensors, for readers that have [`Limits::tensor_by_tensor`]; its sections wait in `spool`, from
+    /// where that stands on.
     ///
     /// # Errors
     /// If the outline is inconsistent: two tensors of one name, axes that do not fit their groups, another number of flags
-    /// than units. If something in it is too large for the format, or the spool fails.
+    /// than units. If something in it is too large for the format or for those readers, or the spool fails.
     pub fn new(outline: Outline, spool: S) -> Result<Self, Error> {
+        Self::with_limits(outline, spool, Limits::tensor_by_tensor())
+    }
+
+    /// As [`ContainerWriter::new`], for readers that have these limits.
+    ///
+    /// # Errors
+    /// As [`ContainerWriter::new`].
+    pub fn with_limits(outline: Outline, spool: S, limits: Limits) -> Result<Self, Error> {
         outline.check()?;
         let structure = Structure::of(&outline);
-        structure.check(&UNLIMITED)?;
+        structure.check(&limits).map_err(for_no_reader)?;
         let mut live = outline.live();
         let (mut coder, mut models, mut spool) = (Encoder::new(), Models::new(), Spool::new(spool)?);
         let id = structure_id(&structure).unwrap_or(0);
         models.structure.code(&mut coder, id);
         if id == 0 {
             let bytes = wire::to_bytes(&structure)?;
-            models.text.code(&mut coder, Kind::Structure, &bytes, &UNLIMITED)?;
+            // A record has a limit of its own, whatever the readers'.
+            if wire::from_bytes::<Structure>(&bytes).is_err() {
+                let (what, value) =
+                    ("the record of names and shapes, in bytes as a reader holds it,", structure.held());
+                return Err(Error::TooLarge { what, value, limit: wire::LIMIT as u64 });
+            }
+            models.text.code(&mut coder, Kind::Structure, &bytes, &limits).map_err(for_no_reader)?;
         }
         let definition = outline.definition.as_deref();
         models.present(&mut coder, definition.is_some());
@@ -130,21 +141,23 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
             if models.outside(&mut coder, bytes.len() > MAX_INLINE_TEXT) {
                 spool.push(SectionKind::Raw, bytes)?;
             } else {
-                models.text.code(&mut coder, Kind::Definition, bytes, &UNLIMITED)?;
+                models.text.code(&mut coder, Kind::Definition, bytes, &limits).map_err(for_no_reader)?;
             }
         }
-        models.metadata(&mut coder, &outline.metadata, &UNLIMITED)?;
+        models.metadata(&mut coder, &outline.metadata, &limits).map_err(for_no_reader)?;
         for (group, flags) in outline.groups.iter().zip(&mut live) {
             models.flags.code(&mut coder, group, flags)?;
         }
-        Ok(Self { coder, models, spool, tensors: outline.tensors, groups: outline.groups, live, pushed: 0 })
+        let held = outline.groups.iter().map(|group| group.size as u64).sum();
+        let Outline { tensors, groups, .. } = outline;
+        Ok(Self { coder, models, spool, tensors, groups, live, pushed: 0, limits, held })
     }
 
     /// Writes the next tensor.
     ///
     /// # Errors
-    /// If it is not the one that the outline announces, has nonzero entries at dead units, or the spool fails. The file is
-    /// then lost.
+    /// If it is not the one that the outline announces, has nonzero entries at dead units, takes more than readers have for it,
+    /// or the spool fails. The file is then lost.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Error> {
         self.push_all(std::slice::from_ref(entry))
     }
@@ -163,10 +176,18 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         }
         let plain: Vec<Option<PlainContent<'_>>> = entries.par_iter().map(PlainContent::of_entry).collect();
         for (entry, plain) in entries.iter().zip(plain) {
-            match (entry, plain) {
-                (Entry::Quantized(tensor), _) => self.quantized(tensor)?,
-                (Entry::Plain(tensor), content) => self.plain(content.unwrap_or_else(|| PlainContent::of(tensor)))?,
-            }
+            let before = self.spool.len();
+            let decoded = match (entry, plain) {
+                (Entry::Quantized(tensor), _) => {
+                    self.quantized(tensor)?;
+                    values_bytes(tensor.len())
+                }
+                (Entry::Plain(tensor), content) => {
+                    self.plain(content.unwrap_or_else(|| PlainContent::of(tensor)))?;
+                    tensor.data().len() as u64
+                }
+            };
+            self.limits.tensor(entry.name(), decoded, self.spool.len() - before).map_err(for_no_reader)?;
             self.pushed += 1;
         }
         Ok(())
@@ -181,16 +202,21 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
     /// Writes the file; gives the number of its bytes.
     ///
     /// # Errors
-    /// If tensors of the outline were not pushed, there are too many sections for the format, or the spool or `out` fails.
+    /// If tensors of the outline were not pushed, the stream is longer than readers take, there are too many sections for the
+    /// format, or the spool or `out` fails.
     pub fn finish(mut self, mut out: impl Write) -> Result<u64, Error> {
         if self.pushed < self.tensors.len() {
             return Err(Error::Unfinished { announced: self.tensors.len(), given: self.pushed });
         }
-        let rows = self.spool.take_rows();
-        let total = rows.iter().map(Row::length).sum();
-        let head = section::head(&self.coder.finish(), rows)?;
+        let (rows, total) = (self.spool.take_rows(), self.spool.len());
+        let stream = self.coder.finish();
+        let length = stream.len() as u64;
+        section::stream_within(length, &self.limits)
+            .and_then(|()| self.limits.held(self.held, length))
+            .map_err(for_no_reader)?;
+        let head = section::head(&stream, rows)?;
         out.write_all(&head).map_err(|error| unwritable(&error))?;
-        self.spool.copy(total, &mut out)?;
+        self.spool.copy(&mut out)?;
         out.flush().map_err(|error| unwritable(&error))?;
         Ok(head.len() as u64 + total)
     }
@@ -210,6 +236,7 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
                 None => self.spool.push(SectionKind::Raw, &bytes),
             }
         } else {
+            self.held += bytes.len() as u64;
             self.models.text.content(&mut self.coder, Kind::Plain, &bytes, bytes.len());
             Ok(())
         }
@@ -239,6 +266,10 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         let Choice { coding, sorted, mut symbols, table, zeros } = choose(&self.models, book, &indices, shape);
         self.models.coding(&mut self.coder, coding);
         let width = book.bit_width();
+        self.held += positions_bytes(tensor.shape(), tensor.axes());
+        if matches!(coding, Coding::Adaptive | Coding::Inline) {
+            self.held += 2 * indices.len() as u64;
+        }
         match coding {
             Coding::Adaptive => {
                 self.models.tensors.code(&mut self.coder, shape, sides(book), sorted, &mut symbols);
@@ -263,6 +294,14 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
                 self.spool.push(SectionKind::Static, &rans::encode(&indices, &table))
             }
         }
+    }
+}
+
+/// What a reader would refuse is not written.
+fn for_no_reader(error: Error) -> Error {
+    match error {
+        Error::Limit { .. } | Error::TensorLimit { .. } => Error::ForNoReader { refusal: Box::new(error) },
+        other => other,
     }
 }
 

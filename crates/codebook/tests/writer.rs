@@ -6,8 +6,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 
 use common::{golden_containers, lenet_300_100};
 use mixpress_codebook::{
-    Archive, AxisRef, Codebook, Container, ContainerWriter, Dtype, Entry, Error, Outline, PlainTensor, QuantizedTensor,
-    TensorOutline, UnitGroup, decode, encode,
+    Archive, AxisRef, Codebook, Container, ContainerWriter, Dtype, Entry, Error, Limits, Metadata, Outline,
+    PlainTensor, QuantizedTensor, TensorOutline, UnitGroup, decode, encode,
 };
 
 /// What a container's writer is told first. Units without a nonzero entry are not known beforehand.
@@ -171,4 +171,63 @@ fn a_file_on_disk_gives_the_bytes_of_each_tensor() {
         assert_eq!((stored.nonzeros(), stored.dtype()), (Ok(tensor.nonzeros()), Some(tensor.dtype())));
         assert_eq!(stored.values().ok(), tensor.values());
     }
+}
+
+#[test]
+fn as_many_tensors_are_written_as_can_be_opened() {
+    let of = |count: usize| {
+        let tensors = (0..count).map(|i| TensorOutline::plain(i.to_string(), [0], Dtype::U8)).collect();
+        ContainerWriter::new(Outline { tensors, ..Outline::default() }, Cursor::new(Vec::new()))
+    };
+    let mut writer = of(70_000).unwrap();
+    for i in 0..70_000 {
+        writer.push(&PlainTensor::from_bytes(i.to_string(), [0], Dtype::U8, vec![]).unwrap().into()).unwrap();
+    }
+    let mut file = Vec::new();
+    writer.finish(&mut file).unwrap();
+    assert_eq!(Archive::open(&file).unwrap().tensors().len(), 70_000);
+    let error = of(400_000).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { limit: 0x100_0000, .. }), "{error}");
+}
+
+#[test]
+fn what_readers_would_refuse_is_not_written_unless_that_is_asked_for() {
+    let outline = |tensor: TensorOutline| Outline { tensors: vec![tensor], ..Outline::default() };
+    let new = |shape: &[usize]| {
+        ContainerWriter::new(outline(TensorOutline::plain("w", shape, Dtype::U8)), Cursor::new(Vec::new()))
+    };
+    // More than a reader takes at once is well, as long as no tensor is too large.
+    assert!(new(&[1 << 17, 1 << 17]).is_ok());
+    let error = new(&[1 << 18, 1 << 17]).unwrap_err();
+    assert!(
+        matches!(&error, Error::ForNoReader { refusal } if matches!(**refusal, Error::TensorLimit { .. })),
+        "{error}"
+    );
+    assert!(error.to_string().contains("tensor w has 34359738368 entries"), "{error}");
+
+    let zeros = Entry::from(PlainTensor::from_bytes("w", [1 << 16], Dtype::U8, vec![0; 1 << 16]).unwrap());
+    for (most, is_written) in [(1 << 16, true), ((1 << 16) - 1, false)] {
+        let limits = Limits { max_unbacked_bytes: most, ..Limits::tensor_by_tensor() };
+        let tensor = outline(TensorOutline::from(&zeros));
+        let mut writer = ContainerWriter::with_limits(tensor, Cursor::new(Vec::new()), limits).unwrap();
+        let pushed = writer.push(&zeros);
+        assert_eq!(matches!(pushed, Err(Error::ForNoReader { .. })), !is_written, "{pushed:?}");
+        assert_eq!(pushed.is_ok(), is_written);
+        if is_written {
+            let mut file = Vec::new();
+            writer.finish(&mut file).unwrap();
+            assert!(Archive::open_with_limits(&file, limits).is_ok());
+        }
+    }
+
+    let many: String = (0..100_000u64).map(|i| char::from(b'a' + (i * i % 23) as u8)).collect();
+    let with = |max_stream_bytes| {
+        let extra = vec![("notes".to_owned(), many.clone())];
+        let outline = Outline { metadata: Metadata { extra, ..Metadata::default() }, ..Outline::default() };
+        let limits = Limits { max_stream_bytes, ..Limits::default() };
+        ContainerWriter::with_limits(outline, Cursor::new(Vec::new()), limits).unwrap().finish(io::sink())
+    };
+    let length = with(1 << 20).unwrap();
+    assert!(length > 40, "{length} bytes");
+    assert!(matches!(with(30), Err(Error::ForNoReader { .. })));
 }

@@ -367,6 +367,14 @@ pub enum Error {
         /// The place.
         path: PathBuf,
     },
+    /// A file beside a model would be written through a link, which may lead anywhere.
+    #[error("the model's file {name:?} would be written through the link {link}; remove the link, or write elsewhere")]
+    LinkInTheWay {
+        /// The file, as the model names it.
+        name: String,
+        /// The link.
+        link: PathBuf,
+    },
     /// A model of several files was to be written into one writer.
     #[error("the model has {count} files and cannot be written as one")]
     SeveralFiles {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::location::is_plain;
+use crate::location::own_name;
 use crate::reading::{FileParts, Place, Reading};
 use crate::source::Source;
 use crate::{Element, Error, Format, Kept, Limits, Skeleton, onnx, safetensors, twins};
@@ -80,8 +80,7 @@ impl Model {
         let path = path.as_ref();
         let source = Source::open(path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // One that is no name on another system is not passed on.
-        let name = if is_plain(&name) { name.into_owned() } else { "model".to_owned() };
+        let name = own_name(&name).to_owned();
         let mut reading = Reading::new(limits);
         let format = recognise(&source)?;
         let mut files = match format {

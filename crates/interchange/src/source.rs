@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::Error;
 
@@ -15,6 +16,8 @@ const WINDOW: u64 = 16 << 10;
 pub(crate) struct Source {
     path: PathBuf,
     length: u64,
+    /// When it was last written to, where the system says so.
+    modified: Option<SystemTime>,
     /// Absent for files that are opened at each use: a model may have more of them than a process may hold open.
     handle: Option<File>,
 }
@@ -28,7 +31,7 @@ impl Source {
         if !metadata.is_file() {
             return Err(Error::NotAFile { path: path.into() });
         }
-        Ok(Self { path: path.into(), length: metadata.len(), handle: Some(file) })
+        Ok(Self { path: path.into(), length: metadata.len(), modified: metadata.modified().ok(), handle: Some(file) })
     }
 
     /// As [`open`](Self::open), but the file is closed again until it is read.
@@ -62,9 +65,20 @@ impl Source {
     pub(crate) fn read_into(&self, start: u64, bytes: &mut [u8]) -> Result<(), Error> {
         let read = match &self.handle {
             Some(file) => read_exact_at(file, bytes, start),
-            None => File::open(&self.path).and_then(|file| read_exact_at(&file, bytes, start)),
+            None => self.reopened().and_then(|file| read_exact_at(&file, bytes, start)),
         };
         read.map_err(|source| Error::Read { path: self.path.clone(), source })
+    }
+
+    /// The file once more, if it is still the one that was opened.
+    fn reopened(&self) -> io::Result<File> {
+        let file = File::open(&self.path)?;
+        let metadata = file.metadata()?;
+        // A number of the file itself (an inode) would say no more: some network file systems give new ones at will.
+        if metadata.len() != self.length || metadata.modified().ok() != self.modified {
+            return Err(io::Error::other("the file changed since it was opened"));
+        }
+        Ok(file)
     }
 }
 
@@ -141,6 +155,27 @@ mod tests {
         file.write_all(&[1; 100]).unwrap();
         let source = Source::open(file.path()).unwrap();
         file.as_file().set_len(50).unwrap();
+        assert!(matches!(source.read(40..60), Err(Error::Read { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_opened_at_each_use_has_to_stay_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data");
+        let with = |bytes: &[u8], seconds: u64| {
+            std::fs::write(&path, bytes).unwrap();
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        };
+        with(&[1; 100], 1000);
+        let source = Source::open_briefly(&path).unwrap();
+        assert_eq!(source.read(40..60).unwrap(), [1; 20]);
+        for (length, seconds) in [(100, 1002), (101, 1000), (0, 1000)] {
+            with(&vec![2; length], seconds);
+            let error = source.read(40..60).unwrap_err();
+            assert!(error.to_string().contains("changed since it was opened"), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
         assert!(matches!(source.read(40..60), Err(Error::Read { .. })));
     }
 }

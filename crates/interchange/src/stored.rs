@@ -145,11 +145,13 @@ impl<'a> Reader<'a> {
         let mut lengths = Vec::new();
         for _ in 0..self.count("the number of files", self.limits.max_tensors.saturating_add(1))? {
             let name = self.text("the name of a file")?;
-            if !location::is_plain(&name) {
+            let is_own = files.is_empty();
+            if !(location::is_plain(&name) || is_own && location::is_own_name(&name)) {
                 let rule = "but files of a model lie in its folder";
                 return Err(Error::Location { tensor: "the skeleton".into(), location: name, rule });
             }
             let pieces = self.pieces(&tensors, &mut lengths, 0)?;
+            let name = if is_own { location::own_name(&name).to_owned() } else { name };
             files.push(FileParts { name, pieces });
         }
         if files.is_empty() {

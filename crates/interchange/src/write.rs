@@ -1,11 +1,11 @@
 //! A skeleton and payloads become files again.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::output::{Filling, Outputs, beside};
+use crate::output::{Filling, Outputs};
 use crate::piece::{Encoding, Hole, Nested, Piece, prefix};
 use crate::{BoxError, Error, Format, Skeleton, moved, safetensors};
 
@@ -37,11 +37,15 @@ impl Skeleton {
     /// (shards, external files) lie in the same folder under the names that the model has for them.
     ///
     /// One payload is in memory at a time. Files are written beside their places and renamed when all are complete, the
-    /// one at `path` last: where it is, the model is whole.
+    /// one at `path` last: where it is, the model is whole. No system renames several files at once, so where files
+    /// beside a model are replaced, the file at `path` goes first. A crash while files are renamed then leaves none
+    /// there, what was there under a name of `.mixpress-*.old`, and some of the others replaced. So does a failure, but
+    /// for the name: only if the first of these files cannot be replaced, all is as it was.
     ///
     /// # Errors
     /// [`Error::Payload`] and [`Error::PayloadLength`] for what `payloads` gives; [`Error::Exists`], unless
-    /// [`overwrite`](WriteOptions::overwrite) is set; [`Error::Write`]; [`Error::OnnxTooLong`].
+    /// [`overwrite`](WriteOptions::overwrite) is set; [`Error::SamePlace`]; [`Error::LinkInTheWay`] for a file beside the
+    /// model; [`Error::Write`]; [`Error::OnnxTooLong`].
     pub fn write(
         &self,
         path: impl AsRef<Path>,
@@ -49,18 +53,16 @@ impl Skeleton {
         options: &WriteOptions,
     ) -> Result<Vec<PathBuf>, Error> {
         let path = path.as_ref();
-        let mut outputs = Outputs::default();
         if self.format == Format::ShardedSafetensors && !options.keep_shards {
-            vacant([path.into()].as_slice(), options)?;
-            outputs.write(path.into(), |writer| self.merged(writer, payloads))?;
-            return outputs.finish(options.overwrite);
+            let mut outputs = Outputs::new(path, &[], options.overwrite)?;
+            outputs.write(|writer| self.merged(writer, payloads))?;
+            return outputs.finish();
         }
         let mut writing = Writing { skeleton: self, payloads, varints: BTreeMap::new(), moved: BTreeMap::new() };
         for file in &self.files {
             writing.measure(&file.pieces)?;
         }
-        let mut paths: Vec<PathBuf> = self.files.iter().map(|file| beside(path, &file.name)).collect();
-        paths[0] = path.into();
+        let mut beside: Vec<&str> = self.files[1..].iter().map(|file| &file.name[..]).collect();
         let length = writing.length(&self.files[0].pieces);
         let external = (self.format == Format::Onnx && length > options.max_onnx_bytes).then(|| {
             let mut name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -69,21 +71,20 @@ impl Skeleton {
         });
         if let Some(name) = &external {
             writing.moved = moved::plan(self, name);
-            paths.push(beside(path, name));
+            beside.push(name);
             let length = writing.length(&self.files[0].pieces);
             if length > options.max_onnx_bytes {
                 return Err(Error::OnnxTooLong { length, limit: options.max_onnx_bytes });
             }
         }
-        vacant(&paths, options)?;
-        for (file, path) in self.files.iter().zip(&paths) {
-            outputs.write(path.clone(), |writer| writing.pieces(&file.pieces, writer))?;
+        let mut outputs = Outputs::new(path, &beside, options.overwrite)?;
+        for file in &self.files {
+            outputs.write(|writer| writing.pieces(&file.pieces, writer))?;
         }
         if external.is_some() {
-            let path = paths[self.files.len()].clone();
-            outputs.write(path, |writer| writing.moved_payloads(writer))?;
+            outputs.write(|writer| writing.moved_payloads(writer))?;
         }
-        outputs.finish(options.overwrite)
+        outputs.finish()
     }
 
     /// Writes the model into a writer: one of a single file, or a sharded one as one file.
@@ -115,20 +116,6 @@ impl Skeleton {
         }
         Ok(())
     }
-}
-
-/// Whether all places are free, and none is there twice.
-fn vacant(paths: &[PathBuf], options: &WriteOptions) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    for path in paths {
-        if !seen.insert(path) {
-            return Err(Error::SamePlace { path: path.clone() });
-        }
-        if !options.overwrite && path.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: path.clone() });
-        }
-    }
-    Ok(())
 }
 
 /// The payload of a tensor, which has the tensor's length.

@@ -99,7 +99,6 @@ fn an_index_is_followed_only_within_its_folder() {
     let shard =
         |name: &str| safetensors(&format!(r#"{{"{name}":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}"#), &[7]);
     fs::write(folder.path().join("1.safetensors"), shard("a")).unwrap();
-    fs::write(folder.path().join("2.safetensors"), shard("a")).unwrap();
     let index = |map: &str| opened(folder.path(), format!("{{\"weight_map\":{map}}}").as_bytes());
     assert_eq!(index(r#"{"a":"1.safetensors"}"#).unwrap().tensors().len(), 1);
 
@@ -110,11 +109,38 @@ fn an_index_is_followed_only_within_its_folder() {
     assert_error!(index(r#"{"a":"../1.safetensors"}"#).unwrap_err(), Error::Location { .. }, "\"a\"", "..");
     assert_error!(index(r#"{"a":"3.safetensors"}"#).unwrap_err(), Error::MissingFile { .. }, "\"a\"", "3.safetensors");
     assert_error!(index(r#"{"b":"1.safetensors"}"#).unwrap_err(), Error::NotInShard { .. }, "\"b\"", "1.safetensors");
+    // One file under two names; files are read in the order of these.
     let twice = index(r#"{"a":"1.safetensors","b":"./1.safetensors"}"#).unwrap_err();
-    assert_error!(twice, Error::NotInShard { .. } | Error::DuplicateName { .. }, "1.safetensors");
-    let both = r#"{"a":"1.safetensors","b":"2.safetensors"}"#;
-    fs::write(folder.path().join("2.safetensors"), shard("a")).unwrap();
-    assert_error!(index(both).unwrap_err(), Error::DuplicateName { .. } | Error::NotInShard { .. }, "");
+    assert_error!(twice, Error::NotInShard { .. }, "\"b\"", "./1.safetensors");
+    let twice = index(r#"{"a":"./1.safetensors","b":"1.safetensors"}"#).unwrap_err();
+    assert_error!(twice, Error::DuplicateName { .. }, "\"1.safetensors\"");
+}
+
+#[test]
+fn a_tensor_stands_in_one_shard() {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = |names: [&str; 2]| {
+        let entry = |at, name| format!(r#""{name}":{{"dtype":"U8","shape":[1],"data_offsets":[{at},{}]}}"#, at + 1);
+        safetensors(&format!("{{{},{}}}", entry(0, names[0]), entry(1, names[1])), &[7, 8])
+    };
+    fs::write(folder.path().join("1"), shard(["a", "x"])).unwrap();
+    fs::write(folder.path().join("2"), shard(["a", "b"])).unwrap();
+    let index = |map: &str| opened(folder.path(), format!("{{\"weight_map\":{map}}}").as_bytes()).unwrap_err();
+    // Both shards have what the index says of them, and the second one "a" as well.
+    let twice = index(r#"{"a":"1","b":"2"}"#);
+    assert_error!(&twice, Error::DuplicateName { path, name } if path.ends_with("2") && name == "a", "\"a\"", "twice");
+}
+
+#[test]
+fn a_shard_has_what_its_index_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "c"] {
+        let header = format!(r#"{{"{name}":{{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}}}"#);
+        fs::write(folder.path().join(format!("{name}.safetensors")), safetensors(&header, &[7])).unwrap();
+    }
+    let index = opened(folder.path(), br#"{"weight_map":{"a":"a.safetensors","b":"c.safetensors"}}"#).unwrap_err();
+    let is_exact = |tensor: &str, shard: &str| (tensor, shard) == ("b", "c.safetensors");
+    assert_error!(&index, Error::NotInShard { tensor, shard, .. } if is_exact(tensor, shard), "\"b\"");
 }
 
 #[test]
@@ -184,7 +210,7 @@ fn external_data_is_followed_only_within_the_models_folder() {
     assert_error!(beyond, Error::BeyondFile { end: 101, available: 100, .. }, "\"w\"");
     let beyond = error(&[("location", "data"), ("offset", "18446744073709551615")]);
     assert_error!(beyond, Error::BeyondFile { .. }, "\"w\"");
-    for location in ["/etc/passwd", "../data", "sub/../../data", "C:\\data", ""] {
+    for location in ["/etc/passwd", "../data", "sub/../../data", "C:\\data", "", "nul", "sub/AUX.bin", "data."] {
         assert_error!(error(&[("location", location)]), Error::Location { .. }, "\"w\"", &format!("{location:?}"));
     }
     assert_error!(error(&[("location", "model")]), Error::Location { .. }, "the model itself");

@@ -84,6 +84,44 @@ fn what_fails_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_former_model_never_stands_beside_other_files() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let within = |name: &str| target.path().join(name);
+    for name in ["a", "b"] {
+        fs::write(source.path().join(name), [7; 80]).unwrap();
+    }
+    let of = |name: &str| field(5, &tensor(name, 1, &[20], &[external(&[("location", name)])]));
+    fs::write(source.path().join("m.onnx"), model(&[of("a"), of("b")].concat())).unwrap();
+    let model = Model::open(source.path().join("m.onnx")).unwrap();
+    let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+    let write = || model.skeleton().write(within("m.onnx"), &mut unchanged(&model), &options);
+    // A folder with something in it cannot be replaced. Files get their names from the last one on.
+    let former = |folder: &str, file: &str| {
+        let _ = fs::remove_dir_all(within(file));
+        let _ = fs::remove_file(within(folder));
+        fs::create_dir_all(within(folder).join("x")).unwrap();
+        fs::write(within(file), "former").unwrap();
+        fs::write(within("m.onnx"), "former").unwrap();
+    };
+    former("b", "a");
+    assert!(matches!(write().unwrap_err(), Error::Write { .. } | Error::Exists { .. }));
+    assert_eq!(names_in(target.path()), ["a", "b", "m.onnx"]);
+    assert_eq!(fs::read(within("m.onnx")).unwrap(), b"former");
+    assert_eq!(fs::read(within("a")).unwrap(), b"former");
+
+    former("a", "b");
+    assert!(matches!(write().unwrap_err(), Error::Write { .. } | Error::Exists { .. }));
+    assert_eq!(names_in(target.path()), ["a", "b"]);
+    assert_eq!(fs::read(within("b")).unwrap(), [7; 80]);
+
+    fs::remove_dir_all(within("a")).unwrap();
+    fs::write(within("m.onnx"), "former").unwrap();
+    write().unwrap();
+    assert_eq!(names_in(target.path()), ["a", "b", "m.onnx"]);
+    assert!(fs::read(within("m.onnx")).unwrap() == fs::read(source.path().join("m.onnx")).unwrap());
+}
+
+#[test]
 fn two_files_do_not_get_one_place() {
     let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let shard = safetensors(r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, &[7]);
@@ -98,6 +136,74 @@ fn two_files_do_not_get_one_place() {
     let options = WriteOptions::default();
     model.skeleton().write(&path, &mut unchanged(&model), &options).unwrap();
     assert_eq!(Model::open(&path).unwrap().payload(0).unwrap(), [7]);
+}
+
+/// More files than some systems let a process hold open (256).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_of_many_files_holds_few_of_them_open() {
+    const FILES: usize = 300;
+    // Tests beside this one hold a few.
+    let few_are_open = || assert!(fs::read_dir("/proc/self/fd").unwrap().count() < 100);
+    let folder = tempfile::tempdir().unwrap();
+    let mut map = Vec::new();
+    let mut initializers = Vec::new();
+    for file in 0..FILES {
+        let header = format!(r#"{{"w{file}":{{"dtype":"U8","shape":[80],"data_offsets":[0,80]}}}}"#);
+        fs::write(folder.path().join(format!("{file}.safetensors")), safetensors(&header, &[file as u8; 80])).unwrap();
+        map.push(format!(r#""w{file}":"{file}.safetensors""#));
+        let name = format!("{file}.bin");
+        fs::write(folder.path().join(&name), [file as u8; 80]).unwrap();
+        initializers.push(field(5, &tensor(&format!("w{file}"), 1, &[20], &[external(&[("location", &name)])])));
+    }
+    fs::write(folder.path().join("index.json"), format!(r#"{{"weight_map":{{{}}}}}"#, map.join(","))).unwrap();
+    fs::write(folder.path().join("m.onnx"), model(&initializers.concat())).unwrap();
+    for name in ["index.json", "m.onnx"] {
+        let model = Model::open(folder.path().join(name)).unwrap();
+        few_are_open();
+        let out = folder.path().join("out").join(name);
+        let mut payloads = |tensor| {
+            few_are_open();
+            unchanged(&model)(tensor)
+        };
+        let options = WriteOptions { keep_shards: true, ..WriteOptions::default() };
+        let written = model.skeleton().write(out, &mut payloads, &options).unwrap();
+        assert_eq!(written.len(), FILES + 1);
+        for (source, written) in model.paths().zip(&written) {
+            assert!(fs::read(source).unwrap() == fs::read(written).unwrap(), "{}", written.display());
+        }
+    }
+    assert_eq!(names_in(&folder.path().join("out")).len(), 2 * FILES + 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_file_beside_a_model_is_written_through_a_link() {
+    use std::os::unix::fs::symlink;
+
+    let folder = tempfile::tempdir().unwrap();
+    let within = |name: &str| folder.path().join(name);
+    fs::create_dir(within("source")).unwrap();
+    let model = with_external(&within("source"));
+    fs::create_dir(within("away")).unwrap();
+    fs::write(within("away/data"), "mine").unwrap();
+    for (out, link, leads) in [("a", "sub", "../away"), ("b", "sub/data", "../../away/data"), ("c", "sub", "nowhere")] {
+        fs::create_dir_all(within(out).join(link).parent().unwrap()).unwrap();
+        symlink(leads, within(out).join(link)).unwrap();
+        let options = WriteOptions { overwrite: true, ..WriteOptions::default() };
+        let path = within(out).join("m.onnx");
+        let error = model.skeleton().write(&path, &mut unchanged(&model), &options).unwrap_err();
+        assert!(matches!(&error, Error::LinkInTheWay { link: found, .. } if found.ends_with(link)), "{error}");
+        assert!(error.to_string().contains(link), "{error}");
+        assert!(!path.exists(), "{out}");
+    }
+    assert_eq!(names_in(&within("away")), ["data"]);
+    assert_eq!(fs::read(within("away/data")).unwrap(), b"mine");
+
+    // What the caller names may be a link, and so may the folders that lead there.
+    symlink("away", within("door")).unwrap();
+    model.skeleton().write(within("door/m.onnx"), &mut unchanged(&model), &WriteOptions::default()).unwrap();
+    assert_eq!(names_in(&within("away")), ["data", "m.onnx", "sub"]);
 }
 
 #[test]
@@ -165,6 +271,15 @@ fn forged_skeletons_say_what_is_wrong() {
     for name in ["../m", "a/../m", "/m", "a//m", "C:m"] {
         let head = [&good[..9], &[name.len() as u8], name.as_bytes(), &good[11..]].concat();
         assert!(matches!(refused(&stored(&head)), Error::Location { .. }), "{name}");
+    }
+    // What is a name on Linux alone may be that of the model's own file, which is written elsewhere, and no other's.
+    let named = |own: &[u8], other: &[u8]| {
+        let files = [&[own.len() as u8][..], own, &[0, other.len() as u8], other, &[0]].concat();
+        Skeleton::from_bytes(&stored(&[&[2, 0, 2][..], &files].concat()), &Limits::default())
+    };
+    assert_eq!(named(b"aux.onnx", b"data").unwrap().file_names().collect::<Vec<_>>(), ["model", "data"]);
+    for other in ["aux.data", "sub/NUL", "data.", "data "] {
+        assert!(matches!(named(b"m", other.as_bytes()), Err(Error::Location { .. })), "{other}");
     }
     assert!(matches!(refused(&[1, 0]), Error::NewerVersion { version: 1, supported: 0 }));
     assert!(matches!(refused(&[]), Error::Truncated { .. }));

@@ -20,7 +20,7 @@ pub(crate) fn decode(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Result<(), E
         let rule = "numbers of one byte stand whole";
         return Err(Error::Malformed { what: "the layout of planes", value: layout as u64, rule });
     }
-    let room = planes.saturating_mul(1 << chunk);
+    let room = room(planes, chunk, usize::MAX);
     let chunks = out.len().div_ceil(room);
     if blocks.len() != chunks * planes {
         return Err(Error::SectionLength {
@@ -47,6 +47,13 @@ pub(crate) fn decode(bytes: &[u8], dtype: Dtype, out: &mut [u8]) -> Result<(), E
         .collect();
     // The first block's error, not the first thread's.
     results.into_iter().collect()
+}
+
+/// Bytes of a whole chunk, `most` where it has more: on a machine of 32 bits the longest chunks have more bytes than it can
+/// count, and what it can hold is one of them.
+pub(super) fn room(planes: usize, chunk: u8, most: usize) -> usize {
+    let numbers = 1u64.checked_shl(chunk.into()).unwrap_or(u64::MAX);
+    numbers.saturating_mul(planes as u64).min(most as u64) as usize
 }
 
 /// The bytes of each block, which are all that are there.

@@ -10,7 +10,9 @@ use rand_chacha::{
 use super::{
     Head, Layout,
     block::{self, Coded},
-    decode, encode,
+    decode,
+    decode::room,
+    encode,
 };
 use crate::{Dtype, Error, wire};
 
@@ -197,4 +199,14 @@ fn frames_that_lie_are_refused() {
     assert_eq!(read(&twice, 2 * bytes.len()), expected(twice.len(), 2 * bytes.len()));
     assert_eq!(read(&[], 3), expected(0, 3));
     assert_eq!(read(&frame[..frame.len() - 1], bytes.len()), expected(frame.len() - 1, bytes.len()));
+}
+
+#[test]
+fn chunks_are_counted_where_a_machine_has_fewer_bits() {
+    let narrow = u32::MAX as usize;
+    assert_eq!([room(4, 12, narrow), room(1, 31, narrow), room(2, 31, narrow)], [1 << 14, 1 << 31, narrow]);
+    // The longest that is legal, and what a shift cannot do.
+    for chunk in [32, 40, 63, 64, 255] {
+        assert_eq!(room(8, chunk, narrow), narrow);
+    }
 }

@@ -185,11 +185,11 @@ impl Opened {
     }
 }
 
-/// Opens a file. Tensors are decoded one by one, so their number of entries bounds nothing that is in memory at once.
+/// Opens a file. Tensors are decoded one by one, so their entries together bound nothing that is in memory at once; those of
+/// each have a limit.
 pub(crate) fn open_archive(path: &Path) -> Result<(Archive<'static>, Breakdown), Error> {
     let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let limits = CodebookLimits { max_total_elements: MOST_ENTRIES, ..CodebookLimits::default() };
-    Ok(Archive::open_file_with_limits(file, limits)?)
+    Ok(Archive::open_file_with_limits(file, CodebookLimits::tensor_by_tensor())?)
 }
 
 /// Whether a file holds another program's model.
@@ -197,13 +197,20 @@ pub(crate) fn is_model(archive: &Archive<'_>) -> bool {
     matches!(archive.definition(), Some([IMPORTED, ..]))
 }
 
-/// Entries of another program's model.
-const MOST_ENTRIES: u64 = 1 << 40;
-
 /// Writes the model that a file was made of: see [`ModelFile::restore`].
 ///
 /// # Errors
 /// As [`ModelFile::open`] and [`ModelFile::restore`].
 pub fn restore(file: impl AsRef<Path>, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Vec<PathBuf>, Error> {
     ModelFile::open(file)?.restore(out, options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_hold_as_many_tensors_as_a_model_may_have() {
+        assert_eq!(CodebookLimits::tensor_by_tensor().max_tensors, Limits::default().max_tensors);
+    }
 }

@@ -46,7 +46,7 @@ pub(crate) fn read(reading: &mut Reading, source: Source, name: String) -> Resul
             return Err(Error::DuplicateName { path: path.clone(), name });
         }
         let before = reading.tensors.len();
-        let pieces = super::read(reading, Source::open(&file)?)?;
+        let pieces = super::read(reading, Source::open_briefly(&file)?)?;
         files.push(FileParts { name, pieces });
         let here = &reading.tensors[before..];
         if let Some(twice) = here.iter().find(|found| !owners.insert(found.name.clone())) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::LENGTH;
 use super::header::{self, Header};
@@ -25,14 +25,12 @@ pub(crate) struct Plan {
 /// # Errors
 /// [`Error::Json`] and those of the format where a shard's header is none, which a stored skeleton may claim.
 pub(crate) fn plan(shards: &[FileParts], tensors: &[SourceTensor]) -> Result<Plan, Error> {
-    let mut metadata: Vec<(String, String)> = Vec::new();
+    let mut metadata = Map::new();
     let mut entries: Vec<(String, usize)> = Vec::new();
     for shard in shards {
         let (header, holes) = header_of(shard, tensors)?;
         for (key, text) in header.metadata {
-            if !metadata.iter().any(|(known, _)| *known == key) {
-                metadata.push((key, text));
-            }
+            metadata.entry(key).or_insert_with(|| text.into());
         }
         entries.extend(header.tensors.into_iter().map(|entry| entry.name).zip(holes));
     }
@@ -40,8 +38,7 @@ pub(crate) fn plan(shards: &[FileParts], tensors: &[SourceTensor]) -> Result<Pla
 
     let mut parts = Vec::new();
     if !metadata.is_empty() {
-        let texts: serde_json::Map<_, _> = metadata.into_iter().map(|(key, text)| (key, text.into())).collect();
-        parts.push(format!("\"__metadata__\":{}", Value::Object(texts)));
+        parts.push(format!("\"__metadata__\":{}", Value::Object(metadata)));
     }
     let mut offset = 0;
     for (name, tensor) in &entries {
