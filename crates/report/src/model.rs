@@ -170,15 +170,14 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
 /// How far an output is from the original's, in words.
 fn output(output: &OutputOutcome) -> String {
     let name = &output.name;
-    let mut text = format!("{name}: relative error {:.2e}", output.relative);
     if let Some(equal) = output.equal {
         return format!("{name}: {:.2} % equal", 100.0 * equal);
     }
-    text += &format!(", cosine similarity {:.6}, largest difference {:.2e}", output.cosine, output.largest);
-    if let Some(top1) = output.top1 {
-        text += &format!(", same first place in {:.2} %", 100.0 * top1);
-    }
-    text
+    let top1 = output.top1.map_or(String::new(), |top1| format!(", same first place in {:.2} %", 100.0 * top1));
+    let OutputOutcome { relative, cosine, largest, .. } = output;
+    format!(
+        "{name}: relative error {relative:.2e}, cosine similarity {cosine:.6}, largest difference {largest:.2e}{top1}"
+    )
 }
 
 /// An empty line, a heading, and the first of some lines; nothing if there are none.

@@ -18,27 +18,24 @@ pub fn is_hardly_the_source(outcome: &ModelOutcome) -> bool {
 /// from the source; or that the file is hardly made of that source. One line, with its line break.
 #[must_use]
 pub fn verdict(outcome: &ModelOutcome) -> String {
-    let mut text = "all checksums hold".to_owned();
     let count = strangers(outcome).count();
     if let Some(first) = strangers(outcome).next() {
-        let (name, ratio) = (printable(&first.name), first.snr_db);
-        text += &format!(
-            ", but this is hardly the source: of {} the file is farther from it than zeros would be, of {name} at {ratio:.1} dB\n",
-            tensors(count)
-        );
-        return text;
+        let (of, name, ratio) = (tensors(count), printable(&first.name), first.snr_db);
+        let farther = format!("of {of} the file is farther from it than zeros would be, of {name} at {ratio:.1} dB");
+        return format!("all checksums hold, but this is hardly the source: {farther}\n");
     }
+    let mut parts = vec!["all checksums hold".to_owned()];
     let (exact, others): (Vec<_>, Vec<_>) = outcome.tensors.iter().partition(|tensor| !tensor.snr_db.is_finite());
     if !exact.is_empty() {
         let are = if exact.len() == 1 { "is" } else { "are" };
-        text += &format!("; {} {are} the source's, bit for bit", tensors(exact.len()));
+        parts.push(format!("{} {are} the source's, bit for bit", tensors(exact.len())));
     }
     if !others.is_empty() {
         let least = others.iter().map(|tensor| tensor.snr_db).fold(f64::INFINITY, f64::min);
         let have = if others.len() == 1 { "has" } else { "have" };
-        text += &format!("; {} {have} at least {least:.1} dB of signal over noise", tensors(others.len()));
+        parts.push(format!("{} {have} at least {least:.1} dB of signal over noise", tensors(others.len())));
     }
-    text + "\n"
+    parts.join("; ") + "\n"
 }
 
 fn strangers(outcome: &ModelOutcome) -> impl Iterator<Item = &TensorOutcome> {
