@@ -42,6 +42,9 @@ fn no_file_of_the_model_that_is_read_is_replaced() {
     refuses(&place, &["compress", model, "-o", "external/weights.bin", "--force"], 2, &["weights.bin", is_read]);
     let detour = "external/deep/../weights.bin";
     refuses(&place, &["compress", model, "-o", detour, "--force"], 2, &["weights.bin", is_read]);
+    place.write("samples.npz", "arrays");
+    let inputs = ["compress", model, "--inputs", "samples.npz", "-o", "samples.npz", "--force"];
+    refuses(&place, &inputs, 2, &["samples.npz", is_read]);
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("external/weights.bin", place.path("link")).expect("a link");

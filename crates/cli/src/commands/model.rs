@@ -29,7 +29,8 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     }
     let mut compressor = ModelCompressor::open(path).map_err(|error| explained(error, path, Wanted::Model, what))?;
     if !args.wanted.dry_run {
-        compressor.model().paths().try_for_each(|path| files::refuse_input(&out, path))?;
+        let others = [&args.wanted.inputs, &args.wanted.sensitivity].into_iter().flatten().map(PathBuf::as_path);
+        compressor.model().paths().chain(others).try_for_each(|path| files::refuse_input(&out, path))?;
     }
     compressor = compressor.strict(args.wanted.strict);
     if let Some(goal) = goal(&args.wanted) {
