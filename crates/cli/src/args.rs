@@ -57,7 +57,8 @@ pub enum Command {
     /// Reads an .mxp file of a trained model whole, and compares it with its source.
     ///
     /// Every checksum is compared and every tensor decoded. With --against, the distortion of each tensor is measured, and
-    /// what should be exact is compared bit for bit.
+    /// what should be exact is compared bit for bit. The last line is the verdict. The exit code is 1 also where the file has
+    /// the source's structure, but weights that are farther from the source's than zeros would be.
     #[command(after_help = "Example:\n  mixpress verify model.mxp --against model.safetensors")]
     Verify(VerifyArgs),
     /// Shows how two models differ, tensor by tensor; each may be a model's file or an .mxp file made of one.
@@ -86,19 +87,19 @@ const TRAINING: [&str; 8] = ["network", "data", "no_augment", "recipe", "print_r
 #[command(next_help_heading = "Options for a trained MODEL")]
 pub struct WantedArgs {
     /// At most so many bits a weight; all bytes of the file count [default: 4].
-    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub bits: Option<f64>,
     /// At least so many times smaller than the source.
-    #[arg(long, value_name = "N", requires = "model", group = "goal", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub ratio: Option<f64>,
     /// At most so many bytes, as 5000000 or 5MB or 4.8MiB.
-    #[arg(long, value_name = "SIZE", requires = "model", group = "goal", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", requires = "model", group = "goal", value_parser = bytes, allow_negative_numbers = true)]
     pub max_bytes: Option<u64>,
     /// At least this signal-to-noise ratio over all weights, in dB.
-    #[arg(long, value_name = "DB", requires = "model", group = "goal", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DB", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub snr: Option<f64>,
     /// At most this relative error of each output on the --inputs, as 0.05 for five percent; the smallest file that keeps it.
-    #[arg(long, value_name = "ERROR", requires = "inputs", group = "goal", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ERROR", requires = "inputs", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub max_output_error: Option<f64>,
     /// Keeps every tensor bit for bit.
     #[arg(long, requires = "model", group = "goal")]
@@ -135,10 +136,18 @@ pub enum ErrorKind {
     Relative,
 }
 
+/// A number, of whatever range.
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "a number is expected, as 4 or 3.7".to_owned())
+}
+
 /// A number of bytes, with or without a unit.
 fn bytes(text: &str) -> Result<u64, String> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = (&text[..end], text[end..].trim());
+    let Ok(number) = number.parse::<f64>() else {
+        return Err("a number of bytes is expected, as 5000000 or 5MB".to_owned());
+    };
     let factor = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
         "kb" => 1e3,
@@ -149,10 +158,7 @@ fn bytes(text: &str) -> Result<u64, String> {
         "gib" => 1_073_741_824.0,
         _ => return Err(format!("{unit} is no unit of bytes; there are kB, MB, GB, KiB, MiB and GiB")),
     };
-    match number.parse::<f64>() {
-        Ok(number) => Ok((number * factor) as u64),
-        Err(_) => Err("a number of bytes is expected, as 5000000 or 5MB".to_owned()),
-    }
+    Ok((number * factor) as u64)
 }
 
 /// Arguments of `compress`.
@@ -183,7 +189,7 @@ pub struct CompressArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Threads to compute with; the file does not depend on it [default: all cores].
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
     /// The file to write [default: the network's name and .mxp, here; under cargo xtask: in target/mixpress].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -219,7 +225,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data: Option<PathBuf>,
     /// Threads to compute with [default: all cores].
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
     /// Prints one JSON object on one line instead.
     #[arg(long)]
@@ -239,7 +245,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE.npz", requires = "against", value_hint = ValueHint::FilePath)]
     pub inputs: Option<PathBuf>,
     /// Threads to compute with [default: all cores].
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
     /// Prints one JSON object on one line instead of the table.
     #[arg(long)]
@@ -262,7 +268,7 @@ pub struct PredictArgs {
     #[arg(long)]
     pub force: bool,
     /// Threads to compute with [default: all cores].
-    #[arg(long, value_name = "N", value_parser = threads)]
+    #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -275,6 +281,9 @@ pub struct DiffArgs {
     /// Another.
     #[arg(value_name = "SECOND", value_hint = ValueHint::FilePath)]
     pub second: PathBuf,
+    /// Exits with 1 when the models differ, as `git diff --exit-code` does; without it, with 0 whenever both can be read.
+    #[arg(long)]
+    pub exit_code: bool,
     /// Prints one JSON object on one line instead of the table.
     #[arg(long)]
     pub json: bool,
@@ -297,7 +306,7 @@ pub struct DecompressArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The file to write [default: the name of FILE with .safetensors or .onnx, here].
+    /// The file to write [default: the name of FILE with .safetensors or .onnx, with --keep-shards .safetensors.index.json, here].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// How weights are written that the file holds as a codebook.
@@ -306,9 +315,13 @@ pub struct DecompressArgs {
     /// Writes a sharded model as its index and its shards again, instead of one file.
     #[arg(long)]
     pub keep_shards: bool,
-    /// Replaces the output when it is there already.
+    /// Replaces the output when it is there already, but none of the files that the model has beside it: shards, external
+    /// data. In the folder of the original those are the original's.
     #[arg(long)]
     pub force: bool,
+    /// Replaces the output and every file that the model has beside it.
+    #[arg(long)]
+    pub force_all: bool,
 }
 
 /// How weights are written that a file holds as a codebook.
@@ -422,8 +435,24 @@ mod tests {
         for (text, size) in [("17", 17), ("5MB", 5_000_000), ("4.5 KiB", 4608), ("1.5gb", 1_500_000_000)] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
-        for text in ["", "MB", "5 apples", "-1", "1.2.3"] {
-            assert!(bytes(text).is_err(), "{text}");
+        for text in ["", "MB", "-1", "1.2.3"] {
+            assert!(bytes(text).is_err_and(|error| error.contains("a number of bytes is expected")), "{text}");
+        }
+        assert!(bytes("5 apples").is_err_and(|error| error.contains("apples is no unit")));
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_as_such() {
+        for (option, value, words) in [
+            ("--bits", "four", "a number is expected"),
+            ("--ratio", "x", "a number is expected"),
+            ("--snr", "20dB", "a number is expected"),
+            ("--max-bytes", "-1", "a number of bytes is expected"),
+            ("--tensor", "=bits:3", "no names before the ="),
+            ("--tensor", "[=skip", "the glob [ is wrong"),
+        ] {
+            let error = Cli::try_parse_from(["mixpress", "compress", "m.onnx", option, value]).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 
@@ -435,7 +464,10 @@ mod tests {
     #[test]
     fn no_threads_is_wrong_usage() {
         for threads in ["0", "99999999", "-1"] {
-            assert!(Cli::try_parse_from(["mixpress", "compress", "--threads", threads]).is_err(), "{threads}");
+            for command in [&["mixpress", "compress"][..], &["mixpress", "evaluate", "f"]] {
+                let error = Cli::try_parse_from([command, &["--threads", threads]].concat()).unwrap_err().to_string();
+                assert!(error.contains("a number from 1 to"), "{error}");
+            }
         }
         assert!(Cli::try_parse_from(["mixpress", "compress", "--threads", "2"]).is_ok());
     }

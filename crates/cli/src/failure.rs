@@ -1,9 +1,10 @@
 //! How a command ends when it does not end well: one line on standard error, and the exit code.
 
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use mixpress::report::printable;
 
 /// The exit code of wrong usage.
 const WRONG_USAGE: u8 = 2;
@@ -17,6 +18,8 @@ pub(crate) enum Failure {
     Usage(anyhow::Error),
     /// Everything was understood, and did not work.
     Failed(anyhow::Error),
+    /// The result on standard output is a bad one, and says so itself.
+    Told,
     /// The user stopped the run; its state is in the folder, if one could be written.
     Interrupted(Option<PathBuf>),
 }
@@ -43,6 +46,7 @@ impl Failure {
                 say("error", &chain(error));
                 ExitCode::FAILURE
             }
+            Self::Told => ExitCode::FAILURE,
             Self::Interrupted(Some(folder)) => {
                 let folder = folder.display();
                 let text = format!(
@@ -89,21 +93,30 @@ fn say(kind: &str, text: &str) {
     let _ = stderr.write_all(line.as_bytes());
 }
 
-/// The error and its causes as one line, each cause once.
+/// The error and its causes as one line, each cause once. It may name what a hostile file holds.
 fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
+    let mut told: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let cause = one_line(&cause.to_string());
+        let cause = in_options(&one_line(&cause.to_string()));
         // Many libraries print their cause within their own message.
-        if text.contains(&cause) {
+        if told.iter().any(|told| told.contains(&cause)) {
             continue;
         }
-        if !text.is_empty() {
-            text.push_str(": ");
+        // And some say what was said of them, with more after it.
+        if told.last().is_some_and(|last| cause.starts_with(last.as_str())) {
+            told.pop();
         }
-        let _ = write!(text, "{cause}");
+        told.push(cause);
     }
-    text
+    printable(&told.join(": ")).into_owned()
+}
+
+/// A message of a library that advises to call it otherwise, with what the program's user can do.
+fn in_options(message: &str) -> String {
+    if let Some((what, _)) = message.split_once("; raise Limits") {
+        return format!("{what}, and no option raises it");
+    }
+    message.replace("WriteOptions::overwrite replaces it", "--force replaces it")
 }
 
 /// A message of several lines as one. Of the lines in which a parser draws the source, the source itself is kept
@@ -136,9 +149,36 @@ mod tests {
     }
 
     #[test]
+    fn advice_is_about_options_of_the_program() {
+        let said = |error: mixpress::compress::Error| chain(&anyhow::Error::from(error).context("cannot do it"));
+        let limit = mixpress::interchange::Error::Limit { what: "tensors", claimed: 9, limit: 8 };
+        assert_eq!(
+            said(limit.into()),
+            "cannot do it: the model has 9 tensors, the limit is 8, and no option raises it"
+        );
+        let depth = mixpress::interchange::Error::Depth { path: "m.onnx".into(), offset: 7, limit: 8 };
+        let entries = mixpress::codebook::Error::Limit { what: "entries", claimed: 9, limit: 8 };
+        for text in [said(depth.into()), said(entries.into())] {
+            assert!(
+                text.ends_with("8, and no option raises it") || text.ends_with("8 deep, and no option raises it"),
+                "{text}"
+            );
+        }
+        let taken = mixpress::interchange::Error::Exists { path: "m.onnx".into() };
+        assert_eq!(said(taken.into()), "cannot do it: m.onnx is there already; --force replaces it");
+    }
+
+    #[test]
+    fn escape_codes_of_hostile_files_are_shown() {
+        assert_eq!(chain(&anyhow::Error::msg("tensor \x1b[31mred")), "tensor \\u{1b}[31mred");
+    }
+
+    #[test]
     fn causes_are_said_once() {
         let io = anyhow::Error::msg("permission denied");
         assert_eq!(chain(&io.context("cannot write x: permission denied")), "cannot write x: permission denied");
         assert_eq!(chain(&anyhow::Error::msg("b").context("c")), "c: b");
+        let twice = anyhow::Error::msg("cannot read x: not found").context("cannot read x").context("cannot verify y");
+        assert_eq!(chain(&twice), "cannot verify y: cannot read x: not found");
     }
 }

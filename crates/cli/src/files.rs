@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use mixpress::train::folder_of;
 
 use crate::failure::Failure;
 
@@ -15,6 +16,36 @@ pub(crate) fn refuse_input(out: &Path, input: &Path) -> Result<(), Failure> {
     let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
     if same(out, input) {
         return Err(Failure::usage(format!("{} is the file that is read; name another with -o", out.display())));
+    }
+    Ok(())
+}
+
+/// Endings that say what a file is.
+const ENDINGS: [&str; 6] = [".safetensors", ".index.json", ".onnx", ".mxp", ".pt", ".pth"];
+
+/// Refuses an output that somebody named where no file can be, or whose ending promises another kind of file than `what`, which has
+/// `ending`. An ending that is not known promises nothing.
+pub(crate) fn refuse_name(out: &Path, what: &str, ending: &str) -> Result<(), Failure> {
+    let shown = out.display();
+    if out.as_os_str() == "-" {
+        return Err(Failure::usage("nothing is written to standard output, only to files; name one with -o"));
+    }
+    let text = out.to_string_lossy();
+    if out.file_name().is_none() || text.ends_with(std::path::is_separator) {
+        return Err(Failure::failed(format!("{shown} names a folder; name a file with -o")));
+    }
+    let name = text.to_lowercase();
+    let promised = ENDINGS.into_iter().find(|known| name.ends_with(known));
+    if promised.is_some_and(|promised| !ending.ends_with(promised)) {
+        return Err(Failure::usage(format!("{shown} would hold {what}; give it a name that ends with {ending}")));
+    }
+    let folder = folder_of(out);
+    if !folder.is_dir() {
+        let is = if folder.exists() { "is no folder" } else { "is not there; make that folder first" };
+        return Err(Failure::failed(format!(
+            "cannot write {shown}: {} {is}, or name another with -o",
+            folder.display()
+        )));
     }
     Ok(())
 }
@@ -72,6 +103,38 @@ mod tests {
         assert_eq!(file_stem("../../etc/passwd"), "-..-etc-passwd");
         assert_eq!(file_stem("mein netz"), "mein-netz");
         assert_eq!(file_stem(".."), "network");
+    }
+
+    #[test]
+    fn a_name_promises_what_is_written() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let refused = |name: &str, ending: &str| refuse_name(&folder.path().join(name), "a model", ending).is_err();
+        for (name, ending) in [
+            ("a.onnx", ".safetensors"),
+            ("a.ONNX", ".safetensors"),
+            ("a.mxp", ".onnx"),
+            ("a.safetensors.index.json", ".safetensors"),
+            ("a.safetensors", ".safetensors.index.json"),
+            ("a.pth", ".safetensors"),
+            ("sub/a.onnx", ".onnx"),
+            ("sub/", ".onnx"),
+        ] {
+            assert!(refused(name, ending), "{name}");
+        }
+        for (name, ending) in [
+            ("a.onnx", ".onnx"),
+            ("a.bin", ".safetensors"),
+            ("a", ".onnx"),
+            ("a.index.json", ".safetensors.index.json"),
+            ("a.safetensors.index.json", ".safetensors.index.json"),
+            ("onnx", ".safetensors"),
+        ] {
+            assert!(!refused(name, ending), "{name}");
+        }
+        for name in ["-", "", ".."] {
+            assert!(refuse_name(Path::new(name), "a model", ".onnx").is_err(), "{name}");
+        }
+        assert!(refuse_name(Path::new("a.onnx"), "a model", ".onnx").is_ok(), "the folder that the program stands in");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod defaults;
 mod failure;
 mod files;
 mod interrupt;
+mod kinds;
 mod logging;
 mod output;
 mod progress;

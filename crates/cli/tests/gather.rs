@@ -50,7 +50,7 @@ fn other_models_do_not_come_back_as_gather() {
     let place = compressed("plain.safetensors");
     let before = place.files();
     let refused = place.run(["decompress", "m.mxp", "--as", "gather", "-o", "m.onnx"]);
-    refused.refused(1, &["m.mxp", "safetensors", "Gather"]);
+    refused.refused(2, &["m.mxp", "safetensors", "Gather"]);
     place.write("small.mxp", common::small_file());
     place.run(["decompress", "small.mxp", "--as", "gather"]).refused(2, &["--as gather", "trained here"]);
     assert_eq!(place.run(["decompress", "m.mxp", "--as", "other"]).code, Some(2));

@@ -74,7 +74,7 @@ pub enum Error {
         wanted: &'static str,
     },
     /// What names tensors and their treatment cannot be understood.
-    #[error("{rule} names no treatment of tensors: {reason}")]
+    #[error("{rule} is no rule for tensors: {reason}")]
     Rule {
         /// What was written.
         rule: String,

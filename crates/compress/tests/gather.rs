@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mixpress_compress::{Error, Goal, ModelCompressor, ModelFile, Overwrite, WriteOptions};
+use mixpress_train::CancelToken;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../interchange/tests/data").join(name)
@@ -49,4 +50,23 @@ fn codebooks_and_indices_are_those_of_the_file() {
     let error = held.restore_as_gather(&gathered.paths[0], &WriteOptions::default()).unwrap_err();
     assert!(matches!(error, Error::Interchange(_)), "{error}");
     assert_eq!(fs::read(&gathered.paths[0]).unwrap(), bytes);
+}
+
+#[test]
+fn what_was_stopped_says_so_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("m.mxp");
+    ModelCompressor::open(data("twins.onnx")).unwrap().run_to(&file, Overwrite::Refuse).unwrap();
+    let held = ModelFile::open(&file).unwrap();
+    let (out, options, cancel) = (folder.path().join("m.onnx"), WriteOptions::default(), CancelToken::new());
+    cancel.cancel();
+    let error = held.restore_as_gather_until(&out, &options, &cancel).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { checkpoint: None }), "{error}");
+    let error = held.restore_until(&out, &options, &cancel).unwrap_err();
+    assert!(matches!(error, Error::Interrupted { checkpoint: None }), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file is there");
+    // What fails for another reason is not told as stopped.
+    let nowhere = folder.path().join("m.mxp/m.onnx");
+    let error = held.restore_until(nowhere, &options, &CancelToken::new()).unwrap_err();
+    assert!(matches!(error, Error::Interchange(_)), "{error}");
 }

@@ -9,19 +9,22 @@
 //! - [`model_table`], [`plan_table`] and their sisters are for models that were trained elsewhere.
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
-//! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal.
+//! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal; names that have any are shown with
+//! [`printable`].
 #![forbid(unsafe_code)]
 
 mod json;
 mod model;
 mod table;
 mod units;
+mod verdict;
 
 pub use json::{Report, json};
 pub use mixpress_compress::{LayerOutcome, Outcome};
 pub use model::{differences_table, model_json, model_table, plan_json, plan_table, tensors_table};
 pub use table::{inspection, table};
-pub use units::{duration, grouped, size};
+pub use units::{duration, grouped, printable, size};
+pub use verdict::{is_hardly_the_source, verdict};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

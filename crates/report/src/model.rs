@@ -7,18 +7,24 @@ use mixpress_compress::{Difference, ModelOutcome, ModelPlan, OutputOutcome, Tens
 use serde::Serialize;
 
 use crate::table::{align_numbers, plain, shape};
-use crate::units::{duration, grouped, size};
+use crate::units::{duration, grouped, printable, size, times_smaller};
 
 /// Tensors that are named one by one below a table.
 const NAMED: usize = 5;
 
+/// Weights with more noise than this, in dB, are hardly there: half of their energy is lost.
+const LEAST_DB: f64 = 3.0;
+
 /// What a compression reached: one line a tensor, bytes in and out, the largest tensors that were left as they are and why, those
-/// with the largest distortion, and what was not done. Ends with a line break.
+/// with the largest distortion, and what was not done. A file that is larger than its source, and weights of which hardly anything
+/// is left, are told. Ends with a line break.
 #[must_use]
 pub fn model_table(outcome: &ModelOutcome) -> String {
-    let mut lines = vec![outcome.source.clone(), String::new(), tensors(&outcome.tensors, outcome.overhead_bytes)];
+    let source = printable(&outcome.source).into_owned();
+    let mut lines = vec![source, String::new(), tensors(&outcome.tensors, outcome.overhead_bytes)];
     let (before, after) = (size(outcome.original_bytes), size(outcome.file_bytes));
-    lines.push(format!("{before} became {after}: {:.2} times smaller", outcome.ratio));
+    let change = times_smaller(outcome.original_bytes, outcome.file_bytes, 2);
+    lines.push(format!("{before} became {after}: {change}"));
     if outcome.weights > 0 {
         let (weights, bits) = (grouped(outcome.weights), outcome.bits_per_weight);
         let known = !outcome.snr_db.is_nan();
@@ -26,6 +32,7 @@ pub fn model_table(outcome: &ModelOutcome) -> String {
         lines.push(format!(
             "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted{noise}"
         ));
+        lines.extend(hardly_anything(outcome.snr_db));
     }
     let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.levels == 0).collect();
     kept.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
@@ -55,7 +62,7 @@ pub fn plan_table(plan: &ModelPlan) -> String {
     let mut table = plain(&["tensor", "type", "shape", "weights", "bits a weight", "dB", "bytes", "treatment"]);
     for tensor in &plan.tensors {
         table.add_row([
-            tensor.name.clone(),
+            printable(&tensor.name).into_owned(),
             tensor.dtype.clone(),
             shape(&tensor.shape),
             grouped(tensor.weights as u64),
@@ -71,10 +78,11 @@ pub fn plan_table(plan: &ModelPlan) -> String {
     }
     align_numbers(&mut table, 3..7);
     let (before, after) = (size(plan.source_bytes), size(plan.expected_bytes));
-    let times = plan.source_bytes as f64 / plan.expected_bytes.max(1) as f64;
+    let change = times_smaller(plan.source_bytes, plan.expected_bytes, 2);
     let noise = decibels(plan.expected_snr_db);
     let mut lines = vec![table.trim_fmt(), String::new()];
-    lines.push(format!("{before} would become about {after}: {times:.2} times smaller; {noise}"));
+    lines.push(format!("{before} would become about {after}: {change}; {noise}"));
+    lines.extend(hardly_anything(plan.expected_snr_db));
     let memory = plan.expected_memory_bytes.map_or(String::new(), |bytes| format!(" and {} of memory", size(bytes)));
     lines.push(format!("it would take about {}{memory}", duration(plan.expected_seconds)));
     lines.extend(all("cannot be done", &plan.not_done));
@@ -104,7 +112,7 @@ pub fn differences_table(differences: &[Difference]) -> String {
     let mut table = plain(&["tensor", "dB", "largest difference", "what differs"]);
     for difference in differences {
         table.add_row([
-            difference.name.clone(),
+            printable(&difference.name).into_owned(),
             difference.snr_db.map_or(String::new(), ratio),
             difference.largest.map_or(String::new(), |largest| format!("{largest:.3e}")),
             difference.what.clone().unwrap_or_else(|| "values".to_owned()),
@@ -138,7 +146,7 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
     for tensor in of_file {
         let axes: Vec<usize> = tensor.shape.iter().map(|&length| length as usize).collect();
         table.add_row([
-            tensor.name.clone(),
+            printable(&tensor.name).into_owned(),
             tensor.dtype.clone(),
             shape(&axes),
             grouped(tensor.weights),
@@ -161,13 +169,14 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
 
 /// How far an output is from the original's, in words.
 fn output(output: &OutputOutcome) -> String {
-    let OutputOutcome { name, relative, cosine, largest, .. } = output;
+    let name = &output.name;
     if let Some(equal) = output.equal {
         return format!("{name}: {:.2} % equal", 100.0 * equal);
     }
-    let share = output.top1.map_or(String::new(), |top1| format!(", same first place in {:.2} %", 100.0 * top1));
+    let top1 = output.top1.map_or(String::new(), |top1| format!(", same first place in {:.2} %", 100.0 * top1));
+    let OutputOutcome { relative, cosine, largest, .. } = output;
     format!(
-        "{name}: relative error {relative:.2e}, cosine similarity {cosine:.6}, largest difference {largest:.2e}{share}"
+        "{name}: relative error {relative:.2e}, cosine similarity {cosine:.6}, largest difference {largest:.2e}{top1}"
     )
 }
 
@@ -186,7 +195,7 @@ fn all(heading: &str, lines: &[String]) -> Vec<String> {
         return Vec::new();
     }
     let head = [String::new(), format!("{heading}:")];
-    head.into_iter().chain(lines.iter().map(|line| format!("  {line}"))).collect()
+    head.into_iter().chain(lines.iter().map(|line| format!("  {}", printable(line)))).collect()
 }
 
 fn joined(lines: &[String]) -> String {
@@ -202,16 +211,22 @@ fn ratio(decibels: f64) -> String {
     }
 }
 
+/// What is said of so low a ratio.
+fn hardly_anything(ratio: f64) -> Option<String> {
+    (ratio < LEAST_DB).then(|| format!("hardly anything of the weights is left: the ratio is below {LEAST_DB} dB"))
+}
+
 /// A signal-to-noise ratio in words.
 fn decibels(ratio: f64) -> String {
     if ratio.is_finite() { format!("signal-to-noise ratio {ratio:.2} dB") } else { "no noise".to_owned() }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn outcome() -> ModelOutcome {
+    /// Seven tensors with codebooks, of 20 to 26 dB, and one that is kept.
+    pub(crate) fn outcome() -> ModelOutcome {
         let tensor = |name: &str, levels: usize, snr: &str| {
             format!(
                 r#"{{"name":"{name}","shape":[30,20],"dtype":"f16","weights":600,"levels":{levels},"bits":3.5,"snr_db":{snr},
@@ -245,6 +260,31 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
+    }
+
+    #[test]
+    fn a_table_says_what_people_would_not_want() {
+        let warning = "hardly anything of the weights is left";
+        assert!(!model_table(&outcome()).contains(warning));
+        let bad = ModelOutcome { snr_db: 0.24, original_bytes: 2350, ratio: 2350.0 / 2400.0, ..outcome() };
+        let text = model_table(&bad);
+        assert!(text.contains(warning) && text.contains("larger than its source, by 50 bytes"), "{text}");
+        assert!(!text.contains("smaller"), "{text}");
+        assert!(!model_table(&ModelOutcome { snr_db: f64::NAN, ..outcome() }).contains(warning));
+        assert!(!model_table(&ModelOutcome { snr_db: f64::INFINITY, ..outcome() }).contains(warning));
+    }
+
+    #[test]
+    fn names_from_files_are_shown_without_their_escape_codes() {
+        let mut outcome = outcome();
+        outcome.source = "m\u{1b}[31m.onnx".into();
+        outcome.tensors[0].name = "a\nb".into();
+        outcome.not_done = vec!["no tensor's name matches \u{1b}c".into()];
+        let text = model_table(&outcome);
+        assert!(text.contains("a\\nb: signal") && text.contains("matches \\u{1b}c"), "{text}");
+        assert!(!text.contains('\u{1b}') && tensors_table(&outcome.tensors).contains("a\\nb"), "{text}");
+        let only = Difference { name: "w\u{1b}".into(), what: None, snr_db: None, largest: None };
+        assert!(differences_table(&[only]).contains("w\\u{1b}"));
     }
 
     #[test]

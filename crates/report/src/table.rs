@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 use mixpress_compress::Outcome;
 
-use crate::units::{duration, grouped, percent, size};
+use crate::units::{duration, grouped, percent, printable, size, times_smaller};
 
 /// The whole report of a run: what was compressed, one line a tensor, size and error before and after. Ends with a line
 /// break.
@@ -13,8 +13,8 @@ use crate::units::{duration, grouped, percent, size};
 pub fn table(outcome: &Outcome) -> String {
     format!(
         "{} on {}, seed {}\n\n{}\n{}\nweights that are zero: {}; time: {}\n",
-        outcome.network,
-        outcome.data,
+        printable(&outcome.network),
+        printable(&outcome.data),
         outcome.seed,
         tensors(outcome, false),
         totals(outcome),
@@ -29,7 +29,7 @@ pub fn table(outcome: &Outcome) -> String {
 pub fn inspection(outcome: &Outcome) -> String {
     format!(
         "{}, seed {}\n\n{}\n{}\nweights that are zero: {}\n",
-        outcome.network,
+        printable(&outcome.network),
         outcome.seed,
         tensors(outcome, true),
         totals(outcome),
@@ -47,7 +47,7 @@ fn tensors(outcome: &Outcome, with_coding: bool) -> String {
     let mut table = plain(&header);
     for layer in layers {
         let mut row = vec![
-            layer.name.clone(),
+            printable(&layer.name).into_owned(),
             shape(&layer.shape),
             grouped(layer.weights as u64),
             kept(layer.nonzero, layer.weights),
@@ -87,7 +87,7 @@ fn totals(outcome: &Outcome) -> String {
         "size".to_owned(),
         size(outcome.original_bytes),
         size(outcome.file_bytes),
-        format!("{:.1} times smaller", outcome.ratio),
+        times_smaller(outcome.original_bytes, outcome.file_bytes, 1),
     ]);
     let errors = [
         ("test error", outcome.float_error, outcome.compressed_error),
@@ -229,6 +229,16 @@ pub(crate) mod tests {
         assert!(text.contains("sparse") && text.contains("validation error"), "{text}");
         let nothing = Outcome { validation_error: f64::NAN, ..outcome };
         assert!(!inspection(&nothing).contains("NaN"));
+    }
+
+    #[test]
+    fn names_from_files_are_shown_without_their_escape_codes() {
+        let mut outcome = example();
+        outcome.network = "net\u{1b}[31m".into();
+        outcome.layers[0].name = "fc1\nweight".into();
+        for text in [table(&outcome), inspection(&outcome)] {
+            assert!(text.starts_with("net\\u{1b}[31m") && text.contains("fc1\\nweight"), "{text}");
+        }
     }
 
     #[test]

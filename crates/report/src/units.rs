@@ -1,4 +1,7 @@
-//! Numbers as people read them: thousands apart, bytes with a unit, seconds as minutes.
+//! Numbers and names as people read them: thousands apart, bytes with a unit, seconds as minutes, nothing that steers a terminal.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// A count with its thousands apart: `266610` becomes `266,610`.
 ///
@@ -56,6 +59,38 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// How many times smaller one size is than another, or that it is not.
+pub(crate) fn times_smaller(before: u64, after: u64, digits: usize) -> String {
+    let ratio = before as f64 / after.max(1) as f64;
+    match after.cmp(&before) {
+        Ordering::Less => format!("{ratio:.digits$} times smaller"),
+        Ordering::Equal => "as large as its source".to_owned(),
+        Ordering::Greater => format!("larger than its source, by {}", size(after - before)),
+    }
+}
+
+/// A text of somebody else on one line, with what would steer a terminal, or turn the direction of writing, shown as `\u{1b}`.
+///
+/// ```
+/// assert_eq!(mixpress_report::printable("red \x1b[31m\n"), "red \\u{1b}[31m\\n");
+/// assert_eq!(mixpress_report::printable("größe.weight"), "größe.weight");
+/// ```
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    // Marks and embeddings of the algorithm for texts in both directions (Unicode annex 9), and separators of lines.
+    let turns =
+        |c| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |c: char| c.is_control() || turns(c);
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
 /// A share between 0 and 1 as a percentage with enough digits to tell small shares apart: `100 %`, `12.3 %`, `0.94 %`.
 pub(crate) fn percent(share: f64) -> String {
     let value = share * 100.0;
@@ -91,6 +126,23 @@ mod tests {
         fn a_share_short_of_everything_never_reads_as_everything(share in 0.0..1.0f64) {
             prop_assert!(!percent(share).starts_with("100"), "{}", percent(share));
         }
+    }
+
+    #[test]
+    fn names_do_not_steer_a_terminal() {
+        for text in ["a\u{1b}[2Jb", "a\nb", "a\rb", "a\u{9b}b", "a\u{202e}b", "a\tb"] {
+            let shown = printable(text);
+            assert!(shown.starts_with("a\\") && shown.ends_with('b') && !shown.contains(char::is_control), "{shown}");
+        }
+        assert!(matches!(printable("encoder/层.0:weight \\ 'x'"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_file_that_is_not_smaller_says_so() {
+        assert_eq!(times_smaller(400, 100, 2), "4.00 times smaller");
+        assert_eq!(times_smaller(100, 100, 1), "as large as its source");
+        assert_eq!(times_smaller(98, 100, 2), "larger than its source, by 2 bytes");
+        assert_eq!(times_smaller(0, 0, 1), "as large as its source");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     }
     let network = inputs::network(args.network.as_deref().unwrap_or(defaults.network))?;
     let (out, replace) = output_file(args, &network, defaults);
+    args.out.iter().try_for_each(|out| files::refuse_name(out, "an .mxp file", ".mxp"))?;
     files::refuse_taken(&out, replace)?;
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use anyhow::Context;
 use mixpress::prelude::CompressedModel;
+use mixpress::report::printable;
 use serde::Serialize;
 
 use super::inputs;
 use crate::args::EvaluateArgs;
 use crate::defaults::Defaults;
 use crate::failure::Failure;
+use crate::kinds::{Wanted, explained};
 use crate::output;
 use crate::threads::with_threads;
 
@@ -27,7 +29,8 @@ struct Evaluation<'a> {
 /// Runs the command.
 pub(crate) fn evaluate(args: &EvaluateArgs, defaults: &Defaults) -> Result<(), Failure> {
     let file = args.file.display();
-    let model = CompressedModel::open(&args.file).with_context(|| format!("cannot evaluate {file}"))?;
+    let model = CompressedModel::open(&args.file)
+        .map_err(|error| explained(error, &args.file, Wanted::Mxp, || format!("cannot evaluate {file}")))?;
     let data = inputs::data_for(args.data.as_deref(), &model, defaults)?.test;
     let error = with_threads(args.threads, || model.error_rate(&data))?
         .with_context(|| format!("cannot evaluate {file} on {}", data.name()))?;
@@ -37,7 +40,12 @@ pub(crate) fn evaluate(args: &EvaluateArgs, defaults: &Defaults) -> Result<(), F
     let text = if args.json {
         serde_json::to_string(&evaluation).context("cannot print as JSON")? + "\n"
     } else {
-        format!("{file}: {network}, {error:.2} % of the {} test items of {} wrong\n", evaluation.items, data.name())
+        format!(
+            "{file}: {}, {error:.2} % of the {} test items of {} wrong\n",
+            printable(network),
+            evaluation.items,
+            data.name()
+        )
     };
     Ok(output::write(&text)?)
 }

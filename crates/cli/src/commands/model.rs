@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use mixpress::compress::{Distortion, Error};
+use mixpress::compress::{Distortion, Error, Treatment};
 use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
@@ -12,6 +12,7 @@ use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_signal;
+use crate::kinds::{Wanted, explained};
 use crate::progress::ModelProgress;
 use crate::threads::with_threads;
 use crate::{files, output};
@@ -20,11 +21,17 @@ use crate::{files, output};
 pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
     let what = || format!("cannot compress {}", path.display());
     let out = args.out.clone().unwrap_or_else(|| named_after(path, defaults));
+    refuse_contradiction(&args.wanted)?;
     if !args.wanted.dry_run {
+        args.out.iter().try_for_each(|out| files::refuse_name(out, "an .mxp file", ".mxp"))?;
         files::refuse_input(&out, path)?;
         files::refuse_taken(&out, args.force)?;
     }
-    let mut compressor = ModelCompressor::open(path).map_err(|error| failure(error, what))?;
+    let mut compressor = ModelCompressor::open(path).map_err(|error| explained(error, path, Wanted::Model, what))?;
+    if !args.wanted.dry_run {
+        let others = [&args.wanted.inputs, &args.wanted.sensitivity].into_iter().flatten().map(PathBuf::as_path);
+        compressor.model().paths().chain(others).try_for_each(|path| files::refuse_input(&out, path))?;
+    }
     compressor = compressor.strict(args.wanted.strict);
     if let Some(goal) = goal(&args.wanted) {
         compressor = compressor.goal(goal);
@@ -59,7 +66,7 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let result = with_threads(args.threads, || compressor.run_to(&out, overwrite))?;
     progress.clear();
-    let outcome = result.map_err(|error| failure(error, what))?;
+    let outcome = result.map_err(|error| failure(error, || format!("{} to {}", what(), out.display())))?;
     let text = if args.json {
         format!("{}\n", report::model_json(&outcome, Some(&out)))
     } else {
@@ -67,6 +74,20 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     };
     output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
     Ok(())
+}
+
+/// Refuses to keep every tensor bit for bit, and some not.
+fn refuse_contradiction(wanted: &WantedArgs) -> Result<(), Failure> {
+    let lossy = wanted.rules.iter().find(|rule| matches!(rule.treatment, Treatment::Bits(_)));
+    match lossy {
+        Some(rule) if wanted.lossless => {
+            let names = rule.pattern();
+            Err(Failure::usage(format!(
+                "--lossless keeps every tensor bit for bit, but --tensor gives bits to {names}"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is asked for, if anything.

@@ -13,6 +13,8 @@ use mixpress::compress::{Model, OutputOutcome, Sensitivities};
 use mixpress::compress::{Opened, compare_outputs};
 use mixpress::prelude::{ModelCompressor, Overwrite};
 #[cfg(feature = "rten")]
+use mixpress::report::printable;
+#[cfg(feature = "rten")]
 use mixpress::tensor::Tensor;
 #[cfg(feature = "rten")]
 use mixpress::train::Draft;
@@ -84,6 +86,7 @@ pub(super) fn outputs(file: &Path, source: &Model, inputs: &Path) -> Result<Vec<
 /// Runs `mixpress predict`.
 #[cfg(feature = "rten")]
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
+    files::refuse_name(&args.out, "arrays", ".npz")?;
     for input in [&args.file, &args.inputs] {
         files::refuse_input(&args.out, input)?;
     }
@@ -108,7 +111,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     written.with_context(|| format!("cannot write {}", args.out.display()))?;
     draft.put().with_context(what)?;
     for (name, array) in outputs.iter() {
-        println!("{name} {} {:?}", array.values().type_name(), array.shape());
+        println!("{} {} {:?}", printable(name), array.values().type_name(), array.shape());
     }
     Ok(())
 }

@@ -70,6 +70,18 @@ impl Place {
         fs::write(path, bytes).expect("a writable folder");
     }
 
+    /// Puts a model that another program made there: a file of `crates/interchange/tests/data`, or a folder of it.
+    pub fn put(&self, name: &str) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../interchange/tests/data").join(name);
+        if !from.is_dir() {
+            return self.write(name, fs::read(from).expect("a fixture"));
+        }
+        for entry in fs::read_dir(from).expect("a fixture") {
+            let entry = entry.expect("an entry").file_name();
+            self.put(&format!("{name}/{}", entry.to_str().expect("Unicode")));
+        }
+    }
+
     /// The program, not yet started, standing in this folder.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mixpress"));

@@ -84,7 +84,7 @@ pub enum Treatment {
 }
 
 /// Names of tensors, and how those are treated. Written as `GLOB=bits:6`, `GLOB=lossless` or `GLOB=skip`, which is the same as
-/// lossless; `*` stands for any text, `?` for one character, `[ab]` for one of several.
+/// lossless; `*` stands for any text, `?` for one character, `[ab]` for one of several; `A` is not `a`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pattern: Pattern,
@@ -96,7 +96,8 @@ impl Rule {
     /// Whether it names a tensor.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
-        self.pattern.matches_with(name, MatchOptions::default())
+        // The crate's Default, unlike its new(), takes A for a.
+        self.pattern.matches_with(name, MatchOptions::new())
     }
 
     /// The names, as they were written.
@@ -114,7 +115,13 @@ impl FromStr for Rule {
         // Names may have an equals sign in them; treatments have none.
         let (names, treatment) =
             text.rsplit_once('=').ok_or_else(|| problem("write GLOB=bits:6, GLOB=lossless or GLOB=skip".into()))?;
-        let pattern = Pattern::new(names).map_err(|error| problem(format!("its names: {error}")))?;
+        if names.is_empty() {
+            return Err(problem("there are no names before the =; * stands for all".into()));
+        }
+        let pattern = Pattern::new(names).map_err(|error| {
+            let hint = if names.contains('[') { "; [[] stands for a [ itself" } else { "" };
+            problem(format!("the glob {names} is wrong: {}{hint}", error.msg))
+        })?;
         let treatment = match treatment.split_once(':') {
             None if treatment == "lossless" || treatment == "skip" => Treatment::Lossless,
             Some(("bits", bits)) => match bits.parse() {
@@ -137,6 +144,8 @@ mod tests {
         assert_eq!(rule.treatment, Treatment::Bits(6.5));
         assert!(rule.matches("encoder.layer.1.output/dense.weight"));
         assert!(!rule.matches("encoder.layer.2.output.dense.weight"));
+        let upper: Rule = "W*=lossless".parse().unwrap();
+        assert!(upper.matches("W1") && !upper.matches("w1"), "names differ by their case alone");
         let odd: Rule = "a=b=skip".parse().unwrap();
         assert!(odd.matches("a=b") && odd.treatment == Treatment::Lossless);
     }
@@ -149,7 +158,8 @@ mod tests {
             ("weight=bits:-1", "no number of bits"),
             ("weight=bits:inf", "no number of bits"),
             ("weight=four", "no treatment"),
-            ("[=skip", "its names"),
+            ("[=skip", "the glob [ is wrong"),
+            ("=bits:3", "no names before the ="),
         ] {
             let error = text.parse::<Rule>().unwrap_err().to_string();
             assert!(error.contains(why) && error.contains(text), "{error}");

@@ -8,6 +8,7 @@ use mixpress_codebook::{Archive, Breakdown, Limits as CodebookLimits, StoredTens
 use mixpress_interchange::{Element, Gathered, Limits, Skeleton, WriteOptions};
 use mixpress_train::CancelToken;
 
+use super::gather::{Stoppable, stop};
 use super::payload;
 use crate::{CompressedModel, Error};
 
@@ -128,7 +129,7 @@ impl ModelFile {
     /// [`ModelFile::restore`], stopped at the next tensor when somebody asks for that; nothing is left behind then.
     ///
     /// # Errors
-    /// As [`ModelFile::restore`]; when it was stopped, [`Error::Interchange`].
+    /// As [`ModelFile::restore`]; [`Error::Interrupted`].
     pub fn restore_until(
         &self,
         out: impl AsRef<Path>,
@@ -136,12 +137,10 @@ impl ModelFile {
         cancel: &CancelToken,
     ) -> Result<Vec<PathBuf>, Error> {
         let mut payloads = |number: usize| {
-            if cancel.is_cancelled() {
-                return Err(Error::Interrupted { checkpoint: None }.into());
-            }
+            stop(cancel)?;
             Ok(Cow::Owned(self.payload(number)?))
         };
-        Ok(self.skeleton.write(out, &mut payloads, options)?)
+        self.skeleton.write(out, &mut payloads, options).map_err(written)
     }
 
     /// Writes an ONNX model in which each tensor of which the file has a codebook and at most 256 values in use stays one: its indices
@@ -152,7 +151,33 @@ impl ModelFile {
     /// As [`ModelFile::restore`]; [`Error::Interchange`] also for a model that is not ONNX, or whose versions do not have what it
     /// takes (see [`Skeleton::write_gathered`]).
     pub fn restore_as_gather(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Gathered, Error> {
-        Ok(self.skeleton.write_gathered(out, &mut &*self, options)?)
+        self.restore_as_gather_until(out, options, &CancelToken::new())
+    }
+
+    /// [`ModelFile::restore_as_gather`], stopped at the next tensor when somebody asks for that; nothing is left behind then.
+    ///
+    /// # Errors
+    /// As [`ModelFile::restore_as_gather`]; [`Error::Interrupted`].
+    pub fn restore_as_gather_until(
+        &self,
+        out: impl AsRef<Path>,
+        options: &WriteOptions,
+        cancel: &CancelToken,
+    ) -> Result<Gathered, Error> {
+        let mut source = Stoppable { file: self, cancel };
+        self.skeleton.write_gathered(out, &mut source, options).map_err(written)
+    }
+}
+
+/// What an error in writing a model means: payloads fail also because somebody stopped them.
+fn written(error: mixpress_interchange::Error) -> Error {
+    match error {
+        mixpress_interchange::Error::Payload { source, .. }
+            if matches!(source.downcast_ref(), Some(Error::Interrupted { .. })) =>
+        {
+            Error::Interrupted { checkpoint: None }
+        }
+        error => error.into(),
     }
 }
 
