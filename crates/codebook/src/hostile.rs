@@ -364,6 +364,25 @@ proptest! {
     }
 
     #[test]
+    fn forged_indices_name_values_that_are_there(
+        book in prop::collection::btree_set(-3_i8..4, 1..5), shape in prop::collection::vec(1_u64..5, 1..3), then in prop::collection::vec(any::<u8>(), 0..12)
+    ) {
+        let book = Codebook::Values(book.into_iter().map(f32::from).collect());
+        let file = with_tensor(&[], TensorRecord::new("w", shape, 0, vec![]), None, |coder, models| {
+            models.levels.code(coder, &book).unwrap();
+            models.coding(coder, Coding::Adaptive);
+            for byte in then {
+                coder.bits(u64::from(byte), 8);
+            }
+        });
+        if let Ok(archive) = Archive::open(&file) {
+            let used = archive.tensors()[0].used().unwrap();
+            prop_assert!(used.len() == book.len() && used.contains(&true));
+            prop_assert!(archive.tensors()[0].values().is_ok());
+        }
+    }
+
+    #[test]
     fn forged_records_do_not_panic(record in prop::collection::vec(any::<u8>(), 0..60), then in prop::collection::vec(any::<u8>(), 0..60)) {
         let file = with_record(&record, |coder, _| {
             for byte in then {

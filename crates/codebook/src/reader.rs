@@ -261,14 +261,16 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 self.hold(2 * count as u64)?;
                 let (part, parts) = self.adaptive(shape, axes, groups, &positions(), &book, count)?;
                 spent = parts;
-                Coded::Decoded(part)
+                Coded::Decoded(in_range(name, part, book.len())?)
             }
             Coding::Inline => {
                 if count > MAX_ADAPTIVE {
                     return Err(too_many(count));
                 }
                 self.hold(2 * count as u64)?;
-                Coded::Decoded(self.inline(name, &book, count)?)
+                let width = book.bit_width();
+                let part = (0..count).map(|_| self.coder.bits(0, width) as u16).collect();
+                Coded::Decoded(in_range(name, part, book.len())?)
             }
             Coding::Packed => {
                 let bytes = self.sections.take(SectionKind::Packed)?;
@@ -288,16 +290,6 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         self.ledger.tensors.push(TensorBytes::new(name, coding.words(), book_bytes, spent, rest));
         let live = (lengths != shape).then(positions);
         Ok(Indices { book, zero, live, count, coded })
-    }
-
-    /// Indices that stand in the stream as plain bits.
-    fn inline(&mut self, name: &str, book: &Codebook, count: usize) -> Result<Vec<u16>, Error> {
-        let (width, levels) = (book.bit_width(), book.len());
-        let part: Vec<u16> = (0..count).map(|_| self.coder.bits(0, width) as u16).collect();
-        match part.iter().position(|&index| usize::from(index) >= levels) {
-            Some(position) => Err(Error::Index { name: name.to_owned(), position, index: part[position], levels }),
-            None => Ok(part),
-        }
     }
 
     /// The table of a statically coded live part, and how many of its entries are zero.
@@ -366,6 +358,14 @@ pub(crate) fn positions_bytes(shape: &[usize], axes: &[Option<AxisRef>]) -> u64 
 /// Bytes of so many values of a quantised tensor.
 pub(crate) fn values_bytes(count: usize) -> u64 {
     (count as u64).saturating_mul(4)
+}
+
+/// Indices of a tensor, all of which name one of so many values. A damaged stream may say that an entry is zero where there is no zero.
+fn in_range(name: &str, indices: Vec<u16>, levels: usize) -> Result<Vec<u16>, Error> {
+    match indices.iter().position(|&index| usize::from(index) >= levels) {
+        Some(position) => Err(Error::Index { name: name.to_owned(), position, index: indices[position], levels }),
+        None => Ok(indices),
+    }
 }
 
 fn too_many(count: usize) -> Error {
