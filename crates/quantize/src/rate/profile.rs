@@ -19,6 +19,9 @@ pub(super) const MOST_DISTINCT: usize = 1 << 10;
 /// Weights of a chunk. Sums of their keys' lower halves, squared, stay below 2^52.
 const CHUNK: usize = 1 << 20;
 
+/// The least of all floats over the largest, or less.
+const FLOATS: f64 = 1e-84;
+
 /// Weights from which one can tell, as a rule, that there are many distinct ones.
 const SAMPLE: usize = 4 * MOST_DISTINCT;
 
@@ -126,7 +129,8 @@ impl Profile {
     pub(super) fn magnitude_exceeded_by(&self, count: f64) -> f64 {
         let (low, high) = self.range();
         let mut outside = low.abs().max(high.abs());
-        let mut inside = outside * f64::EPSILON;
+        // Beside one number near the end of a float's range all others may be as small as floats are.
+        let mut inside = outside * FLOATS;
         if self.exceeding(inside) <= count {
             return inside;
         }

@@ -23,7 +23,7 @@ const MOST_LEVELS: usize = 1 << 10;
 const REACH: f64 = 511.0;
 
 /// At the finest step a share of `1 / TAIL` of the weights that are not zero, or [`FAR`] weights, are beyond [`FINEST`] steps.
-const TAIL: f64 = 1024.0;
+const TAIL: f64 = 64.0;
 const FAR: f64 = 64.0;
 const FINEST: f64 = 400.0;
 

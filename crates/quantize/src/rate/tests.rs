@@ -249,6 +249,31 @@ fn outliers_cost_themselves_and_nothing_more() {
 }
 
 #[test]
+fn a_budget_is_used_whatever_lies_far_away() {
+    let plain = gaussian(60_000, 0.02, 8);
+    // A few columns of large weights, and one number near the end of the type.
+    let columns: Vec<f32> =
+        plain.iter().enumerate().map(|(at, w)| if at % 200 == 7 { 300.0 * w } else { *w }).collect();
+    let mut huge = plain.clone();
+    huge[17] = 1e30;
+    for weights in [columns, huge] {
+        let profile = Profile::new(&weights).unwrap();
+        for bits in [3.0, 5.0, 8.0] {
+            let point = find_step(&[source(&profile)], Target::BitsPerWeight(bits)).unwrap();
+            assert!(point.bits_per_weight() <= bits && point.bits_per_weight() > bits - 0.1, "{point:?}");
+            let coded = source(&profile).quantizer(point.step).quantize("w", [weights.len()], &weights).unwrap();
+            let pairs = plain.iter().zip(&weights).zip(coded.tensor.values()).filter(|((plain, w), _)| plain == w);
+            let (mut energy, mut error) = (0.0, 0.0);
+            for ((_, &w), v) in pairs {
+                (energy, error) = (energy + f64::from(w).powi(2), error + f64::from(w - v).powi(2));
+            }
+            let ratio = 10.0 * (energy / error).log10();
+            assert!(ratio > 6.02 * bits - 4.5, "the many others have {ratio} dB at {bits} bits");
+        }
+    }
+}
+
+#[test]
 fn scale_does_not_matter() {
     let weights = gaussian(50_000, 1.0, 6);
     let at = |scale: f32, stored| {
