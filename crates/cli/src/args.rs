@@ -258,7 +258,8 @@ pub struct PredictArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// An .npz file of inputs: of a network trained here one array, of an ONNX model one for each of its inputs, by name.
+    /// An .npz file of inputs: of a network trained here one array of floats, shaped and scaled as its training data were (pixels
+    /// from 0 to 1; the embedded digits are [n, 1, 8, 8]); of an ONNX model an array for each of its inputs, by name.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub inputs: PathBuf,
     /// The .npz file to write, an array for each output.

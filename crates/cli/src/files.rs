@@ -13,8 +13,9 @@ const DEVICES: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 /// Refuses an output that is the input: not even `--force` means that.
 pub(crate) fn refuse_input(out: &Path, input: &Path) -> Result<(), Failure> {
-    let same = |a: &Path, b: &Path| a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-    if same(out, input) {
+    // One that is not there yet, but will be by then, has no canonical path.
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    if place(out).is_some() && place(out) == place(input) {
         return Err(Failure::usage(format!("{} is the file that is read; name another with -o", out.display())));
     }
     Ok(())

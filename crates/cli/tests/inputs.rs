@@ -23,6 +23,7 @@ fn sensitivities_are_measured_once_and_errors_of_outputs_are_told() {
     let place = with_model();
     let asked = ["compress", "gated.onnx", "--inputs", "gated.npz", "--sensitivity", "s.json", "--force"];
     let first = place.run(asked).done();
+    assert!(first.stderr.contains("sensitivities of 5 tensors were measured"), "{}", first.stderr);
     assert!(first.stdout.contains("y: relative error"), "{}", first.stdout);
     assert!(first.stdout.contains("U: no output noticed an error there"), "{}", first.stdout);
     let kept = fs::read(place.path("s.json")).expect("it was written");
@@ -66,8 +67,10 @@ fn what_is_missing_is_said() {
     };
     refused(&["--sensitivity", "s.json"], 2, &["s.json", "--inputs"]);
     refused(&["--sensitivity", "broken.json"], 1, &["broken.json", "version"]);
+    refused(&["--inputs", "gated.npz", "--sensitivity", "no/s.json"], 1, &["no/s.json", "not there"]);
+    refused(&["--inputs", "gated.npz", "--sensitivity", "gated.mxp"], 2, &["gated.mxp"]);
     refused(&["--inputs", "nowhere.npz"], 1, &["nowhere.npz"]);
     refused(&["--inputs", "gated.onnx"], 1, &["gated.onnx"]);
-    refused(&["--inputs", "gated.npz", "--max-output-error", "1e-12"], 1, &["output error", "the nearest is"]);
+    refused(&["-q", "--inputs", "gated.npz", "--max-output-error", "1e-12"], 1, &["output error", "the nearest is"]);
     refused(&["--inputs", "gated.npz", "--max-output-error", "-1"], 2, &["output error"]);
 }

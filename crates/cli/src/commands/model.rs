@@ -48,7 +48,7 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     let (progress, cancel) = (ModelProgress::new(&args.talk), CancelToken::new());
     cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next tensor")));
     compressor = compressor.observer(&progress).cancel(cancel);
-    let measured = with_threads(args.threads, || runs::measured(compressor, &args.wanted))?;
+    let measured = with_threads(args.threads, || runs::measured(compressor, args))?;
     if measured.is_err() {
         progress.clear();
     }

@@ -1,6 +1,7 @@
 //! What needs a model to be run: sensitivities, output errors, predictions. Without the feature `rten`, only that it is missing.
 
 use std::path::Path;
+use std::time::Instant;
 
 #[cfg(feature = "rten")]
 use anyhow::Context;
@@ -19,7 +20,7 @@ use mixpress::tensor::Tensor;
 #[cfg(feature = "rten")]
 use mixpress::train::Draft;
 
-use crate::args::{PredictArgs, WantedArgs};
+use crate::args::{CompressArgs, PredictArgs};
 use crate::failure::Failure;
 use crate::files;
 #[cfg(feature = "rten")]
@@ -28,8 +29,9 @@ use crate::threads::with_threads;
 /// A compressor with the inputs and the sensitivities that are asked for, measured where no file has them.
 pub(super) fn measured<'a>(
     compressor: ModelCompressor<'a>,
-    wanted: &WantedArgs,
+    args: &CompressArgs,
 ) -> Result<ModelCompressor<'a>, Failure> {
+    let wanted = &args.wanted;
     let compressor = match &wanted.inputs {
         Some(path) => with_inputs(compressor, path)?,
         None => compressor,
@@ -47,11 +49,19 @@ pub(super) fn measured<'a>(
     if wanted.lossless || wanted.distortion.is_some() {
         return Ok(compressor);
     }
-    if let Some(path) = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run) {
+    let kept = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run);
+    if let Some(path) = kept {
         files::refuse_taken(path, false)?;
+        files::refuse_name(path, "sensitivities", ".json")?;
     }
+    let started = Instant::now();
     let measured = measure(&compressor)?;
-    if let Some(path) = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run) {
+    if !args.talk.quiet {
+        let (count, seconds) = (measured.tensors.len(), started.elapsed().as_secs_f64());
+        eprintln!("note: sensitivities of {count} tensors were measured in {seconds:.1} s");
+    }
+    // What no output noticed would serve no later run.
+    if let Some(path) = kept.filter(|_| measured.tensors.iter().any(|tensor| tensor.sensitivity > 0.0)) {
         measured.write(path, Overwrite::Refuse).map_err(|error| Failure::Failed(error.into()))?;
     }
     Ok(compressor.sensitivities(measured))
@@ -126,6 +136,10 @@ fn the_only(inputs: &Arrays) -> anyhow::Result<Tensor> {
     let Values::F32(values) = array.values() else {
         anyhow::bail!("the network takes floats, and {name} is {}", array.values().type_name());
     };
+    anyhow::ensure!(!values.is_empty(), "{name} has no samples");
+    if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+        anyhow::bail!("{name} has {} at position {position}; the network takes finite numbers", values[position]);
+    }
     Ok(Tensor::new(array.shape(), values.clone())?)
 }
 

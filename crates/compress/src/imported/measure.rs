@@ -20,8 +20,8 @@ use super::restore::ModelFile;
 use super::sensitivity::{Sensitivities, Sensitivity};
 use crate::Error;
 
-/// The signal-to-noise ratio, in dB, that a tensor has while its sensitivity is measured: that of 4 bits a weight or a little less.
-const MEASURED_AT: f64 = 20.0;
+/// The signal-to-noise ratios, in dB, that a tensor has while its sensitivity is measured: those of about 3 and 5 bits a weight.
+const MEASURED_AT: [f64; 2] = [17.0, 29.0];
 /// Bytes of models that are loaded at a time, each of which takes about three times its file.
 const LOADED: u64 = 2 << 30;
 const COPIES: u64 = 3;
@@ -29,6 +29,8 @@ const COPIES: u64 = 3;
 const RUNS: usize = 12;
 /// The share of the allowed output error that may be left unused.
 const UNUSED: f64 = 0.01;
+/// Steps that are tried beside the one that was found.
+const BESIDE: [f64; 3] = [1.03, 1.07, 1.15];
 
 /// A model, samples, and what it returns for them.
 pub(super) struct Trials<'m> {
@@ -160,11 +162,28 @@ impl ModelCompressor<'_> {
         Ok(Sensitivities::new(path.to_string_lossy(), trials.samples.runs(), measured))
     }
 
-    /// The sensitivity of a tensor; nothing if its weights are few values that cannot be told more coarsely.
+    /// The sensitivity of a tensor, the geometric mean of what it is to coarse and to fine errors: outputs may jump at some size of them.
+    /// Nothing if its weights are few values that cannot be told more coarsely.
     fn sensitivity(&self, trials: &Trials<'_>, number: usize, role: &Role) -> Result<Option<f64>, Error> {
+        let mut product = 1.0;
+        for ratio in MEASURED_AT {
+            let Some(of_ratio) = self.sensitivity_at(trials, number, role, ratio)? else { return Ok(None) };
+            product *= of_ratio;
+        }
+        Ok(Some(product.powf(1.0 / MEASURED_AT.len() as f64)))
+    }
+
+    /// The sensitivity of a tensor to errors of a signal-to-noise ratio in dB.
+    fn sensitivity_at(
+        &self,
+        trials: &Trials<'_>,
+        number: usize,
+        role: &Role,
+        ratio: f64,
+    ) -> Result<Option<f64>, Error> {
         let tensor = &self.model.tensors()[number];
         let Some(source) = source(tensor, role) else { return Ok(None) };
-        let point = match find_step(&[source], Target::SignalToNoise(MEASURED_AT)) {
+        let point = match find_step(&[source], Target::SignalToNoise(ratio)) {
             Err(mixpress_quantize::Error::OutOfReach { .. }) => {
                 find_step(&[source], Target::BitsPerWeight(f64::INFINITY))?
             }
@@ -223,7 +242,7 @@ impl ModelCompressor<'_> {
             } else {
                 fails = Some(step);
                 if step <= finest {
-                    return Err(self.too_far(error));
+                    break;
                 }
             }
             // Errors of outputs go with the step as long as they are small.
@@ -235,14 +254,16 @@ impl ModelCompressor<'_> {
                 _ => next.clamp(finest, coarsest),
             };
         }
-        let Some(does) = does else {
-            let error = measured(finest)?;
-            if error > allowed {
-                return Err(self.too_far(error));
+        // Errors do not fall with the step alone: one that is a little coarser may do as well.
+        let beside = does.unwrap_or(finest);
+        let mut best = does;
+        for factor in BESIDE {
+            if measured((beside * factor).min(coarsest))? <= allowed {
+                best = Some((beside * factor).min(coarsest));
             }
-            return Ok(parts.with(finest));
-        };
-        Ok(parts.with(does))
+        }
+        let Some(best) = best else { return Err(self.too_far(measured(finest)?)) };
+        Ok(parts.with(best))
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Sensitivity {
     /// Lengths of its axes.
     pub shape: Vec<u64>,
     /// The relative squared error of the outputs over that of the tensor, `(‖y - ŷ‖² / ‖y‖²) / (‖w - ŵ‖² / ‖w‖²)`, where this tensor
-    /// alone was quantised, and as a mean of all outputs. 0 if no output noticed.
+    /// alone was quantised: the mean of all outputs, and of coarse and fine errors. 0 if no output noticed.
     pub sensitivity: f64,
 }
 
@@ -117,7 +117,7 @@ impl Sensitivities {
             }
         }
         let mut noticed: Vec<f64> = each.iter().filter_map(|one| one.1).filter(|&each| each > 0.0).collect();
-        if noticed.is_empty() && !each.is_empty() {
+        if !each.is_empty() && each.iter().all(|one| one.1.is_none()) {
             return Err(Error::OtherSensitivities { model: self.model.clone() });
         }
         noticed.sort_by(f64::total_cmp);
