@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use mixpress_network::{Definition, Network};
@@ -263,12 +262,7 @@ fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), E
         Overwrite::Refuse => write_whole_new(path, bytes),
     };
     written.map_err(|error| {
-        let problem = match error {
-            TrainError::Write { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
-                Error::Exists { path: path.into() }
-            }
-            error => Error::Train(error),
-        };
+        let problem = Error::from(error);
         let mut prefix = path.file_stem().unwrap_or_default().to_owned();
         prefix.push("-");
         let save = |folder: &Path| write_new(folder, &prefix, ".mxp", bytes);

@@ -52,7 +52,7 @@ pub enum Error {
     Network(#[from] mixpress_network::Error),
     /// Training failed.
     #[error(transparent)]
-    Train(#[from] mixpress_train::Error),
+    Train(mixpress_train::Error),
     /// The mixture's settings are wrong.
     #[error(transparent)]
     Mixture(#[from] mixpress_mixture::Error),
@@ -217,6 +217,18 @@ pub enum Error {
         /// Folder of the checkpoint, if one was kept.
         checkpoint: Option<PathBuf>,
     },
+}
+
+impl From<mixpress_train::Error> for Error {
+    fn from(error: mixpress_train::Error) -> Self {
+        match error {
+            mixpress_train::Error::Write { path, source } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Self::Exists { path }
+            }
+            mixpress_train::Error::Write { path, source } => Self::Write { path, source },
+            error => Self::Train(error),
+        }
+    }
 }
 
 /// What is said of so many further problems.

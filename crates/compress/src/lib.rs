@@ -27,13 +27,13 @@ mod select;
 
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
-#[cfg(feature = "rten")]
-pub use imported::compare_outputs;
 pub use imported::{
     Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened,
     OutputOutcome, Reason, Rule, Sensitivities, Sensitivity, Stage, TensorOutcome, TensorPlan, Treatment, compare,
     restore, verify,
 };
+#[cfg(feature = "rten")]
+pub use imported::{compare_outputs, compare_outputs_until};
 pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
 #[cfg(feature = "rten")]
 pub use mixpress_runtime as runtime;

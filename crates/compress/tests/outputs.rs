@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use mixpress_compress::runtime::{Array, Arrays, Values};
 use mixpress_compress::{
-    Error, Goal, Model, ModelCompressor, ModelFile, ModelOutcome, Overwrite, Sensitivities, compare_outputs,
+    Error, Goal, Model, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, Overwrite, Sensitivities, Stage,
+    compare_outputs,
 };
+use mixpress_train::CancelToken;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -73,6 +75,45 @@ fn output_errors_are_kept_and_hardly_more_is_spent() {
     assert!(matches!(missed, Error::OutOfReach { .. }), "{missed}");
     let exact = run(&compressor(Goal::Lossless), folder.path()).unwrap();
     assert_eq!(exact.outputs[0].largest, 0.0);
+}
+
+#[test]
+fn an_error_that_follows_the_step_slowly_is_not_answered_with_the_finest_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = |allowed: f64| {
+        let with = compressor(Goal::OutputError(allowed)).sensitivities(measured()).rule("W2=bits:3".parse().unwrap());
+        let outcome = run(&with, folder.path()).unwrap();
+        assert!(outcome.outputs[0].relative <= allowed);
+        outcome.file_bytes
+    };
+    // The error of W2 stays, whatever the steps of the others.
+    let (tight, loose) = (bytes(0.17), bytes(0.19));
+    assert!(tight >= loose && tight < 2 * loose, "{tight} {loose}");
+}
+
+/// Cancels as soon as a stage begins.
+struct CancelAt(Stage, CancelToken);
+
+impl ModelObserver for CancelAt {
+    fn progress(&self, stage: Stage, _: u64, _: u64) {
+        if stage == self.0 {
+            self.1.cancel();
+        }
+    }
+}
+
+#[test]
+fn what_is_stopped_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for stage in [Stage::Measuring, Stage::Fitting, Stage::Writing, Stage::Checking] {
+        let cancel = CancelToken::new();
+        let observer = CancelAt(stage, cancel.clone());
+        let with = compressor(Goal::OutputError(0.1)).observer(&observer).cancel(cancel);
+        let stopped =
+            if stage == Stage::Measuring { with.measure().map(drop) } else { run(&with, folder.path()).map(drop) };
+        assert!(matches!(stopped, Err(Error::Interrupted { .. })), "{stage:?}: {stopped:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{stage:?}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub struct OutputError {
     pub relative: f64,
     /// The mean of the cosines ⟨y, ŷ⟩ / (‖y‖ ‖ŷ‖), one for each sample: for each place along the first axis of an output
     /// of at least two axes, everything behind it taken as one vector. So it is the cosine of two sentence embeddings,
-    /// or of all logits of a sample. A run's output is one vector where it has fewer axes, or one entry a sample. A
+    /// or of all logits of a sample. A run's output is one vector where it has fewer axes, or one entry a sample.
     /// Where no run has more than one entry, all runs are one vector. A cosine is 1 where both vectors are zero, 0 where one is;
     /// so is an output without entries 1.
     pub cosine: f64,

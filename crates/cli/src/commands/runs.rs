@@ -11,7 +11,9 @@ use mixpress::compress::Error;
 use mixpress::compress::runtime::{Array, Arrays, Values, is_model_thread};
 use mixpress::compress::{Model, OutputOutcome, Sensitivities};
 #[cfg(feature = "rten")]
-use mixpress::compress::{Opened, compare_outputs};
+use mixpress::compress::{Opened, compare_outputs_until};
+#[cfg(feature = "rten")]
+use mixpress::prelude::CancelToken;
 use mixpress::prelude::{ModelCompressor, Overwrite};
 #[cfg(feature = "rten")]
 use mixpress::report::printable;
@@ -23,6 +25,8 @@ use mixpress::train::Draft;
 use crate::args::{CompressArgs, PredictArgs};
 use crate::failure::Failure;
 use crate::files;
+#[cfg(feature = "rten")]
+use crate::interrupt::cancel_on_signal;
 #[cfg(feature = "rten")]
 use crate::threads::with_threads;
 
@@ -90,7 +94,9 @@ fn measure(compressor: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
 /// How far the outputs of a file's model are from those of its source.
 #[cfg(feature = "rten")]
 pub(super) fn outputs(file: &Path, source: &Model, inputs: &Path) -> Result<Vec<OutputOutcome>, Failure> {
-    compare_outputs(file, source, arrays(inputs)?).map_err(failure)
+    let cancel = CancelToken::new();
+    cancel_on_signal(cancel.clone(), None);
+    compare_outputs_until(file, source, arrays(inputs)?, &cancel).map_err(failure)
 }
 
 /// Runs `mixpress predict`.
@@ -103,10 +109,11 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     files::refuse_taken(&args.out, args.force)?;
     let what = || format!("cannot predict with {}", args.file.display());
     let mut draft = if args.force { Draft::replacing(&args.out) } else { Draft::new(&args.out) }.with_context(what)?;
-    let inputs = arrays(&args.inputs)?;
+    let (inputs, cancel) = (arrays(&args.inputs)?, CancelToken::new());
+    cancel_on_signal(cancel.clone(), None);
     let outputs = with_threads(args.threads, || -> anyhow::Result<Arrays> {
         match Opened::open(&args.file)? {
-            Opened::Model(model) => Ok(model.predict(inputs)?),
+            Opened::Model(model) => Ok(model.predict_until(inputs, &cancel)?),
             Opened::Network(network) => {
                 let outputs = network.predict(&the_only(&inputs)?)?;
                 let (shape, values) = (outputs.shape().to_vec(), outputs.data().to_vec());
@@ -116,7 +123,12 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
             }
         }
     })?;
-    let outputs = outputs.with_context(what)?;
+    let outputs = match outputs {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Interrupted { .. })) => {
+            return Err(Failure::Interrupted(None));
+        }
+        outputs => outputs.with_context(what)?,
+    };
     let written = outputs.write_npz(draft.file());
     written.with_context(|| format!("cannot write {}", args.out.display()))?;
     draft.put().with_context(what)?;

@@ -238,6 +238,9 @@ impl<'a> ModelCompressor<'a> {
             self.fail_if_strict(&missed)?;
             not_done.extend(missed);
             let outputs = trials.as_ref().map_or(Ok(Vec::new()), |trials| trials.of_file(file.path()))?;
+            let infinite = outputs.iter().filter(|output| output.largest.is_infinite());
+            not_done
+                .extend(infinite.map(|output| format!("an output {} that is finite: it no longer is", output.name)));
             file.put()?;
             return Ok(ModelOutcome { outputs, not_done, ..outcome }.after(started.elapsed()));
         }

@@ -7,13 +7,15 @@ use mixpress_quantize::{OperatingPoint, Source, Target, find_step, find_step_nea
 
 use super::compressor::ModelCompressor;
 use super::goal::{DEFAULT_BITS, Distortion, Goal};
-use super::outcome::ModelOutcome;
+use super::outcome::{ModelOutcome, ratio_db};
 use super::payload;
 use super::plan::{Role, entries};
 use crate::Error;
 
 /// Lengths that are tried to find one that fits its goal. The first misses by what some coder does better than expected.
 const ATTEMPTS: usize = 8;
+/// And as long as none does, which is where the rate jumps.
+const MOST_ATTEMPTS: usize = 20;
 /// The share of a goal that may be left unused.
 const UNUSED: f64 = 5e-4;
 /// The most bytes that are asked for: beyond them nothing is limited.
@@ -169,7 +171,11 @@ impl ModelCompressor<'_> {
         let out_of_reach = |error: mixpress_quantize::Error| match error {
             mixpress_quantize::Error::OutOfReach { nearest, .. } => {
                 let nearest = match self.goal {
-                    Some(Goal::SignalToNoise(_)) => format!("{nearest:.1} dB"),
+                    Some(Goal::SignalToNoise(_)) => {
+                        let shared: f64 = parts.shared.iter().map(|shared| shared.1.profile.sum_of_squares()).sum();
+                        let noise = shared / 10_f64.powf(nearest / 10.0) + parts.own.distortion;
+                        format!("{:.1} dB", ratio_db(shared + parts.own.energy, noise))
+                    }
                     _ => format!("{nearest:.0} bytes"),
                 };
                 Error::OutOfReach { goal: self.words(), nearest }
@@ -204,7 +210,11 @@ impl ModelCompressor<'_> {
         let mut best: Option<(i64, Vec<f64>)> = None;
         let mut shortest = u64::MAX;
         let mut tried = Vec::new();
-        for _ in 0..ATTEMPTS {
+        let mut jump = 8 + limit as i64 / 2000;
+        for attempt in 0.. {
+            if attempt >= ATTEMPTS && (best.is_some() || attempt >= MOST_ATTEMPTS) {
+                break;
+            }
             // Where files are shorter than estimated by more than all else takes, the search is allowed more than there is.
             told.besides = besides.max(0) as u64;
             told.limit = Some(limit.saturating_add((-besides).max(0) as u64));
@@ -213,8 +223,9 @@ impl ModelCompressor<'_> {
                 if best.is_some() {
                     break;
                 }
-                // The rate jumps here; the other side of the jump fits.
-                besides += 8 + limit as i64 / 2000;
+                // The rate jumps here; the other side of the jump fits, however far it is.
+                besides += jump;
+                jump *= 2;
                 continue;
             }
             let length = aim.besides + self.weights_bytes(roles, &steps)?;

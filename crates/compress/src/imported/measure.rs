@@ -5,7 +5,7 @@ use std::path::Path;
 
 use mixpress_interchange::{Format, Model, Payloads, WriteOptions};
 use mixpress_quantize::{Source, Target, find_step};
-use mixpress_runtime::{Arrays, Outputs, Runner, Samples, compare};
+use mixpress_runtime::{Arrays, Outputs, Runner, Samples, Side, compare};
 use mixpress_train::CancelToken;
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ use super::goal::Goal;
 use super::outcome::OutputOutcome;
 use super::plan::Role;
 use super::progress::Stage;
-use super::restore::ModelFile;
+use super::restore::{ModelFile, written};
 use super::sensitivity::{Sensitivities, Sensitivity};
 use crate::Error;
 
@@ -29,6 +29,10 @@ const COPIES: u64 = 3;
 const RUNS: usize = 12;
 /// The share of the allowed output error that may be left unused.
 const UNUSED: f64 = 0.01;
+/// The largest relative error of an output that counts as more than others.
+const LARGEST: f64 = 1e3;
+/// How far the first guess goes to the other side of what is allowed, if the error does not follow the step.
+const ASIDE: f64 = 1.25;
 /// Steps that are tried beside the one that was found.
 const BESIDE: [f64; 3] = [1.03, 1.07, 1.15];
 
@@ -56,7 +60,13 @@ impl<'m> Trials<'m> {
     /// How far the outputs of a model of the same graph are from those of this one.
     pub(super) fn of_model(&self, path: &Path) -> Result<Vec<OutputOutcome>, Error> {
         let outputs = run(&Runner::load(path)?, &self.samples, self.cancel)?;
-        Ok(compare(&self.original, &outputs)?.into_iter().map(OutputOutcome::from).collect())
+        match compare(&self.original, &outputs) {
+            // That far off is an error like any other, but larger.
+            Err(mixpress_runtime::Error::OutputNotFinite { output, side: Side::Other, .. }) => {
+                Ok(vec![OutputOutcome::not_finite(output)])
+            }
+            errors => Ok(errors?.into_iter().map(OutputOutcome::from).collect()),
+        }
     }
 
     /// How far the outputs of a file's model are from those of this one.
@@ -71,7 +81,7 @@ impl<'m> Trials<'m> {
     fn with(&self, payloads: &mut Payloads<'_, '_>) -> Result<Vec<OutputOutcome>, Error> {
         let folder = temporary()?;
         let path = folder.path().join("model.onnx");
-        self.model.skeleton().write(&path, payloads, &WriteOptions::default())?;
+        self.model.skeleton().write(&path, payloads, &WriteOptions::default()).map_err(written)?;
         self.of_model(&path)
     }
 }
@@ -81,7 +91,20 @@ impl<'m> Trials<'m> {
 /// # Errors
 /// [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`]; whatever is wrong with the file.
 pub fn compare_outputs(file: impl AsRef<Path>, source: &Model, samples: Arrays) -> Result<Vec<OutputOutcome>, Error> {
-    Trials::new(source, samples, &CancelToken::new())?.of_file(file.as_ref())
+    compare_outputs_until(file, source, samples, &CancelToken::new())
+}
+
+/// [`compare_outputs`], stopped when somebody asks for that.
+///
+/// # Errors
+/// As [`compare_outputs`], and [`Error::Interrupted`].
+pub fn compare_outputs_until(
+    file: impl AsRef<Path>,
+    source: &Model,
+    samples: Arrays,
+    cancel: &CancelToken,
+) -> Result<Vec<OutputOutcome>, Error> {
+    Trials::new(source, samples, cancel)?.of_file(file.as_ref())
 }
 
 impl ModelFile {
@@ -91,15 +114,23 @@ impl ModelFile {
     /// # Errors
     /// [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`] where the inputs do not fit, or it cannot be run.
     pub fn predict(&self, inputs: Arrays) -> Result<Arrays, Error> {
+        self.predict_until(inputs, &CancelToken::new())
+    }
+
+    /// [`ModelFile::predict`], stopped when somebody asks for that.
+    ///
+    /// # Errors
+    /// As [`ModelFile::predict`], and [`Error::Interrupted`].
+    pub fn predict_until(&self, inputs: Arrays, cancel: &CancelToken) -> Result<Arrays, Error> {
         if self.skeleton().format() != Format::Onnx {
             return Err(Error::NoGraph { path: self.skeleton().file_names().next().unwrap_or_default().into() });
         }
         let folder = temporary()?;
         let path = folder.path().join("model.onnx");
-        self.restore(&path, &WriteOptions::default())?;
+        self.restore_until(&path, &WriteOptions::default(), cancel)?;
         let runner = Runner::load(&path)?;
         let samples = Samples::new(inputs, &runner)?;
-        Ok(runner.run(&samples)?.into_arrays()?)
+        Ok(run(&runner, &samples, cancel)?.into_arrays()?)
     }
 }
 
@@ -114,11 +145,9 @@ fn run(runner: &Runner, samples: &Samples, cancel: &CancelToken) -> Result<Outpu
     })
 }
 
-/// The mean of the squared relative errors of all outputs that have one.
+/// The mean of the squared relative errors of all outputs. One that was zero and is not, or is not finite, has the largest that counts.
 fn mean_square(errors: &[OutputOutcome]) -> f64 {
-    let squares: Vec<f64> =
-        errors.iter().map(|error| error.error().powi(2)).filter(|error| error.is_finite()).collect();
-    squares.iter().sum::<f64>() / squares.len().max(1) as f64
+    errors.iter().map(|error| error.error().min(LARGEST).powi(2)).sum::<f64>() / errors.len().max(1) as f64
 }
 
 impl ModelCompressor<'_> {
@@ -232,6 +261,7 @@ impl ModelCompressor<'_> {
         let mut step = expected_step(&sources, allowed, finest, coarsest);
         // The coarsest step that is known to do, and the finest that does not.
         let (mut does, mut fails) = (None, None);
+        let mut aside = 1.0;
         for _ in 0..RUNS {
             let error = measured(step)?;
             if error <= allowed {
@@ -251,8 +281,11 @@ impl ModelCompressor<'_> {
                 (Some(does), Some(fails)) if fails / does < 1.0 + UNUSED / 2.0 => break,
                 (Some(does), Some(fails)) if next > does && next < fails => next,
                 (Some(does), Some(fails)) => does.sqrt() * fails.sqrt(),
-                _ => next.clamp(finest, coarsest),
+                // Further each time, for the error may follow the step slowly.
+                (None, _) => next.min(step / aside).clamp(finest, coarsest),
+                (_, None) => next.max(step * aside).clamp(finest, coarsest),
             };
+            aside *= ASIDE;
         }
         // Errors do not fall with the step alone: one that is a little coarser may do as well.
         let beside = does.unwrap_or(finest);

@@ -32,7 +32,7 @@ pub use check::{Difference, compare, verify};
 pub use compressor::ModelCompressor;
 pub use goal::{Distortion, Goal, Rule, Treatment};
 #[cfg(feature = "rten")]
-pub use measure::compare_outputs;
+pub use measure::{compare_outputs, compare_outputs_until};
 pub use outcome::{ModelOutcome, OutputOutcome, TensorOutcome};
 pub use plan::{ModelPlan, Reason, TensorPlan};
 pub use progress::{ModelObserver, Stage};

@@ -46,12 +46,13 @@ pub struct TensorOutcome {
 pub struct OutputOutcome {
     /// The output's name.
     pub name: String,
-    /// `‖y - ŷ‖ / ‖y‖` over all entries; infinite where only the original is zero.
+    /// `‖y - ŷ‖ / ‖y‖` over all entries; infinite where only the original is zero, or this one is not finite.
     #[serde(with = "infinite")]
     pub relative: f64,
     /// The mean cosine similarity of a sample's output to the original's.
     pub cosine: f64,
     /// The largest `|y - ŷ|`.
+    #[serde(with = "infinite")]
     pub largest: f64,
     /// Of rows along the last axis, the share whose largest entry is at the same place: for classifiers, how often both say the same.
     pub top1: Option<f64>,
@@ -60,6 +61,12 @@ pub struct OutputOutcome {
 }
 
 impl OutputOutcome {
+    /// Of an output that is not finite, and was.
+    #[cfg(feature = "rten")]
+    pub(super) fn not_finite(name: String) -> Self {
+        Self { name, relative: f64::INFINITY, cosine: 0.0, largest: f64::INFINITY, top1: None, equal: None }
+    }
+
     /// What a limit on output errors is compared with: the relative error, of whole numbers the share that is not equal.
     #[must_use]
     pub fn error(&self) -> f64 {

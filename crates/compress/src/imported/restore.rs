@@ -170,7 +170,7 @@ impl ModelFile {
 }
 
 /// What an error in writing a model means: payloads fail also because somebody stopped them.
-fn written(error: mixpress_interchange::Error) -> Error {
+pub(super) fn written(error: mixpress_interchange::Error) -> Error {
     match error {
         mixpress_interchange::Error::Payload { source, .. }
             if matches!(source.downcast_ref(), Some(Error::Interrupted { .. })) =>

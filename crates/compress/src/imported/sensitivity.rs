@@ -1,7 +1,8 @@
 //! How much a model's outputs suffer from errors in each of its tensors: measured once, kept in a file, used for every goal.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use mixpress_interchange::{Model, SourceTensor};
@@ -14,7 +15,7 @@ use crate::{Error, Overwrite};
 /// The version of the file.
 const VERSION: u32 = 1;
 /// The longest file that is read.
-const MOST_BYTES: u64 = 1 << 28;
+const MOST_BYTES: u64 = 1 << 26;
 /// A tensor counts, weight by weight, at least this share of the median tensor's.
 const LEAST: f64 = 1e-4;
 
@@ -60,11 +61,11 @@ impl Sensitivities {
         let path = path.as_ref();
         let problem = |reason: String| Error::Sensitivities { path: path.into(), reason };
         let read = |source| Error::Read { path: path.into(), source };
-        let metadata = fs::metadata(path).map_err(read)?;
-        if metadata.is_file() && metadata.len() > MOST_BYTES {
-            return Err(problem(format!("it has {} bytes; such files have a few kilobytes", metadata.len())));
+        let mut text = Vec::new();
+        File::open(path).map_err(read)?.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(read)?;
+        if text.len() as u64 > MOST_BYTES {
+            return Err(problem(format!("it has more than {MOST_BYTES} bytes; such files have a few kilobytes")));
         }
-        let text = fs::read(path).map_err(read)?;
         let out: Self = serde_json::from_slice(&text).map_err(|error| problem(error.to_string()))?;
         if out.version != VERSION {
             return Err(problem(format!("its version is {}, and this program knows {VERSION}", out.version)));
@@ -155,7 +156,7 @@ mod tests {
     fn refused(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sensitivities.json");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         Sensitivities::read(&path).unwrap_err().to_string()
     }
 
@@ -167,7 +168,7 @@ mod tests {
         let wrote = Sensitivities::new("model.onnx", 12, vec![tensor("a", 0.1 + 0.2), tensor("b", 0.0)]);
         wrote.write(&path, Overwrite::Refuse).unwrap();
         assert_eq!(Sensitivities::read(&path).unwrap(), wrote);
-        assert!(matches!(wrote.write(&path, Overwrite::Refuse), Err(Error::Train(_))), "it is there already");
+        assert!(matches!(wrote.write(&path, Overwrite::Refuse), Err(Error::Exists { .. })), "it is there already");
         wrote.write(&path, Overwrite::Replace).unwrap();
     }
 

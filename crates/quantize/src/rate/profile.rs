@@ -2,8 +2,8 @@
 //!
 //! The bits of a float, made to ascend with its value, are a key. Its upper half names a bin: sign, exponent and seven bits of the
 //! significand, so that a bin is at most 1/128 of its values wide, whatever their scale and however long the tails. In a bin keys are
-//! equally spaced values, and the sums of their lower halves and of these squared are whole numbers: nothing is rounded,
-//! and the result does not depend on how the weights were divided among threads. Between its ends a bin's weights are taken as
+//! equally spaced values, and the sums of their lower halves and of these squared are whole numbers, exact within a chunk of the
+//! weights; chunks are added in their order, so that the result does not depend on how they were divided among threads. Between its ends a bin's weights are taken as
 //! spread evenly over the interval that has their mean and variance; all equal, they are a point.
 
 use std::collections::HashMap;

@@ -134,7 +134,8 @@ fn entries_that_grow_beyond_the_limit_are_left() {
     for place in [local, central] {
         lying[place..place + 4].copy_from_slice(&0xFFFF_FFF0u32.to_le_bytes());
     }
-    let _ = parse(&lying, 1 << 20);
+    // It is read as the bytes that are there, or refused.
+    assert!(parse(&lying, 1 << 20).map_or(true, |arrays| arrays.get("a").is_some_and(|array| array.shape() == [1])));
 }
 
 fn some_arrays() -> impl Strategy<Value = Arrays> {
