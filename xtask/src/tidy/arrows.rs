@@ -26,7 +26,15 @@ const ARROWS: [(&str, &[&str]); 18] = [
     (
         "mixpress",
         &[
-            "tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "arrays", "compress",
+            "tensor",
+            "mixture",
+            "codebook",
+            "network",
+            "quantize",
+            "train",
+            "interchange",
+            "arrays",
+            "compress",
             "report",
         ],
     ),
