@@ -32,9 +32,13 @@ fn write_npz(place: &Place, name: &str) {
 /// All digits as a table, labels in a column of this name in the middle.
 fn write_csv(place: &Place, name: &str, label: &str) {
     let mut text = String::new();
-    (0..32).for_each(|feature| write!(text, "p{feature},").expect("a text"));
+    for feature in 0..32 {
+        write!(text, "p{feature},").expect("a text");
+    }
     text.push_str(label);
-    (32..64).for_each(|feature| write!(text, ",p{feature}").expect("a text"));
+    for feature in 32..64 {
+        write!(text, ",p{feature}").expect("a text");
+    }
     text.push('\n');
     let source = digits();
     for (item, class) in [items(&source.train), items(&source.test)].concat() {

@@ -50,14 +50,11 @@ pub(super) fn open(path: &Path, label: &str, max_bytes: u64) -> Result<DataSourc
     if places.is_empty() {
         return Err(Error::Empty { name: path.display().to_string() });
     }
-    // A column of numbers that are not whole is a measurement, and a missing number no class.
-    if names.all().iter().all(|name| name.parse::<f64>().is_ok()) {
-        if let Some(place) = names.all().iter().position(|name| whole(name).is_none()) {
-            let line = line(path, firsts[place].as_ref());
-            let (column, value) = (header[label].to_owned(), names.all()[place].clone());
-            let problem = "is no class: labels that are numbers have to be whole";
-            return Err(Error::Cell { path: path.into(), line, column, value, problem });
-        }
+    if let Some(place) = measurement(&names) {
+        let line = line(path, firsts[place].as_ref());
+        let (column, value) = (header[label].to_owned(), names.all()[place].clone());
+        let problem = "is no class: labels that are numbers have to be whole";
+        return Err(Error::Cell { path: path.into(), line, column, value, problem });
     }
     let (classes, count) = names.numbered();
     let labels = places.into_iter().map(|place| classes[place as usize]).collect();
@@ -79,6 +76,12 @@ fn label_column(path: &Path, header: &StringRecord, label: &str) -> Result<usize
             Err(Error::MissingColumn { path: path.into(), column: column(), found })
         }
     }
+}
+
+/// The place of the first label that is not whole, where all are numbers: such a column is a measurement, or lacks numbers.
+fn measurement(names: &Names) -> Option<usize> {
+    let mut all = names.all().iter();
+    if all.clone().all(|name| name.parse::<f64>().is_ok()) { all.position(|name| whole(name).is_none()) } else { None }
 }
 
 /// The number in a cell, or what is wrong with it.

@@ -80,7 +80,9 @@ fn classes(path: &Path, labels: &[u32]) -> Result<usize, Error> {
     let Some(&largest) = labels.iter().max() else { return Err(Error::Empty { name: path.display().to_string() }) };
     let largest = largest as usize;
     let mut is_used = vec![false; largest + 1];
-    labels.iter().for_each(|&label| is_used[label as usize] = true);
+    for &label in labels {
+        is_used[label as usize] = true;
+    }
     match is_used.iter().position(|used| !used) {
         Some(class) => Err(Error::ClassGap { path: path.into(), class, largest }),
         None => Ok(largest + 1),

@@ -1,5 +1,6 @@
 //! Tables: what is read, and what is refused with line, column and value.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use proptest::prelude::*;
@@ -103,7 +104,7 @@ fn cells_that_cannot_be_used_are_named_by_line_and_column() {
 #[test]
 fn too_many_classes_and_too_many_values_are_refused() {
     let mut text = String::from("a,label\n");
-    (0..=65_536).for_each(|class| text.push_str(&format!("0,{class}\n")));
+    (0..=65_536).for_each(|class| writeln!(text, "0,{class}").unwrap());
     refused(text, &["more than 65536 classes"]);
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("mine.csv");
@@ -120,7 +121,7 @@ proptest! {
     fn what_is_written_is_read(values in prop::collection::vec((-1e30f32..1e30, any::<i8>(), 0_i32..3), 6..40)) {
         let mut text = String::from("a,b,label\n");
         for (a, b, label) in &values {
-            text.push_str(&format!("{a},{b},class {label}\n"));
+            writeln!(text, "{a},{b},class {label}").unwrap();
         }
         let source = with(&text).unwrap();
         let mut known: Vec<i32> = values.iter().map(|value| value.2).collect();

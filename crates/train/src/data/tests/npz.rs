@@ -86,13 +86,12 @@ fn a_test_part_is_split_off_where_there_is_none() {
 
 #[test]
 fn missing_arrays_are_named_beside_those_that_are_there() {
-    let (x, y) = (("x", &[2, 3][..], pixels(&[2, 3])), ("y", &[2][..], labels(&[0, 1])));
-    let renamed = |name, (_, shape, values): Named<'static>| (name, shape, values);
-    let (x, y) = ((x.0, &[2, 3][..], x.2), (y.0, &[2][..], y.2));
-    refused(&[renamed("x_train", x.clone()), y.clone()], &["lacks the array x;", "\"x_train\", \"y\""]);
-    refused(&[x.clone()], &["lacks the array y;", "\"x\""]);
-    refused(&[x.clone(), y.clone(), renamed("x_test", x.clone())], &["lacks the array y_test"]);
-    refused(&[x, y.clone(), renamed("y_test", y)], &["lacks the array x_test"]);
+    let x = |name| (name, &[2, 3][..], pixels(&[2, 3]));
+    let y = |name| (name, &[2][..], labels(&[0, 1]));
+    refused(&[x("x_train"), y("y")], &["lacks the array x;", "\"x_train\", \"y\""]);
+    refused(&[x("x")], &["lacks the array y;", "\"x\""]);
+    refused(&[x("x"), y("y"), x("x_test")], &["lacks the array y_test"]);
+    refused(&[x("x"), y("y"), y("y_test")], &["lacks the array x_test"]);
     let many: Vec<String> = (0..20).map(|number| format!("a{number}")).collect();
     let many: Vec<Named> = many.iter().map(|name| (&name[..], &[][..], labels(&[0]))).collect();
     refused(&many, &["\"a7\" and 12 more"]);
@@ -159,7 +158,7 @@ fn what_is_no_file_of_arrays_names_the_file_once() {
 }
 
 #[test]
-fn an_array_of_texts_says_in_which_file_it_is() {
+fn a_value_that_does_not_fit_says_in_which_file_it_is() {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../arrays/tests/data/huge.npz");
     // It has an array x with a value beyond single precision.
     let message = open(data.as_ref()).unwrap_err().to_string();

@@ -35,7 +35,9 @@ struct Folder(TempDir);
 impl Folder {
     fn with(files: &[(&str, Vec<u8>)]) -> Self {
         let folder = Self(TempDir::new().unwrap());
-        files.iter().for_each(|(name, bytes)| folder.write(name, bytes));
+        for (name, bytes) in files {
+            folder.write(name, bytes);
+        }
         folder
     }
 
