@@ -53,7 +53,7 @@ pub(super) fn open(path: &Path, label: &str, max_bytes: u64) -> Result<DataSourc
     if let Some(place) = measurement(&names) {
         let line = line(path, firsts[place].as_ref());
         let (column, value) = (header[label].to_owned(), names.all()[place].clone());
-        let problem = "is no class: labels that are numbers have to be whole";
+        let problem = "is no class: labels that are numbers have to be whole, and below 2^53";
         return Err(Error::Cell { path: path.into(), line, column, value, problem });
     }
     let (classes, count) = names.numbered();
