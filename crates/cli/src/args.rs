@@ -80,7 +80,8 @@ pub enum Command {
 }
 
 /// Arguments that only a network which is trained here understands.
-const TRAINING: [&str; 8] = ["network", "data", "no_augment", "recipe", "print_recipe", "seed", "checkpoint", "resume"];
+const TRAINING: [&str; 9] =
+    ["network", "data", "label", "no_augment", "recipe", "print_recipe", "seed", "checkpoint", "resume"];
 
 /// Arguments of `compress` for a trained model.
 #[derive(Args, Clone, Debug, Default)]
@@ -172,10 +173,15 @@ pub struct CompressArgs {
     /// one [default: digits-mlp; under cargo xtask: lenet-300-100].
     #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::AnyPath)]
     pub network: Option<String>,
-    /// A folder with a data set: four IDX files as MNIST has them, plain or .gz, or the CIFAR-10 binary files [default:
-    /// the embedded UCI digits; under cargo xtask: MNIST for networks that take it].
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// A data set: an .npz file with arrays x and y, a .csv file with a column of labels, or a folder with images as
+    /// train/CLASS/*.png and test/CLASS/*.png or CLASS/*.png, with four IDX files as MNIST has them, plain or .gz, or with the
+    /// CIFAR-10 binary files. Where there is no test part, a tenth of each class is taken for it, always the same [default: the
+    /// embedded UCI digits; under cargo xtask: MNIST for networks that take it].
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub data: Option<PathBuf>,
+    /// The column of labels in a .csv file of --data [default: label].
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub label: Option<String>,
     /// Trains on the images as they are, without random shifts by one pixel.
     #[arg(long)]
     pub no_augment: bool,
@@ -220,10 +226,13 @@ pub struct EvaluateArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// A folder with the data set whose test part is read [default: the embedded UCI digits; under cargo xtask: MNIST for
-    /// networks that take it].
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// The data set whose test part is read, of any kind that compress takes [default: the embedded UCI digits; under cargo
+    /// xtask: MNIST for networks that take it].
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub data: Option<PathBuf>,
+    /// The column of labels in a .csv file of --data [default: label].
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub label: Option<String>,
     /// Threads to compute with [default: all cores].
     #[arg(long, value_name = "N", value_parser = threads, allow_negative_numbers = true)]
     pub threads: Option<NonZeroUsize>,
@@ -370,6 +379,7 @@ fn compress_help() -> String {
   mixpress compress --network lenet-300-100 --data mnist --force
   mixpress compress --print-recipe > recipe.toml
   mixpress compress --network my-network.toml --data my-images --recipe recipe.toml -o mine.mxp
+  mixpress compress --network my-network.toml --data measurements.csv --label kind
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state --resume
   mixpress compress model.safetensors --bits 3.7 -o model.mxp

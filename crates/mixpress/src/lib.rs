@@ -9,6 +9,7 @@
 //!
 //! | module | what it is about |
 //! | --- | --- |
+//! | [`arrays`] | named arrays in memory and as `.npz` files |
 //! | [`tensor`] | reverse-mode autodiff over f32 tensors |
 //! | [`mixture`] | the Gaussian mixture prior as pure math on slices |
 //! | [`codebook`] | the `.mxp` file: encode, decode |
@@ -22,6 +23,7 @@
 
 pub mod prelude;
 
+pub use mixpress_arrays as arrays;
 pub use mixpress_codebook as codebook;
 pub use mixpress_compress as compress;
 pub use mixpress_interchange as interchange;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::arrays::position;
+use mixpress_arrays::position;
+
 use crate::outputs::Output;
 use crate::{Array, Error, Outputs, Values};
 

@@ -15,21 +15,18 @@
 
 #![forbid(unsafe_code)]
 
-mod arrays;
 mod compare;
 mod error;
 mod guard;
-mod npz;
 mod outputs;
 mod runner;
 mod samples;
 mod value_info;
 
-pub use arrays::{Array, Arrays, Values};
 pub use compare::{OutputError, Side, compare};
 pub use error::Error;
 pub use guard::is_model_thread;
-pub use npz::Limits;
+pub use mixpress_arrays::{Array, Arrays, Error as ArrayError, Limits, Values};
 pub use outputs::{Output, Outputs};
 pub use runner::Runner;
 pub use samples::Samples;

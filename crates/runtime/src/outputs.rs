@@ -1,7 +1,8 @@
 //! What a model returned, run by run, and all runs of an output as one array.
 
-use crate::arrays::MOST_AXES;
-use crate::{Array, Arrays, Error, Values};
+use mixpress_arrays::MOST_AXES;
+
+use crate::{Array, ArrayError, Arrays, Error, Values};
 
 /// One output of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,7 @@ impl Outputs {
     /// array a run, called `name.0`, `name.1` and so on.
     ///
     /// # Errors
-    /// [`Error::DuplicateName`] where two outputs are called the same, or one as another in some run; [`Error::Axes`].
+    /// [`ArrayError::DuplicateName`] where two outputs are called the same, or one as another in some run; [`ArrayError::Axes`].
     pub fn into_arrays(self) -> Result<Arrays, Error> {
         let mut arrays = Arrays::new();
         for Output { name, runs } in self.all {
@@ -107,7 +108,7 @@ fn joined(mut runs: Vec<Array>, stacked: bool) -> Result<Joined, Error> {
         return Ok(Joined::Many(runs));
     }
     if first.shape().len() - kept >= MOST_AXES {
-        return Err(Error::Axes { found: first.shape().len() - kept + 1, limit: MOST_AXES });
+        return Err(ArrayError::Axes { found: first.shape().len() - kept + 1, limit: MOST_AXES }.into());
     }
     let length = if stacked {
         runs.len()

@@ -143,7 +143,7 @@ fn array(value: Value, output: &str) -> Result<Array, Error> {
         }
         other => return Err(Error::OutputKind { output: output.into(), kind: other.dtype().to_string() }),
     };
-    Array::new(shape, values)
+    Ok(Array::new(shape, values)?)
 }
 
 fn load_error(path: &Path, error: &LoadError) -> Error {

@@ -1,9 +1,9 @@
 //! Arrays as the runs of a model: checked against what it declares, and cut.
 
+use mixpress_arrays::position;
 use rten::{NodeId, ValueOrView, ValueView};
 
-use crate::arrays::position;
-use crate::{Array, Arrays, Dimension, Element, Error, Runner, ValueInfo, Values};
+use crate::{Array, ArrayError, Arrays, Dimension, Element, Error, Runner, ValueInfo, Values};
 
 /// What a model is run on, one run or many.
 ///
@@ -56,7 +56,7 @@ impl Samples {
     /// Checks arrays against a model's inputs, and cuts them into runs.
     ///
     /// # Errors
-    /// [`Error::UnknownInput`], [`Error::MissingInputs`], [`Error::Element`], [`Error::Range`] for a number that an input
+    /// [`Error::UnknownInput`], [`Error::MissingInputs`], [`Error::Element`], [`ArrayError::Range`] for a number that an input
     /// of 8 bits does not take, [`Error::Rank`], [`Error::Dimension`], [`Error::NoSamples`], [`Error::Runs`], and
     /// [`Error::InputNotFinite`] for infinities and what is not a number.
     pub fn new(arrays: Arrays, runner: &Runner) -> Result<Self, Error> {
@@ -159,8 +159,8 @@ impl Input {
                 &values[run * length..(run + 1) * length]
             }
         };
-        let length_error = |_| Error::ShapeLength { shape: self.shape.clone(), found: part.len() };
-        ValueView::from_shape(&self.shape, part).map_err(length_error)
+        let length_error = |_| ArrayError::ShapeLength { shape: self.shape.clone(), found: part.len() };
+        Ok(ValueView::from_shape(&self.shape, part).map_err(length_error)?)
     }
 }
 
@@ -209,6 +209,11 @@ fn data(info: &ValueInfo, shape: &[usize], values: Values) -> Result<Data, Error
             }
             Ok(Data::F32(values))
         }
+        (Values::U8(values), Some(Element::U8)) => Ok(Data::U8(values)),
+        // Other inputs take bytes as they take any whole numbers.
+        (Values::U8(values), None | Some(Element::I32 | Element::I8)) => {
+            data(info, shape, Values::I32(values.into_iter().map(i32::from).collect()))
+        }
         (Values::I32(values), None | Some(Element::I32)) => Ok(Data::I32(values)),
         (Values::I32(values), Some(Element::I8)) => narrow(info, shape, &values, "i8").map(Data::I8),
         (Values::I32(values), Some(Element::U8)) => narrow(info, shape, &values, "u8").map(Data::U8),
@@ -225,7 +230,7 @@ fn narrow<T: TryFrom<i32>>(
 ) -> Result<Vec<T>, Error> {
     let narrow = |(place, &value): (usize, &i32)| {
         let (name, position) = (info.name.clone(), position(shape, place));
-        T::try_from(value).map_err(|_| Error::Range { name, position, value: value.to_string(), range })
+        T::try_from(value).map_err(|_| ArrayError::Range { name, position, value: value.to_string(), range }.into())
     };
     values.iter().enumerate().map(narrow).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mixpress_runtime::{Array, Arrays, Error, Runner, Samples, Values};
+use mixpress_runtime::{Array, ArrayError, Arrays, Error, Runner, Samples, Values};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -152,7 +152,13 @@ fn values_have_to_be_numbers_within_the_inputs_range() {
     for value in [-1, 256] {
         let named = [("x", &[1, 4][..], floats(&[4])), ("bytes", &[2], vec![7, value].into())];
         let error = Samples::new(arrays(named), &classes).unwrap_err();
-        assert_error!(error, Error::Range { range: "u8", .. }, "\"bytes\"", "[1]", &value.to_string());
+        assert_error!(
+            error,
+            Error::Arrays(ArrayError::Range { range: "u8", .. }),
+            "\"bytes\"",
+            "[1]",
+            &value.to_string()
+        );
     }
 }
 

@@ -31,6 +31,12 @@ pub enum Error {
         /// The files that would have been recognised.
         looked_for: String,
     },
+    /// A file's name does not end as those of data sets do.
+    #[error("{path} is no data set by its name: files end in .npz or .csv, other data sets are folders")]
+    UnknownFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// Some files of a data set are there, this one is not.
     #[error("{folder} lacks {file}, the {role} of the data set")]
     MissingFile {
@@ -102,6 +108,215 @@ pub enum Error {
         labels: PathBuf,
         /// Its number of labels.
         label_count: usize,
+    },
+    /// A file or a folder holds more than is taken into memory.
+    #[error("{path} holds more than {limit} bytes of values")]
+    TooLarge {
+        /// The file or folder.
+        path: PathBuf,
+        /// The most that is taken.
+        limit: u64,
+    },
+    /// A data set has more classes than a network is made for.
+    #[error("{path} has more than {limit} classes: are its labels measurements?")]
+    TooManyClasses {
+        /// The file or folder.
+        path: PathBuf,
+        /// The most that are taken.
+        limit: usize,
+    },
+    /// A data set without a test part is too small to have one split off.
+    #[error("no test part can be split off {path}: none of its classes has two items")]
+    NoTestPart {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A file of arrays cannot be used.
+    #[error(transparent)]
+    Npz(mixpress_arrays::Error),
+    /// An array in a file cannot be used.
+    #[error("{path}: {source}")]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: mixpress_arrays::Error,
+    },
+    /// A file of arrays lacks one of a data set's.
+    #[error("{path} lacks the array {array}; it has {}", some(.found))]
+    MissingArray {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: &'static str,
+        /// Arrays that it has.
+        found: Vec<String>,
+    },
+    /// An array does not have the axes that it should.
+    #[error("{path}: the array {array} has shape {shape:?}, but should be {expected}")]
+    ArrayShape {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: &'static str,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The shapes that will do.
+        expected: &'static str,
+    },
+    /// Items are of a type that cannot be told to be pixels or values.
+    #[error("{path}: the array {array} has the type {found}; save pixels from 0 to 255 as uint8, all else as float32")]
+    ArrayType {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: &'static str,
+        /// Its type.
+        found: &'static str,
+    },
+    /// The test items of a file are of another type than those to train on.
+    #[error("{path}: the array x has the type {train}, but x_test has {test}")]
+    ArrayTypes {
+        /// The file.
+        path: PathBuf,
+        /// Type of the training items.
+        train: &'static str,
+        /// Type of the test items.
+        test: &'static str,
+    },
+    /// An array of items and its array of labels disagree.
+    #[error("{path}: the array {items} has {item_count} items, but {labels} has {label_count} labels")]
+    ArrayCounts {
+        /// The file.
+        path: PathBuf,
+        /// The array of items.
+        items: &'static str,
+        /// Its number of items.
+        item_count: usize,
+        /// The array of labels.
+        labels: &'static str,
+        /// Its number of labels.
+        label_count: usize,
+    },
+    /// A value in an array cannot be used.
+    #[error("{path}: the array {array} has the value {value} at {position:?}, {problem}")]
+    ArrayValue {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: &'static str,
+        /// Where the value stands.
+        position: Vec<usize>,
+        /// The value.
+        value: f32,
+        /// Why it is refused.
+        problem: String,
+    },
+    /// A class that no item has stands between others.
+    #[error(
+        "{path}: no label in the array y is {class}, but one is {largest}; number the classes from 0 without a gap"
+    )]
+    ClassGap {
+        /// The file.
+        path: PathBuf,
+        /// The smallest class without items.
+        class: usize,
+        /// The largest class with items.
+        largest: usize,
+    },
+    /// A table lacks the column of labels.
+    #[error("{path} has no column {column:?}; its columns are {}", some(.found))]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Columns that it has.
+        found: Vec<String>,
+    },
+    /// Two columns of a table are called as the one of labels.
+    #[error("{path} has more than one column {column:?}")]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// A table has no column but the one of labels.
+    #[error("{path} has no column beside {column:?}: there is nothing to tell the classes by")]
+    NoFeatures {
+        /// The file.
+        path: PathBuf,
+        /// The column of labels.
+        column: String,
+    },
+    /// A row of a table has another number of cells than its header.
+    #[error("{path}, line {line}: {found} cells, but the header has {expected}")]
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// Its cells.
+        found: u64,
+        /// Columns of the table.
+        expected: u64,
+    },
+    /// A row of a table is not UTF-8.
+    #[error("{path}, line {line}: not a text in UTF-8")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// A cell of a table cannot be used.
+    #[error("{path}, line {line}, column {column:?}: {value:?} {problem}")]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The column.
+        column: String,
+        /// What stands there.
+        value: String,
+        /// Why it is refused.
+        problem: &'static str,
+    },
+    /// An image cannot be read.
+    #[error("{path} is not a readable PNG image: {problem}")]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        problem: String,
+    },
+    /// An image is not of the same kind as the first one.
+    #[error("{path} is {found}, but {first} is {expected}; images of a data set are all alike")]
+    ImageForm {
+        /// The file.
+        path: PathBuf,
+        /// Its size, channels and depth.
+        found: String,
+        /// The first image.
+        first: PathBuf,
+        /// Those of the first image.
+        expected: String,
+    },
+    /// A folder that should hold the images of a class has none.
+    #[error("{folder} has no .png images: each folder of a data set is a class")]
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A class has test images alone.
+    #[error("{folder} is a class of which there is nothing to train on: {train} has no such folder")]
+    UnknownClass {
+        /// The folder of its test images.
+        folder: PathBuf,
+        /// The folder of all training images.
+        train: PathBuf,
     },
     /// Training and test items differ in shape.
     #[error("training items have shape {train:?} but test items have shape {test:?}")]
@@ -208,4 +423,15 @@ pub enum Error {
     /// The run was cancelled.
     #[error("the run was interrupted")]
     Interrupted,
+}
+
+/// A list of names, not longer than people read.
+fn some(names: &[String]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    match names.len() {
+        0 => "none".into(),
+        count if count > MOST => format!("{} and {} more", shown.join(", "), count - MOST),
+        _ => shown.join(", "),
+    }
 }

@@ -21,7 +21,9 @@ mod trainee;
 pub use cancel::CancelToken;
 pub use checkpoint::Snapshot;
 pub use config::{Coverage, HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, TiedConfig};
-pub use data::{Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open};
+pub use data::{
+    Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open, open_csv,
+};
 pub use draw::{draw_weights, initial_mixtures, initial_scales};
 pub use error::Error;
 pub use files::{Draft, folder_of, write_new, write_whole, write_whole_new};

@@ -5,18 +5,19 @@ use std::path::Path;
 use super::{Finding, crates};
 
 /// Who may import whom, by the names of packages without `mixpress-`; the table of `docs/architecture.md`.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("parallel", &[]),
     ("simd", &[]),
     ("testing", &[]),
+    ("arrays", &[]),
     ("tensor", &["parallel", "simd"]),
     ("mixture", &["parallel", "simd"]),
     ("codebook", &["parallel", "simd"]),
     ("network", &["tensor"]),
     ("quantize", &["mixture", "codebook", "parallel", "simd"]),
-    ("train", &["tensor", "mixture", "network", "parallel", "simd"]),
+    ("train", &["tensor", "mixture", "network", "arrays", "parallel", "simd"]),
     ("interchange", &["codebook"]),
-    ("runtime", &["interchange"]),
+    ("runtime", &["interchange", "arrays"]),
     (
         "compress",
         &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "runtime", "parallel"],
@@ -24,7 +25,18 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("report", &["compress"]),
     (
         "mixpress",
-        &["tensor", "mixture", "codebook", "network", "quantize", "train", "interchange", "compress", "report"],
+        &[
+            "tensor",
+            "mixture",
+            "codebook",
+            "network",
+            "quantize",
+            "train",
+            "interchange",
+            "arrays",
+            "compress",
+            "report",
+        ],
     ),
     ("cli", &["mixpress"]),
     ("xtask", &["cli"]),

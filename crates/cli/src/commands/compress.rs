@@ -33,7 +33,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;
     }
-    let data = inputs::data(args.data.as_deref(), &network, defaults)?;
+    let data = inputs::data(args.data.as_deref(), args.label.as_deref(), &network, defaults)?;
     let is_embedded = args.data.is_none() && defaults.images.is_none();
     if is_embedded && !args.talk.quiet && is_a_surprise(&network, &data) {
         eprintln!("note: without --data, {} is trained on {}", network.name, data.train.name());

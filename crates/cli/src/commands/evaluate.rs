@@ -31,7 +31,7 @@ pub(crate) fn evaluate(args: &EvaluateArgs, defaults: &Defaults) -> Result<(), F
     let file = args.file.display();
     let model = CompressedModel::open(&args.file)
         .map_err(|error| explained(error, &args.file, Wanted::Mxp, || format!("cannot evaluate {file}")))?;
-    let data = inputs::data_for(args.data.as_deref(), &model, defaults)?.test;
+    let data = inputs::data_for(args.data.as_deref(), args.label.as_deref(), &model, defaults)?.test;
     let error = with_threads(args.threads, || model.error_rate(&data))?
         .with_context(|| format!("cannot evaluate {file} on {}", data.name()))?;
     let network = model.definition().map_or("unnamed", |definition| &definition.name);

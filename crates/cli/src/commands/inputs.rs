@@ -49,35 +49,57 @@ pub(crate) fn network(name: &str) -> Result<Definition, Failure> {
     Definition::from_toml(&text).with_context(|| format!("network {name}")).map_err(Failure::Usage)
 }
 
-/// The data that a run is for: the folder that was named, or what the defaults have for such a network.
-pub(crate) fn data(folder: Option<&Path>, definition: &Definition, defaults: &Defaults) -> Result<DataSource, Failure> {
+/// The data that a run is for: what was named, with the column of labels if it is a table, or what the defaults have for such
+/// a network.
+pub(crate) fn data(
+    path: Option<&Path>,
+    label: Option<&str>,
+    definition: &Definition,
+    defaults: &Defaults,
+) -> Result<DataSource, Failure> {
     // The digits network would take images of any size: it is known by what it is, not by what it takes.
     let is_for_digits = zoo::by_name("digits-mlp").is_some_and(|digits| digits == *definition);
     let takes_images = || !is_for_digits && definition.lower(&MNIST_ITEM).is_ok();
-    open(folder, takes_images, defaults)
+    open(path, label, takes_images, defaults)
 }
 
-/// The data that a file is evaluated on: the folder that was named, or what the defaults have for such a network.
+/// The data that a file is evaluated on: as [`data`].
 pub(crate) fn data_for(
-    folder: Option<&Path>,
+    path: Option<&Path>,
+    label: Option<&str>,
     model: &CompressedModel,
     defaults: &Defaults,
 ) -> Result<DataSource, Failure> {
     let takes_images = || model.network().is_some_and(|network| network.input_shape() == MNIST_ITEM);
-    open(folder, takes_images, defaults)
+    open(path, label, takes_images, defaults)
 }
 
 fn open(
-    folder: Option<&Path>,
+    path: Option<&Path>,
+    label: Option<&str>,
     takes_images: impl FnOnce() -> bool,
     defaults: &Defaults,
 ) -> Result<DataSource, Failure> {
-    let folder = match (folder, &defaults.images) {
-        (Some(folder), _) => folder,
+    let path = match (path, &defaults.images) {
+        (Some(path), _) => path,
         (None, Some(images)) if takes_images() => images,
         (None, _) => return Ok(train::digits()),
     };
-    Ok(train::open(folder).context("cannot use the data")?)
+    let data = match label {
+        None => train::open(path),
+        Some(label) if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv")) => {
+            train::open_csv(path, label)
+        }
+        Some(_) => {
+            let path = path.display();
+            return Err(Failure::usage(format!("--label names a column of a .csv file, and {path} is none")));
+        }
+    };
+    data.map_err(|error| {
+        let is_usage = matches!(error, train::Error::UnknownFile { .. });
+        let error = anyhow::Error::from(error).context("cannot use the data");
+        if is_usage { Failure::Usage(error) } else { Failure::Failed(error) }
+    })
 }
 
 /// The text of a file of settings.

@@ -56,6 +56,23 @@ fn arrays_are_cut_by_what_is_declared() {
 }
 
 #[test]
+fn bytes_are_given_to_every_input_of_whole_numbers() {
+    let data = |element| {
+        let mut arrays = Arrays::new();
+        arrays.insert("x", Array::new([2], vec![3u8, 250])?)?;
+        let info = ValueInfo { element, ..info(Some(&[2])) };
+        Ok(Samples::of_inputs(arrays, &[info])?.inputs.remove(0).data)
+    };
+    assert!(matches!(data(Some(Element::U8)), Ok(Data::U8(values)) if values == [3, 250]));
+    for element in [None, Some(Element::I32)] {
+        assert!(matches!(data(element), Ok(Data::I32(values)) if values == [3, 250]), "{element:?}");
+    }
+    let narrow = data(Some(Element::I8)).unwrap_err();
+    assert!(matches!(narrow, Error::Arrays(ArrayError::Range { range: "i8", .. })), "{narrow}");
+    assert!(matches!(data(Some(Element::F32)), Err(Error::Element { found: "u8", .. })));
+}
+
+#[test]
 fn a_runs_array_is_checked_at_every_axis() {
     for (shape, declared, axis) in [(&[2, 4][..], &[2, 3][..], 1), (&[3, 3], &[2, 3], 0), (&[5, 1, 3], &[2, 3], 1)] {
         let error = one(shape, Some(declared)).unwrap_err();

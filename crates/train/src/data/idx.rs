@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{DataSource, Dataset, Pixels};
+use super::{DataSource, Dataset, MAX_BYTES, MAX_EXPANSION, MAX_SIDE, Pixels, name_of};
 use crate::Error;
 
 /// The role of each file, its stem and the number of its dimensions.
@@ -27,12 +27,6 @@ const TEST_LABELS: Role = Role { what: "test labels", stem: "t10k-labels", dimen
 pub(super) const LOOKED_FOR: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, \
                                      t10k-labels-idx1-ubyte, each plain or .gz";
 
-/// The largest image side, in pixels.
-const MAX_SIDE: u32 = 1 << 12;
-/// The largest number of values in a file: four gigabytes.
-const MAX_VALUES: u64 = 1 << 32;
-/// No deflate stream expands further (a match of 258 bytes takes at least two bits).
-const MAX_EXPANSION: u64 = 1032;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Clone, Copy)]
@@ -75,8 +69,7 @@ pub(super) fn is_here(folder: &Path) -> bool {
 
 /// Reads the four files of a folder; `is_here` says whether to try.
 pub(super) fn open(folder: &Path) -> Result<DataSource, Error> {
-    let name = folder.canonicalize().unwrap_or_else(|_| folder.into());
-    let name = name.file_name().map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned());
+    let name = name_of(folder);
     // All four are found before any is read.
     let [train_images, train_labels] = [TRAIN_IMAGES.require(folder)?, TRAIN_LABELS.require(folder)?];
     let [test_images, test_labels] = [TEST_IMAGES.require(folder)?, TEST_LABELS.require(folder)?];
@@ -172,7 +165,7 @@ fn check_dimensions(dimensions: &[u32]) -> Result<u64, &'static str> {
     }
     // At most 2^32 items of 2^24 pixels: no overflow.
     let values = sides.iter().fold(u64::from(count), |product, &side| product * u64::from(side));
-    if values > MAX_VALUES { Err("that is more than 4 GiB") } else { Ok(values) }
+    if values > MAX_BYTES { Err("that is more than 4 GiB") } else { Ok(values) }
 }
 
 fn take(reader: &mut Reader, path: &Path, what: &'static str, expected: u64) -> Result<Vec<u8>, Error> {

@@ -7,9 +7,14 @@
 mod augment;
 mod batches;
 mod cifar;
+mod classes;
+mod csv;
 mod digits;
 mod idx;
+mod npz;
+mod png;
 mod split;
+mod test_part;
 
 use std::path::Path;
 
@@ -19,6 +24,13 @@ pub use digits::digits;
 pub use split::Split;
 
 use crate::Error;
+
+/// The most bytes that the values of a file or a folder may take in memory.
+const MAX_BYTES: u64 = 1 << 32;
+/// The largest image side, in pixels.
+const MAX_SIDE: u32 = 1 << 12;
+/// No deflate stream expands further (a match of 258 bytes takes at least two bits).
+const MAX_EXPANSION: u64 = 1032;
 
 /// The values of all items, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -261,22 +273,72 @@ impl DataSource {
     }
 }
 
-/// Reads the data set in a folder, in whichever known layout its files are: the four IDX files of MNIST and its relatives
-/// (plain or gzip) or the binary files of CIFAR-10.
+/// Reads a data set of any known kind, by what is found at the path:
+///
+/// - the four IDX files of MNIST and its relatives in a folder, plain or gzip;
+/// - the binary files of CIFAR-10 in a folder;
+/// - PNG images in a folder, `train/CLASS/*.png` and `test/CLASS/*.png`, or `CLASS/*.png`. All are of one size, number of
+///   channels (grey, RGB, either with alpha) and depth; other files are left alone;
+/// - an `.npz` file with the arrays `x`, items first, and `y`, their classes from 0 without a gap; and, if it has them,
+///   `x_test` and `y_test`. An item has one axis, or is `[height, width]` or `[channels, height, width]`;
+/// - a `.csv` file, as [`open_csv`] reads it, with a column `label`.
+///
+/// Pixels of 8 bits, `uint8` arrays among them, are scaled to 0 to 1, and so are those of 16 bits; floats stay as they are.
+/// Classes with names are numbered in the order of their names: as whole numbers where all are, otherwise as text.
+///
+/// Where there is no test part, one in ten items of each class is taken for it, at least one of each class with two or more:
+/// always the same, whatever the seed of a run.
 ///
 /// # Errors
-/// [`Error::UnknownLayout`] naming what was looked for; otherwise the reason why a file cannot be used, with its name.
-pub fn open(folder: &Path) -> Result<DataSource, Error> {
+/// [`Error::UnknownLayout`] naming what was looked for; [`Error::UnknownFile`] for a file of another ending; otherwise the
+/// reason why a file cannot be used, with its name and the place in it.
+pub fn open(path: &Path) -> Result<DataSource, Error> {
+    let metadata = std::fs::metadata(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    if metadata.is_dir() {
+        return open_folder(path);
+    }
+    let ends_in = |ending| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    if ends_in("npz") {
+        npz::open(path)
+    } else if ends_in("csv") {
+        open_csv(path, "label")
+    } else {
+        Err(Error::UnknownFile { path: path.into() })
+    }
+}
+
+/// Reads a table: a header, a column of classes called `label`, and numbers in all other columns, which are the items'
+/// features in the order of the file, used as they are.
+///
+/// Labels are whole numbers or texts. See [`open`] for how classes are numbered and a test part is made.
+///
+/// # Errors
+/// The reason why the file cannot be used, with line, column and value.
+pub fn open_csv(path: &Path, label: &str) -> Result<DataSource, Error> {
+    csv::open(path, label, MAX_BYTES)
+}
+
+fn open_folder(folder: &Path) -> Result<DataSource, Error> {
     // An unreadable folder is told from one that holds something else.
     std::fs::read_dir(folder).map_err(|source| Error::Read { path: folder.into(), source })?;
     if idx::is_here(folder) {
         idx::open(folder)
     } else if cifar::is_here(folder) {
         cifar::open(folder)
+    } else if png::is_here(folder)? {
+        png::open(folder, MAX_BYTES)
     } else {
-        let looked_for = format!("{} (IDX), {} (CIFAR-10)", idx::LOOKED_FOR, cifar::LOOKED_FOR);
+        let looked_for =
+            format!("{} (IDX), {} (CIFAR-10), {} (PNG)", idx::LOOKED_FOR, cifar::LOOKED_FOR, png::LOOKED_FOR);
         Err(Error::UnknownLayout { folder: folder.into(), looked_for })
     }
+}
+
+/// What a data set is called: the name of its file without the ending, or of its folder.
+fn name_of(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.into());
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.map_or_else(|| "data".into(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use super::*;
 
 mod batches;
 mod cifar;
+mod csv;
 mod idx;
+mod npz;
+mod png;
 
 fn bytes(values: Vec<u8>) -> Pixels {
     Pixels::Bytes { values, divisor: 255 }
@@ -66,6 +69,22 @@ fn parts_that_do_not_belong_together_are_refused() {
 fn a_folder_without_data_says_what_was_looked_for() {
     let folder = tempfile::tempdir().unwrap();
     let message = open(folder.path()).unwrap_err().to_string();
-    assert!(message.contains("train-images-idx3-ubyte") && message.contains("data_batch_1.bin"), "{message}");
-    assert!(matches!(open(&folder.path().join("absent")), Err(Error::Read { .. })));
+    for words in ["train-images-idx3-ubyte", "data_batch_1.bin", "CLASS/*.png"] {
+        assert!(message.contains(words), "{message}");
+    }
+    for name in ["absent", "absent.npz", "absent.csv"] {
+        assert!(matches!(open(&folder.path().join(name)), Err(Error::Read { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_ends_otherwise_says_which_endings_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["data.txt", "data", "data.npz.old"] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "a,label\n1,2\n").unwrap();
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, Error::UnknownFile { .. }), "{error}");
+        assert!(error.to_string().contains(".npz or .csv"), "{error}");
+    }
 }

@@ -1,21 +1,22 @@
-//! Named arrays: what a model is given, and what it returns.
+//! Named arrays: what a model is given, what it returns, and what data sets are made of.
 
 use crate::Error;
 
-/// The most axes that numpy knows.
-pub(crate) const MOST_AXES: usize = 64;
+/// The most axes of an array, which are those that numpy knows.
+pub const MOST_AXES: usize = 64;
 
 /// The entries of an array, in row-major order.
 ///
-/// These are the two kinds that a runtime computes with and people compare. Half and double precision become
-/// [`F32`](Self::F32), whole numbers of every width and truth values [`I32`](Self::I32).
+/// These are the kinds that a runtime computes with and people compare, and pixels. Half and double precision become
+/// [`F32`](Self::F32), whole numbers of every other width and truth values [`I32`](Self::I32).
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Values {
     /// Single precision.
     F32(Vec<f32>),
     /// Whole numbers.
     I32(Vec<i32>),
+    /// Whole numbers of 8 bits without a sign.
+    U8(Vec<u8>),
 }
 
 impl Values {
@@ -25,6 +26,7 @@ impl Values {
         match self {
             Self::F32(values) => values.len(),
             Self::I32(values) => values.len(),
+            Self::U8(values) => values.len(),
         }
     }
 
@@ -34,28 +36,32 @@ impl Values {
         self.len() == 0
     }
 
-    /// Their type, as `f32` or `i32`.
+    /// Their type, as `f32`, `i32` or `u8`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::F32(_) => "f32",
             Self::I32(_) => "i32",
+            Self::U8(_) => "u8",
         }
     }
 
     /// No entries of the same type, with room for `capacity`.
-    pub(crate) fn empty_alike(&self, capacity: usize) -> Self {
+    #[must_use]
+    pub fn empty_alike(&self, capacity: usize) -> Self {
         match self {
             Self::F32(_) => Self::F32(Vec::with_capacity(capacity)),
             Self::I32(_) => Self::I32(Vec::with_capacity(capacity)),
+            Self::U8(_) => Self::U8(Vec::with_capacity(capacity)),
         }
     }
 
     /// Appends entries of the same type; `false` where they are of another.
-    pub(crate) fn append(&mut self, more: &Self) -> bool {
+    pub fn append(&mut self, more: &Self) -> bool {
         match (self, more) {
             (Self::F32(values), Self::F32(more)) => values.extend_from_slice(more),
             (Self::I32(values), Self::I32(more)) => values.extend_from_slice(more),
+            (Self::U8(values), Self::U8(more)) => values.extend_from_slice(more),
             _ => return false,
         }
         true
@@ -71,6 +77,12 @@ impl From<Vec<f32>> for Values {
 impl From<Vec<i32>> for Values {
     fn from(values: Vec<i32>) -> Self {
         Self::I32(values)
+    }
+}
+
+impl From<Vec<u8>> for Values {
+    fn from(values: Vec<u8>) -> Self {
+        Self::U8(values)
     }
 }
 
@@ -182,11 +194,14 @@ pub(crate) fn entries(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
-/// Where an entry stands, by its place in row-major order.
-pub(crate) fn position(shape: &[usize], mut place: usize) -> Vec<usize> {
+/// Where an entry stands in an array that has it, by its place in row-major order: an index for each axis.
+///
+/// # Panics
+/// When an axis has the length zero.
+#[must_use]
+pub fn position(shape: &[usize], mut place: usize) -> Vec<usize> {
     let mut position = vec![0; shape.len()];
     for (index, &length) in position.iter_mut().zip(shape).rev() {
-        // A place is one of an array that has entries, so no axis has the length zero.
         *index = place % length;
         place /= length;
     }

@@ -15,7 +15,7 @@ fn data(name: &str) -> PathBuf {
 }
 
 fn parse(bytes: &[u8], max_bytes: u64) -> Result<Arrays, Error> {
-    from_reader(Path::new("file.npz"), Cursor::new(bytes), Limits { max_bytes })
+    from_reader(Path::new("file.npz"), Cursor::new(bytes), Limits { max_bytes }, |_| true)
 }
 
 /// A zip of these entries.
@@ -50,12 +50,30 @@ fn arrays_of_every_type_and_layout_are_read() {
     assert_eq!(found.len(), 25);
     assert_eq!(found.get("fortran").unwrap().shape(), [2, 3, 4]);
     assert_eq!(found.get("fortran").unwrap().values(), &Values::F32((0..24u8).map(f32::from).collect()));
+    assert_eq!(found.get("whole_u1").unwrap().values(), &Values::U8(vec![1, 0, 100, 7, 127, 2]));
     assert_eq!(found.get("scalar").unwrap().shape(), [0usize; 0]);
     assert_eq!(found.get("whole_i1").unwrap().values(), &Values::I32(vec![-1, 0, -100, -7, -127, -2]));
 }
 
 #[test]
-fn types_that_models_do_not_take_are_named() {
+fn arrays_that_are_not_wanted_are_left_alone() {
+    let (mut asked, whole) = (Vec::new(), Arrays::read_npz(data("numbers.npz")).unwrap());
+    let read = Arrays::read_npz_where(data("numbers.npz"), Limits { max_bytes: 1000 }, |name| {
+        asked.push(name.to_owned());
+        name == "fortran"
+    });
+    let read = read.unwrap();
+    assert_eq!(asked, whole.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    assert_eq!((read.len(), read.get("fortran")), (1, whole.get("fortran")));
+    // One of them could not even be read.
+    for file in ["complex", "texts", "objects", "records", "long", "huge"] {
+        let path = data(&format!("{file}.npz"));
+        assert_eq!(Arrays::read_npz_where(path, Limits::default(), |_| false).unwrap(), Arrays::new(), "{file}");
+    }
+}
+
+#[test]
+fn types_that_are_not_read_are_named() {
     for (file, name, dtype) in [
         ("complex", "z", "<c16"),
         ("texts", "words", "<U2"),
@@ -107,8 +125,11 @@ fn what_is_no_file_of_arrays_says_so() {
     for bytes in [&b""[..], b"no zip", &a] {
         assert_refused(parse(bytes, 1 << 20), &["file.npz", "not a readable .npz"]);
     }
-    assert_refused(parse(&archive(&[]), 1 << 20), &["has no arrays"]);
-    assert_refused(parse(&archive(&[("readme.txt", b"hello")]), 1 << 20), &["has no arrays"]);
+    let folder = tempfile::tempdir().unwrap();
+    for (file, entries) in [("empty.npz", &[][..]), ("text.npz", &[("readme.txt", &b"hello"[..])])] {
+        std::fs::write(folder.path().join(file), archive(entries)).unwrap();
+        assert_refused(Arrays::read_npz(folder.path().join(file)), &[file, "has no arrays"]);
+    }
     assert_refused(parse(&archive(&[("a.npy", b"hello")]), 1 << 20), &["\"a\"", "does not begin"]);
     // One entry twice: the second name becomes the first in both of its places.
     let mut twice = archive(&[("a.npy", &a), ("b.npy", &a)]);
@@ -140,13 +161,13 @@ fn entries_that_grow_beyond_the_limit_are_left() {
 
 fn some_arrays() -> impl Strategy<Value = Arrays> {
     let shape = prop::collection::vec(0usize..5, 0..4);
-    let array = (shape, any::<bool>(), any::<u64>()).prop_map(|(shape, is_float, seed)| {
+    let array = (shape, 0..3, any::<u64>()).prop_map(|(shape, kind, seed)| {
         let count = shape.iter().product();
         let values: Vec<f64> = mixpress_testing::uniform(count, seed).iter().map(|value| value * 1e9).collect();
-        let values = if is_float {
-            Values::F32(values.iter().map(|&value| value as f32).collect())
-        } else {
-            Values::I32(values.iter().map(|&value| value as i32).collect())
+        let values = match kind {
+            0 => Values::F32(values.iter().map(|&value| value as f32).collect()),
+            1 => Values::I32(values.iter().map(|&value| value as i32).collect()),
+            _ => Values::U8(values.iter().map(|&value| value as i64 as u8).collect()),
         };
         Array::new(shape, values).unwrap()
     });

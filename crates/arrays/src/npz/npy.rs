@@ -1,4 +1,4 @@
-//! One `.npy` file: its entries, whatever their type, order and byte order, as values that models take.
+//! One `.npy` file: its entries, whatever their type, order and byte order, as [`Values`].
 
 use half::f16;
 
@@ -26,7 +26,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Array, Error> {
         ('i', 2) => decoder.whole(|bytes| i128::from(i16::from_le_bytes(bytes)))?,
         ('i', 4) => Values::I32(decoder.decode(i32::from_le_bytes).collect()),
         ('i', 8) => decoder.whole(|bytes| i128::from(i64::from_le_bytes(bytes)))?,
-        ('u', 1) => decoder.whole(|bytes| i128::from(u8::from_le_bytes(bytes)))?,
+        ('u', 1) => Values::U8(data.to_vec()),
         ('u', 2) => decoder.whole(|bytes| i128::from(u16::from_le_bytes(bytes)))?,
         ('u', 4) => decoder.whole(|bytes| i128::from(u32::from_le_bytes(bytes)))?,
         ('u', 8) => decoder.whole(|bytes| i128::from(u64::from_le_bytes(bytes)))?,
@@ -37,6 +37,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Array, Error> {
         values if !is_fortran => values,
         Values::F32(values) => Values::F32(to_rows(shape, &values)),
         Values::I32(values) => Values::I32(to_rows(shape, &values)),
+        Values::U8(values) => Values::U8(to_rows(shape, &values)),
     };
     Array::new(shape.clone(), values)
 }

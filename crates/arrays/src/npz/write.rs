@@ -9,7 +9,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 use crate::{Array, Arrays, Values};
 
 impl Arrays {
-    /// Writes an `.npz` file that numpy reads: `f32` and `i32` arrays in C order, deflated. Returns the writer.
+    /// Writes an `.npz` file that numpy reads: arrays in C order, deflated. Returns the writer.
     ///
     /// The same arrays give the same bytes: no entry has a time but the earliest that a zip can say.
     ///
@@ -30,6 +30,7 @@ impl Arrays {
             match array.values() {
                 Values::F32(values) => put(&mut archive, values, f32::to_le_bytes)?,
                 Values::I32(values) => put(&mut archive, values, i32::to_le_bytes)?,
+                Values::U8(values) => archive.write_all(values)?,
             }
         }
         Ok(archive.finish()?)
@@ -41,6 +42,7 @@ fn header(array: &Array) -> Vec<u8> {
     let dtype = match array.values() {
         Values::F32(_) => "<f4",
         Values::I32(_) => "<i4",
+        Values::U8(_) => "|u1",
     };
     let mut text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': (");
     for length in array.shape() {
