@@ -99,7 +99,8 @@ pub struct WantedArgs {
     /// At least this signal-to-noise ratio over all weights, in dB.
     #[arg(long, value_name = "DB", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub snr: Option<f64>,
-    /// At most this relative error of each output on the --inputs, as 0.05 for five percent; the smallest file that keeps it.
+    /// At most this relative error of each output on the --inputs, as 0.05 for five percent, in as small a file as is found. Of whole
+    /// numbers it is the share that is not equal.
     #[arg(long, value_name = "ERROR", requires = "inputs", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub max_output_error: Option<f64>,
     /// Keeps every tensor bit for bit.
