@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    CancelToken, DataSource, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new, write_whole,
-    write_whole_new,
+    CancelToken, DataSource, Draft, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new,
+    write_whole, write_whole_new,
 };
 
 use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
@@ -23,6 +23,30 @@ pub enum Overwrite {
     Refuse,
     /// Replace it once the new file is whole.
     Replace,
+}
+
+impl Overwrite {
+    /// Refuses an output that is there already, unless it may be replaced.
+    pub(crate) fn refuse_taken(self, path: &Path) -> Result<(), Error> {
+        match self {
+            Self::Refuse if path.symlink_metadata().is_ok() => Err(Error::Exists { path: path.into() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// A file that waits beside its place.
+    pub(crate) fn draft(self, path: &Path) -> Result<Draft, Error> {
+        Ok(if self == Self::Replace { Draft::replacing(path)? } else { Draft::new(path)? })
+    }
+
+    /// Writes a file, whole or not at all.
+    pub(crate) fn write(self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        match self {
+            Self::Replace => write_whole(path, bytes)?,
+            Self::Refuse => write_whole_new(path, bytes)?,
+        }
+        Ok(())
+    }
 }
 
 /// A compressed network in memory, and what was measured on it.
@@ -257,12 +281,7 @@ impl<'a> Compressor<'a> {
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
 fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), Error> {
-    let written = match overwrite {
-        Overwrite::Replace => write_whole(path, bytes),
-        Overwrite::Refuse => write_whole_new(path, bytes),
-    };
-    written.map_err(|error| {
-        let problem = Error::from(error);
+    overwrite.write(path, bytes).map_err(|problem| {
         let mut prefix = path.file_stem().unwrap_or_default().to_owned();
         prefix.push("-");
         let save = |folder: &Path| write_new(folder, &prefix, ".mxp", bytes);
@@ -273,17 +292,9 @@ fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), E
     })
 }
 
-/// Refuses an output that is there already, unless it may be replaced.
-fn refuse_taken(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
-    match overwrite {
-        Overwrite::Refuse if path.symlink_metadata().is_ok() => Err(Error::Exists { path: path.into() }),
-        _ => Ok(()),
-    }
-}
-
 /// Finds out before a long run whether its result can be written.
 fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
-    refuse_taken(path, overwrite)?;
+    overwrite.refuse_taken(path)?;
     if path.exists() {
         let opened = OpenOptions::new().append(true).open(path);
         return opened.map(drop).map_err(|source| Error::Write { path: path.into(), source });

@@ -1,20 +1,22 @@
 //! What is asked for is kept to the letter, also where estimates of lengths and errors are a little too good; and a file that is in
 //! its place has been looked at.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::{f32_bytes, normals};
 use mixpress_compress::{CompressedModel, Error, Goal, ModelCompressor, ModelOutcome, Overwrite, Rule, compare};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 /// Numbers of a bell curve or, where it is `peaked`, of one with a sharp peak and long tails; always the same.
-fn numbers(count: usize, peaked: bool, mut seed: u32) -> Vec<u8> {
-    let mut unit = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) as f32 / 16_777_216.0 - 0.5
-    };
-    let mut bell = || (0..12).map(|_| unit()).sum::<f32>();
-    (0..count).map(|_| if peaked { bell() * bell().abs() } else { bell() }).flat_map(f32::to_le_bytes).collect()
+fn numbers(count: usize, peaked: bool, seed: u32) -> Vec<u8> {
+    if !peaked {
+        return f32_bytes(&normals(count, 1.0, seed));
+    }
+    let products = normals(2 * count, 1.0, seed);
+    f32_bytes(&products.as_chunks::<2>().0.iter().map(|[a, b]| a * b.abs()).collect::<Vec<_>>())
 }
 
 fn save(path: &Path, tensors: &[(String, Vec<usize>, Vec<u8>)]) -> PathBuf {

@@ -1,7 +1,10 @@
 //! Models of other programs through files: budgets are kept, what is no weight stays bit for bit, and everything comes back.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
+use common::{f32_bytes, normals};
 use mixpress_compress::{
     CompressedModel, Compressor, Distortion, Error, Format, Goal, Model, ModelFile, ModelOutcome, Overwrite, Rule,
     WriteOptions, compare, restore, verify,
@@ -12,19 +15,6 @@ use safetensors::tensor::TensorView;
 /// A folder for one test.
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
-}
-
-/// Numbers of a bell curve, always the same.
-fn normals(count: usize, scale: f32, mut seed: u32) -> Vec<f32> {
-    let mut unit = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 8) as f32 / 16_777_216.0 - 0.5
-    };
-    (0..count).map(|_| scale * (0..12).map(|_| unit()).sum::<f32>()).collect()
-}
-
-fn f32_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn bf16_bytes(values: &[f32]) -> Vec<u8> {

@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use mixpress_compress::{Goal, ModelCompressor, Overwrite, WriteOptions, restore};
+use mixpress_testing::peak_memory;
 
 /// Rows and columns of a tensor, and how many tensors there are: 4 GiB of f32.
 const SIDE: usize = 4096;
@@ -13,13 +14,6 @@ const TENSORS: usize = 64;
 /// What a file may take besides a few times its largest tensor.
 const BESIDES: u64 = 300_000_000;
 const COPIES: u64 = 4;
-
-/// The most memory that this process has had, in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    1024 * line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-}
 
 /// Tensors of bell-shaped weights, each of its own scale.
 fn make(path: &Path) {
@@ -58,10 +52,14 @@ fn four_gigabytes_are_compressed_in_little_memory() {
     let compressor = ModelCompressor::open(&source).unwrap().goal(Goal::BitsPerWeight(4.0));
     let outcome = compressor.run_to(&file, Overwrite::Refuse).unwrap();
     assert!(outcome.bits_per_weight <= 4.0 && outcome.snr_db > 20.0, "{} {}", outcome.bits_per_weight, outcome.snr_db);
-    let compressed = peak();
+    let compressed = peak_memory();
     restore(&file, &back, &WriteOptions::default()).unwrap();
     assert_eq!(back.metadata().unwrap().len(), source.metadata().unwrap().len());
     let allowed = COPIES * (4 * SIDE * SIDE) as u64 + BESIDES;
-    println!("{:.0} s, {compressed} bytes of memory to compress, {} in all, of {allowed}", outcome.seconds, peak());
-    assert!(peak() <= allowed, "{} of {allowed}", peak());
+    println!(
+        "{:.0} s, {compressed} bytes of memory to compress, {} in all, of {allowed}",
+        outcome.seconds,
+        peak_memory()
+    );
+    assert!(peak_memory() <= allowed, "{} of {allowed}", peak_memory());
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::build::{external, field, model, safetensors, tensor, with_initializer};
 use mixpress_interchange::{Error, Limits, Model};
+use mixpress_testing::assert_error;
 
 /// What opening a file with these contents says.
 fn refused(contents: &[u8]) -> Error {
@@ -20,15 +21,6 @@ fn refused(contents: &[u8]) -> Error {
 fn opened(folder: &Path, contents: &[u8]) -> Result<Model, Error> {
     fs::write(folder.join("model"), contents).unwrap();
     Model::open(folder.join("model"))
-}
-
-macro_rules! assert_error {
-    ($error:expr, $pattern:pat $(if $guard:expr)?, $($word:expr),*) => {{
-        let error = $error;
-        let text = error.to_string();
-        assert!(matches!(&error, $pattern $(if $guard)?), "{error:?}");
-        $(assert!(text.contains($word), "{text} does not say {}", $word);)*
-    }};
 }
 
 #[test]

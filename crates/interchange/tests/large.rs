@@ -8,17 +8,11 @@ use std::path::Path;
 
 use common::unchanged;
 use mixpress_interchange::{Model, WriteOptions};
+use mixpress_testing::peak_memory;
 
 /// Bytes of a tensor, and how many there are: 4 GiB.
 const BYTES: usize = 64 << 20;
 const TENSORS: usize = 64;
-
-/// The most memory that this process has had, in bytes.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    1024 * line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
-}
 
 /// Tensors that differ in their last value alone, the last two in nothing.
 fn make(path: &Path) {
@@ -71,7 +65,7 @@ fn four_gigabytes_pass_through_little_memory() {
     let folder = tempfile::tempdir().unwrap();
     let (source, target) = (folder.path().join("large.safetensors"), folder.path().join("again.safetensors"));
     make(&source);
-    let before = peak();
+    let before = peak_memory();
     let start = std::time::Instant::now();
     let model = Model::open(&source).unwrap();
     let opened = start.elapsed();
@@ -79,7 +73,7 @@ fn four_gigabytes_pass_through_little_memory() {
     assert_eq!(model.tensors()[TENSORS - 2].names(), ["w62", "w63"]);
     let start = std::time::Instant::now();
     model.skeleton().write(&target, &mut unchanged(&model), &WriteOptions::default()).unwrap();
-    let (peak, written) = (peak(), start.elapsed());
+    let (peak, written) = (peak_memory(), start.elapsed());
     println!("open {opened:?}, write {written:?}, peak {} MiB, {} MiB before", peak >> 20, before >> 20);
     assert!(same(&source, &target));
     // One payload, and what the process has anyway.

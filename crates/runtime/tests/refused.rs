@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mixpress_runtime::{Array, ArrayError, Arrays, Error, Runner, Samples, Values};
+use mixpress_testing::assert_error;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -23,15 +24,6 @@ fn arrays<const N: usize>(named: [(&str, &[usize], Values); N]) -> Arrays {
 /// Floats for this shape.
 fn floats(shape: &[usize]) -> Values {
     vec![0.5f32; shape.iter().product()].into()
-}
-
-macro_rules! assert_error {
-    ($error:expr, $pattern:pat $(if $guard:expr)?, $($word:expr),*) => {{
-        let error = $error;
-        let text = error.to_string();
-        assert!(matches!(&error, $pattern $(if $guard)?), "{error:?}");
-        $(assert!(text.contains($word), "{text} does not say {}", $word);)*
-    }};
 }
 
 #[test]

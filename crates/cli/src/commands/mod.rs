@@ -7,8 +7,13 @@ mod diff;
 mod evaluate;
 mod inputs;
 mod inspect;
+mod measured;
 mod model;
-mod runs;
+#[cfg(not(feature = "rten"))]
+#[path = "no_runtime.rs"]
+mod runtime;
+#[cfg(feature = "rten")]
+mod runtime;
 mod verify;
 
 pub(crate) use completions::completions;
@@ -17,5 +22,5 @@ pub(crate) use decompress::decompress;
 pub(crate) use diff::diff;
 pub(crate) use evaluate::evaluate;
 pub(crate) use inspect::inspect;
-pub(crate) use runs::predict;
+pub(crate) use runtime::predict;
 pub(crate) use verify::verify;

@@ -7,7 +7,7 @@ use mixpress::compress::{Distortion, Error, Treatment};
 use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
-use super::runs;
+use super::measured::measured;
 use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
@@ -48,7 +48,7 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
     let (progress, cancel) = (ModelProgress::new(&args.talk), CancelToken::new());
     cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next tensor")));
     compressor = compressor.observer(&progress).cancel(cancel);
-    let measured = with_threads(args.threads, || runs::measured(compressor, args))?;
+    let measured = with_threads(args.threads, || measured(compressor, args))?;
     if measured.is_err() {
         progress.clear();
     }

@@ -3,7 +3,7 @@
 use mixpress::compress::{Error, Model, ModelOutcome, verify as read_whole};
 use mixpress::report;
 
-use super::runs;
+use super::runtime;
 use crate::args::VerifyArgs;
 use crate::failure::Failure;
 use crate::kinds::{Wanted, explained};
@@ -19,7 +19,7 @@ pub(crate) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
         let source = Model::open(path).map_err(|error| explained(error, path, Wanted::Model, unread))?;
         let mut outcome = ModelOutcome::of_file(&args.file, &source).map_err(failed)?;
         if let Some(inputs) = &args.inputs {
-            outcome.outputs = with_threads(args.threads, || runs::outputs(&args.file, &source, inputs))??;
+            outcome.outputs = with_threads(args.threads, || runtime::outputs(&args.file, &source, inputs))??;
         }
         output::write(&if args.json {
             report::model_json(&outcome, Some(&args.file)) + "\n"

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use mixpress_interchange::{Format, Model, SourceTensor};
 use mixpress_quantize::OperatingPoint;
-use mixpress_train::{CancelToken, Draft};
+use mixpress_train::CancelToken;
 
 use super::check::verify_with;
 use super::fit::source;
@@ -206,12 +206,9 @@ impl<'a> ModelCompressor<'a> {
     pub fn run_to(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<ModelOutcome, Error> {
         let started = Instant::now();
         let path = path.as_ref();
-        if overwrite == Overwrite::Refuse && path.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: path.into() });
-        }
+        overwrite.refuse_taken(path)?;
         // Here a folder that is not there is found, before the work.
-        let draft = || if overwrite == Overwrite::Replace { Draft::replacing(path) } else { Draft::new(path) };
-        let mut file = draft()?;
+        let mut file = overwrite.draft(path)?;
         let trials = self.trials()?;
         let (roles, mut not_done) = self.roles()?;
         // A goal that limits no bytes does not ask.
@@ -231,7 +228,7 @@ impl<'a> ModelCompressor<'a> {
             let outcome = ModelOutcome::new(&self.model, file.path(), tensors)?;
             let missed = aim.tighten(&asked, &outcome);
             if !missed.is_empty() && attempt < ATTEMPTS {
-                file = draft()?;
+                file = overwrite.draft(path)?;
                 attempt += 1;
                 continue;
             }

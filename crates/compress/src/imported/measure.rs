@@ -1,13 +1,14 @@
 //! What errors in a model's weights do to its outputs, found by running it on samples.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mixpress_interchange::{Format, Model, Payloads, WriteOptions};
 use mixpress_quantize::{Source, Target, find_step};
 use mixpress_runtime::{Arrays, Outputs, Runner, Samples, Side, compare};
 use mixpress_train::CancelToken;
 use rayon::prelude::*;
+use tempfile::TempDir;
 
 use super::check::Errors;
 use super::compressor::ModelCompressor;
@@ -71,16 +72,14 @@ impl<'m> Trials<'m> {
 
     /// How far the outputs of a file's model are from those of this one.
     pub(super) fn of_file(&self, file: &Path) -> Result<Vec<OutputOutcome>, Error> {
-        let (file, folder) = (ModelFile::open(file)?, temporary()?);
-        let path = folder.path().join("model.onnx");
-        file.restore_until(&path, &WriteOptions::default(), self.cancel)?;
-        self.of_model(&path)
+        let folder = temporary()?;
+        self.of_model(&ModelFile::open(file)?.restore_in(&folder, self.cancel)?)
     }
 
     /// How far the outputs are apart where the model has these tensors.
     fn with(&self, payloads: &mut Payloads<'_, '_>) -> Result<Vec<OutputOutcome>, Error> {
         let folder = temporary()?;
-        let path = folder.path().join("model.onnx");
+        let path = model_in(&folder);
         self.model.skeleton().write(&path, payloads, &WriteOptions::default()).map_err(written)?;
         self.of_model(&path)
     }
@@ -126,15 +125,25 @@ impl ModelFile {
             return Err(Error::NoGraph { path: self.skeleton().file_names().next().unwrap_or_default().into() });
         }
         let folder = temporary()?;
-        let path = folder.path().join("model.onnx");
-        self.restore_until(&path, &WriteOptions::default(), cancel)?;
-        let runner = Runner::load(&path)?;
+        let runner = Runner::load(self.restore_in(&folder, cancel)?)?;
         let samples = Samples::new(inputs, &runner)?;
         Ok(run(&runner, &samples, cancel)?.into_arrays()?)
     }
+
+    /// Writes the model into a folder that is there for the moment.
+    fn restore_in(&self, folder: &TempDir, cancel: &CancelToken) -> Result<PathBuf, Error> {
+        let path = model_in(folder);
+        self.restore_until(&path, &WriteOptions::default(), cancel)?;
+        Ok(path)
+    }
 }
 
-fn temporary() -> Result<tempfile::TempDir, Error> {
+/// Where a model lies that is there to be run.
+fn model_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("model.onnx")
+}
+
+fn temporary() -> Result<TempDir, Error> {
     tempfile::tempdir().map_err(|source| Error::Write { path: std::env::temp_dir(), source })
 }
 
@@ -291,8 +300,9 @@ impl ModelCompressor<'_> {
         let beside = does.unwrap_or(finest);
         let mut best = does;
         for factor in BESIDE {
-            if measured((beside * factor).min(coarsest))? <= allowed {
-                best = Some((beside * factor).min(coarsest));
+            let step = (beside * factor).min(coarsest);
+            if measured(step)? <= allowed {
+                best = Some(step);
             }
         }
         let Some(best) = best else { return Err(self.too_far(measured(finest)?)) };

@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::Path;
 
 use mixpress_interchange::{Model, SourceTensor};
-use mixpress_train::{write_whole, write_whole_new};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Role;
@@ -93,11 +92,7 @@ impl Sensitivities {
     #[allow(clippy::missing_panics_doc, reason = "names and numbers can be written")]
     pub fn write(&self, path: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(self).expect("names and numbers can be written") + "\n";
-        match overwrite {
-            Overwrite::Refuse => write_whole_new(path.as_ref(), text.as_bytes())?,
-            Overwrite::Replace => write_whole(path.as_ref(), text.as_bytes())?,
-        }
-        Ok(())
+        overwrite.write(path.as_ref(), text.as_bytes())
     }
 }
 

@@ -1,78 +1,22 @@
-//! What needs a model to be run: sensitivities, output errors, predictions. Without the feature `rten`, only that it is missing.
+//! What needs a model to be run: sensitivities, output errors, and `mixpress predict`.
 
 use std::path::Path;
-use std::time::Instant;
 
-#[cfg(feature = "rten")]
 use anyhow::Context;
-#[cfg(feature = "rten")]
-use mixpress::compress::Error;
-#[cfg(feature = "rten")]
 use mixpress::compress::runtime::{Array, Arrays, Values, is_model_thread};
-use mixpress::compress::{Model, OutputOutcome, Sensitivities};
-#[cfg(feature = "rten")]
-use mixpress::compress::{Opened, compare_outputs_until};
-#[cfg(feature = "rten")]
-use mixpress::prelude::CancelToken;
-use mixpress::prelude::{ModelCompressor, Overwrite};
-#[cfg(feature = "rten")]
+use mixpress::compress::{Error, Model, Opened, OutputOutcome, Sensitivities, compare_outputs_until};
+use mixpress::prelude::{CancelToken, ModelCompressor};
 use mixpress::report::printable;
-#[cfg(feature = "rten")]
 use mixpress::tensor::Tensor;
-#[cfg(feature = "rten")]
 use mixpress::train::Draft;
 
-use crate::args::{CompressArgs, PredictArgs};
+use crate::args::PredictArgs;
 use crate::failure::Failure;
-use crate::files;
-#[cfg(feature = "rten")]
 use crate::interrupt::cancel_on_signal;
-#[cfg(feature = "rten")]
 use crate::threads::with_threads;
-
-/// A compressor with the inputs and the sensitivities that are asked for, measured where no file has them.
-pub(super) fn measured<'a>(
-    compressor: ModelCompressor<'a>,
-    args: &CompressArgs,
-) -> Result<ModelCompressor<'a>, Failure> {
-    let wanted = &args.wanted;
-    let compressor = match &wanted.inputs {
-        Some(path) => with_inputs(compressor, path)?,
-        None => compressor,
-    };
-    let kept = wanted.sensitivity.as_deref().filter(|path| path.exists());
-    if let Some(path) = kept {
-        let read = Sensitivities::read(path).map_err(|error| Failure::Failed(error.into()))?;
-        return Ok(compressor.sensitivities(read));
-    }
-    if wanted.inputs.is_none() {
-        let Some(path) = &wanted.sensitivity else { return Ok(compressor) };
-        let path = path.display();
-        return Err(Failure::usage(format!("{path} is not there; with --inputs it is made, by measuring")));
-    }
-    if wanted.lossless || wanted.distortion.is_some() {
-        return Ok(compressor);
-    }
-    let kept = wanted.sensitivity.as_deref().filter(|_| !wanted.dry_run);
-    if let Some(path) = kept {
-        files::refuse_taken(path, false)?;
-        files::refuse_name(path, "sensitivities", ".json")?;
-    }
-    let started = Instant::now();
-    let measured = measure(&compressor)?;
-    if !args.talk.quiet {
-        let (count, seconds) = (measured.tensors.len(), started.elapsed().as_secs_f64());
-        eprintln!("note: sensitivities of {count} tensors were measured in {seconds:.1} s");
-    }
-    // What no output noticed would serve no later run.
-    if let Some(path) = kept.filter(|_| measured.tensors.iter().any(|tensor| tensor.sensitivity > 0.0)) {
-        measured.write(path, Overwrite::Refuse).map_err(|error| Failure::Failed(error.into()))?;
-    }
-    Ok(compressor.sensitivities(measured))
-}
+use crate::{files, output};
 
 /// What an error of a run means to the caller of the program.
-#[cfg(feature = "rten")]
 fn failure(error: Error) -> Failure {
     match error {
         Error::Interrupted { .. } => Failure::Interrupted(None),
@@ -81,18 +25,17 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-#[cfg(feature = "rten")]
-fn with_inputs<'a>(compressor: ModelCompressor<'a>, path: &Path) -> Result<ModelCompressor<'a>, Failure> {
+/// A compressor with the inputs of a file.
+pub(super) fn with_inputs<'a>(compressor: ModelCompressor<'a>, path: &Path) -> Result<ModelCompressor<'a>, Failure> {
     Ok(compressor.samples(arrays(path)?))
 }
 
-#[cfg(feature = "rten")]
-fn measure(compressor: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
+/// The sensitivities of a model's tensors.
+pub(super) fn measure(compressor: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
     compressor.measure().map_err(failure)
 }
 
 /// How far the outputs of a file's model are from those of its source.
-#[cfg(feature = "rten")]
 pub(super) fn outputs(file: &Path, source: &Model, inputs: &Path) -> Result<Vec<OutputOutcome>, Failure> {
     let cancel = CancelToken::new();
     cancel_on_signal(cancel.clone(), None);
@@ -100,7 +43,6 @@ pub(super) fn outputs(file: &Path, source: &Model, inputs: &Path) -> Result<Vec<
 }
 
 /// Runs `mixpress predict`.
-#[cfg(feature = "rten")]
 pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     files::refuse_name(&args.out, "arrays", ".npz")?;
     for input in [&args.file, &args.inputs] {
@@ -132,14 +74,13 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     let written = outputs.write_npz(draft.file());
     written.with_context(|| format!("cannot write {}", args.out.display()))?;
     draft.put().with_context(what)?;
-    for (name, array) in outputs.iter() {
-        println!("{} {} {:?}", printable(name), array.values().type_name(), array.shape());
-    }
-    Ok(())
+    let told = |(name, array): (&str, &Array)| {
+        format!("{} {} {:?}\n", printable(name), array.values().type_name(), array.shape())
+    };
+    Ok(output::write(&outputs.iter().map(told).collect::<String>())?)
 }
 
 /// The inputs of a network that takes one.
-#[cfg(feature = "rten")]
 fn the_only(inputs: &Arrays) -> anyhow::Result<Tensor> {
     let mut all = inputs.iter();
     let (Some((name, array)), None) = (all.next(), all.next()) else {
@@ -155,7 +96,7 @@ fn the_only(inputs: &Arrays) -> anyhow::Result<Tensor> {
     Ok(Tensor::new(array.shape(), values.clone())?)
 }
 
-#[cfg(feature = "rten")]
+/// The arrays of a file, for a model that is going to be run.
 fn arrays(path: &Path) -> Result<Arrays, Failure> {
     // An operator may panic on a model that it does not expect; the error that comes of it says so in one line.
     let usual = std::panic::take_hook();
@@ -165,29 +106,4 @@ fn arrays(path: &Path) -> Result<Arrays, Failure> {
         }
     }));
     Ok(Arrays::read_npz(path).context("cannot take inputs")?)
-}
-
-#[cfg(not(feature = "rten"))]
-fn missing() -> Failure {
-    Failure::usage("this mixpress was built without a runtime for models; build it with the feature rten")
-}
-
-#[cfg(not(feature = "rten"))]
-fn with_inputs<'a>(_: ModelCompressor<'a>, _: &Path) -> Result<ModelCompressor<'a>, Failure> {
-    Err(missing())
-}
-
-#[cfg(not(feature = "rten"))]
-fn measure(_: &ModelCompressor<'_>) -> Result<Sensitivities, Failure> {
-    Err(missing())
-}
-
-#[cfg(not(feature = "rten"))]
-pub(super) fn outputs(_: &Path, _: &Model, _: &Path) -> Result<Vec<OutputOutcome>, Failure> {
-    Err(missing())
-}
-
-#[cfg(not(feature = "rten"))]
-pub(crate) fn predict(_: &PredictArgs) -> Result<(), Failure> {
-    Err(missing())
 }
