@@ -16,6 +16,7 @@ mod compressor;
 mod definition;
 mod differences;
 mod error;
+mod frontier;
 mod history;
 mod imported;
 mod model;
@@ -27,6 +28,7 @@ mod select;
 
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
 pub use error::Error;
+pub use frontier::FrontierPoint;
 pub use imported::{
     Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened,
     OutputOutcome, Reason, Rule, Sensitivities, Sensitivity, Stage, TensorOutcome, TensorPlan, Treatment, compare,

@@ -7,6 +7,7 @@ use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::read_definition;
+use crate::frontier::FrontierPoint;
 use crate::imported::{is_model, open_archive};
 use crate::{CompressedModel, Error, ModelFile, ModelOutcome};
 
@@ -44,6 +45,9 @@ pub struct Outcome {
     pub overhead_bytes: f64,
     /// The readings at the end of each round.
     pub history: Vec<Measurement>,
+    /// The files that a search made, from the largest to the smallest; empty for a run of a fixed recipe.
+    #[serde(default)]
+    pub frontier: Vec<FrontierPoint>,
 }
 
 /// How one tensor stands in the file.
@@ -141,6 +145,7 @@ impl Outcome {
             overhead_bytes: breakdown.total - layers.iter().map(|layer| layer.bytes).sum::<f64>(),
             layers,
             history: Vec::new(),
+            frontier: Vec::new(),
         }
     }
 }

@@ -181,6 +181,7 @@ pub(crate) mod tests {
             layers: vec![layer("fc1.weight", &[300, 784], 1411, 5, 2140.4), layer("fc1.bias", &[300], 40, 0, 21.6)],
             overhead_bytes: 40.0,
             history: vec![],
+            frontier: vec![],
         }
     }
 
