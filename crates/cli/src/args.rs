@@ -80,8 +80,19 @@ pub enum Command {
 }
 
 /// Arguments that only a network which is trained here understands.
-const TRAINING: [&str; 9] =
-    ["network", "data", "label", "no_augment", "recipe", "print_recipe", "seed", "checkpoint", "resume"];
+const TRAINING: [&str; 11] = [
+    "network",
+    "data",
+    "label",
+    "no_augment",
+    "recipe",
+    "print_recipe",
+    "seed",
+    "checkpoint",
+    "resume",
+    "max_error_increase",
+    "max_error",
+];
 
 /// Arguments of `compress` for a trained model.
 #[derive(Args, Clone, Debug, Default)]
@@ -93,8 +104,8 @@ pub struct WantedArgs {
     /// At least so many times smaller than the source.
     #[arg(long, value_name = "N", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub ratio: Option<f64>,
-    /// At most so many bytes, as 5000000 or 5MB or 4.8MiB.
-    #[arg(long, value_name = "SIZE", requires = "model", group = "goal", value_parser = bytes, allow_negative_numbers = true)]
+    /// At most so many bytes, as 5000000 or 5MB or 4.8MiB. Without a MODEL, the most accurate such file is searched for.
+    #[arg(long, value_name = "SIZE", groups = ["goal", "budget"], value_parser = bytes, allow_negative_numbers = true)]
     pub max_bytes: Option<u64>,
     /// At least this signal-to-noise ratio over all weights, in dB.
     #[arg(long, value_name = "DB", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
@@ -189,6 +200,13 @@ pub struct CompressArgs {
     /// A TOML file with settings; those it leaves out keep their defaults.
     #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
     pub recipe: Option<PathBuf>,
+    /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. It is judged
+    /// on held-out samples, with 95 % confidence; a search takes about four times as long as a run without a budget.
+    #[arg(long, value_name = "POINTS", group = "budget", value_parser = number, allow_negative_numbers = true)]
+    pub max_error_increase: Option<f64>,
+    /// Finds the smallest file whose error is at most so many percent, judged likewise.
+    #[arg(long, value_name = "PERCENT", group = "budget", value_parser = number, allow_negative_numbers = true)]
+    pub max_error: Option<f64>,
     /// Prints every setting of the run as TOML, a valid --recipe, and stops.
     #[arg(long)]
     pub print_recipe: bool,

@@ -142,6 +142,19 @@ impl Lock {
     }
 }
 
+/// Refuses a folder whose state is of `own`, another run than `identity`.
+pub(crate) fn refuse_other_run(folder: &Path, own: &str, identity: &str) -> Result<(), Error> {
+    if own == identity {
+        return Ok(());
+    }
+    let differs = own.lines().zip(identity.lines()).find(|(own, ours)| own != ours);
+    let difference = match differs {
+        Some((own, ours)) => format!("it has `{own}`, this run `{ours}`"),
+        None => "one of them has settings that the other lacks".into(),
+    };
+    Err(Error::OtherRun { path: folder.into(), difference })
+}
+
 /// Reads the checkpoint in a folder, with the readings and the seconds up to it.
 pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>, f64), Error> {
     let path = folder.join(FILE);
@@ -149,15 +162,7 @@ pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measu
         return Err(Error::NoCheckpoint { path: folder.into() });
     }
     let snapshot = Snapshot::load(&path)?;
-    let own = snapshot.get_text("identity")?;
-    if own != identity {
-        let differs = own.lines().zip(identity.lines()).find(|(own, ours)| own != ours);
-        let difference = match differs {
-            Some((own, ours)) => format!("it has `{own}`, this run `{ours}`"),
-            None => "one of them has settings that the other lacks".into(),
-        };
-        return Err(Error::OtherRun { path: folder.into(), difference });
-    }
+    refuse_other_run(folder, snapshot.get_text("identity")?, identity)?;
     let (history, seconds) = (snapshot.get_json("history")?, snapshot.get_json("seconds")?);
     Ok((snapshot, history, seconds))
 }

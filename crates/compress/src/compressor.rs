@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    CancelToken, DataSource, Draft, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new,
-    write_whole, write_whole_new,
+    CancelToken, DataSource, Draft, Error as TrainError, Measurement, Observer, Silent, error_rate, folder_of,
+    write_new, write_whole, write_whole_new,
 };
 
 use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
 use crate::history::{Clock, Recorder};
-use crate::pipeline::{Product, Run, lower};
-use crate::{CompressedModel, Error, Format, ModelCompressor, Outcome, Recipe};
+use crate::package::ValidationErrors;
+use crate::pipeline::{Run, Workshop, lower};
+use crate::search::{Discovery, Ledger, Plan, Search};
+use crate::{Budget, CompressedModel, Error, Format, FrontierPoint, ModelCompressor, Outcome, Recipe};
 
 /// What to do when the output exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,7 @@ pub struct Compressor<'a> {
     checkpoint: Option<PathBuf>,
     checkpoint_on_interrupt: Option<PathBuf>,
     resume: bool,
+    budget: Option<Budget>,
 }
 
 /// Collects what a [`Compressor`] needs; network and data are required, the rest has defaults.
@@ -93,6 +96,7 @@ pub struct CompressorBuilder<'a> {
     checkpoint: Option<PathBuf>,
     checkpoint_on_interrupt: Option<PathBuf>,
     resume: bool,
+    budget: Option<Budget>,
 }
 
 impl<'a> CompressorBuilder<'a> {
@@ -138,6 +142,13 @@ impl<'a> CompressorBuilder<'a> {
         Self { checkpoint_on_interrupt: Some(folder.into()), ..self }
     }
 
+    /// Searches for the smallest file that keeps a budget, instead of running the recipe as it is: its strength, and with it the
+    /// accuracy, is what the search varies.
+    #[must_use]
+    pub fn budget(self, budget: Budget) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
     /// Whether to go on from the state in the checkpoint's folder.
     #[must_use]
     pub fn resume(self, resume: bool) -> Self {
@@ -168,6 +179,7 @@ impl<'a> CompressorBuilder<'a> {
             checkpoint: self.checkpoint,
             checkpoint_on_interrupt: self.checkpoint_on_interrupt,
             resume: self.resume,
+            budget: self.budget,
         })
     }
 }
@@ -202,11 +214,10 @@ impl<'a> Compressor<'a> {
     /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume; [`Error::CheckpointExists`] when a
     /// new run would overwrite an earlier one's state; [`Error::CheckpointInUse`] when another run is writing its state there.
     pub fn run(self) -> Result<Compressed, Error> {
-        let (product, history, clock) = self.train()?;
-        let bytes = mixpress_codebook::encode(&product.container)?;
-        let model = CompressedModel::from_bytes(&bytes)?;
-        let outcome = self.measure(&product, &model, history, clock)?;
-        Ok(Compressed { outcome, bytes, float: product.float })
+        let trained = self.train()?;
+        let model = CompressedModel::from_bytes(&trained.bytes)?;
+        let outcome = self.measure(&trained, &model)?;
+        Ok(Compressed { outcome, bytes: trained.bytes, float: trained.float })
     }
 
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
@@ -216,14 +227,20 @@ impl<'a> Compressor<'a> {
     /// they came up during the run; else as [`Compressor::run`].
     pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
         check_output(path, overwrite)?;
-        let (product, history, clock) = self.train()?;
-        let bytes = mixpress_codebook::encode(&product.container)?;
-        write_result(path, &bytes, overwrite)?;
+        let trained = self.train()?;
+        write_result(path, &trained.bytes, overwrite)?;
         let model = CompressedModel::open(path)?;
-        self.measure(&product, &model, history, clock)
+        self.measure(&trained, &model)
     }
 
-    fn train(&self) -> Result<(Product, Vec<mixpress_train::Measurement>, Clock), Error> {
+    fn train(&self) -> Result<Trained, Error> {
+        match self.budget {
+            Some(budget) => self.search(budget),
+            None => self.train_once(),
+        }
+    }
+
+    fn train_once(&self) -> Result<Trained, Error> {
         let identity = identity(&self.definition, &self.data, &self.recipe);
         let (resumed, _lock) = match &self.checkpoint {
             Some(folder) if self.resume => (Some(load(folder, &identity)?), Some(Lock::take(folder)?)),
@@ -245,37 +262,81 @@ impl<'a> Compressor<'a> {
             cancel: &self.cancel,
             checkpoints: &checkpoints,
         };
-        match run.run(snapshot.as_ref()) {
-            Ok(product) => Ok((product, recorder.readings(), clock)),
-            Err(Error::Train(TrainError::Interrupted)) => {
-                Err(Error::Interrupted { checkpoint: checkpoints.folder_after_interrupt() })
-            }
-            Err(error) => Err(error),
-        }
+        let product =
+            run.run(snapshot.as_ref()).map_err(|error| stopped(error, checkpoints.folder_after_interrupt()))?;
+        Ok(Trained {
+            bytes: mixpress_codebook::encode(&product.container)?,
+            float: product.float,
+            errors: product.errors,
+            history: recorder.readings(),
+            frontier: Vec::new(),
+            seconds: clock.seconds(),
+        })
+    }
+
+    fn search(&self, budget: Budget) -> Result<Trained, Error> {
+        let graph = lower(&self.definition, &self.data.train)?;
+        let plan = Plan::new(&self.recipe, &graph, self.data.train.len());
+        let identity = format!("{}budget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first));
+        let (ledger, _lock) = match &self.checkpoint {
+            Some(folder) if self.resume => (Ledger::resumed(folder, identity)?, Some(Lock::take(folder)?)),
+            Some(folder) => (Ledger::new(Some(folder), None, identity), Some(claim(folder)?)),
+            None => (Ledger::new(None, self.checkpoint_on_interrupt.as_deref(), identity), None),
+        };
+        let shop = Workshop::new(&self.definition, &self.data, &plan.first, &self.cancel)?;
+        let search = Search { shop: &shop, plan, budget, observer: self.observer, ledger: &ledger };
+        let Discovery { files, float, float_validation_error } =
+            search.run().map_err(|error| stopped(error, ledger.folder_after_interrupt()))?;
+        let frontier: Vec<FrontierPoint> = files.iter().map(|file| file.point.clone()).collect();
+        let chosen = files.into_iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files");
+        Ok(Trained {
+            bytes: chosen.bytes,
+            float,
+            errors: ValidationErrors { float: float_validation_error, compressed: chosen.point.validation_error },
+            history: chosen.history,
+            frontier,
+            seconds: ledger.seconds(),
+        })
     }
 
     /// Reads the test set, for the first and only time: once for the float network, once for the file.
-    fn measure(
-        &self,
-        product: &Product,
-        model: &CompressedModel,
-        history: Vec<mixpress_train::Measurement>,
-        clock: Clock,
-    ) -> Result<Outcome, Error> {
+    fn measure(&self, trained: &Trained, model: &CompressedModel) -> Result<Outcome, Error> {
         let test = &self.data.test;
-        let float = &product.float;
+        let float = &trained.float;
         Ok(Outcome {
             network: self.definition.name.clone(),
             data: test.name().to_owned(),
             seed: self.recipe.seed,
             float_error: error_rate(float.graph(), float.parameters(), test, &Pool::new()),
             compressed_error: model.error_rate(test)?,
-            float_validation_error: product.float_validation_error,
-            validation_error: product.validation_error,
-            history,
-            seconds: clock.seconds(),
+            float_validation_error: trained.errors.float,
+            validation_error: trained.errors.compressed,
+            history: trained.history.clone(),
+            seconds: trained.seconds,
+            frontier: trained.frontier.clone(),
             ..Outcome::of_model(model)
         })
+    }
+}
+
+/// What a run made, before it is measured.
+struct Trained {
+    bytes: Vec<u8>,
+    /// The float network, as it was at the end of plain training.
+    float: Network,
+    errors: ValidationErrors,
+    /// The readings on the way to the file.
+    history: Vec<Measurement>,
+    /// The files of a search.
+    frontier: Vec<FrontierPoint>,
+    seconds: f64,
+}
+
+/// An error of a run, which may have left its state in a folder.
+fn stopped(error: Error, checkpoint: Option<PathBuf>) -> Error {
+    match error {
+        Error::Train(TrainError::Interrupted) => Error::Interrupted { checkpoint },
+        error => error,
     }
 }
 

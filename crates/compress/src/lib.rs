@@ -24,6 +24,7 @@ mod outcome;
 mod package;
 mod pipeline;
 mod recipe;
+mod search;
 mod select;
 
 pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
@@ -42,6 +43,7 @@ pub use mixpress_runtime as runtime;
 pub use model::CompressedModel;
 pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
+pub use search::Budget;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

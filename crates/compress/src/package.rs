@@ -10,10 +10,14 @@ use crate::{Error, Recipe};
 /// What the file says of the run that made it.
 pub(crate) struct Facts<'a> {
     pub recipe: &'a Recipe,
-    /// Percent, on the validation split.
-    pub float_validation_error: f64,
-    /// Percent, on the validation split.
-    pub validation_error: f64,
+    pub errors: ValidationErrors,
+}
+
+/// Errors on the validation split, percent.
+#[derive(Clone, Copy)]
+pub(crate) struct ValidationErrors {
+    pub float: f64,
+    pub compressed: f64,
 }
 
 /// Packs a network at full shape whose covered weights are codebook values and whose biases lie on their grids.
@@ -48,8 +52,8 @@ pub(crate) fn package(
     let metadata = Metadata {
         recipe: facts.recipe.to_differences(),
         seed: Some(facts.recipe.seed),
-        float_error: hundredths(facts.float_validation_error),
-        error: hundredths(facts.validation_error),
+        float_error: hundredths(facts.errors.float),
+        error: hundredths(facts.errors.compressed),
         extra: Vec::new(),
     };
     let definition = Some(write_definition(definition, graph.input_shape()));

@@ -1,17 +1,18 @@
 //! The run itself: draw, train, select target components, quantise, fine-tune, step after step of the method.
 
 use mixpress_codebook::Container;
+use mixpress_mixture::Mixture;
 use mixpress_network::{Definition, Graph, Network, Parameters};
 use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, CoveredLayer, DataSource, Dataset, HardSettings, JointOutcome,
-    JointSettings, Levels, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers, draw_weights,
-    error_rate, initial_mixtures, initial_scales,
+    JointSettings, Keeper, Levels, Observer, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers,
+    draw_weights, error_rate, initial_mixtures, initial_scales,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
 use crate::history::Recorder;
-use crate::package::{Facts, package};
+use crate::package::{Facts, ValidationErrors, package};
 use crate::select::select;
 use crate::{Error, Recipe};
 
@@ -29,13 +30,112 @@ pub(crate) struct Product {
     pub container: Container,
     /// The float network, as it was at the end of plain training.
     pub float: Network,
-    /// Its error on the validation split, percent.
-    pub float_validation_error: f64,
-    /// The compressed network's error on the validation split, percent.
-    pub validation_error: f64,
+    /// Errors on the validation split.
+    pub errors: ValidationErrors,
 }
 
-/// A run: what is compressed, on which data, how, and who watches.
+/// What all phases of a run work on: the network, the parts of the data, and what the weights are drawn from.
+///
+/// Of the recipes that its methods are given, the seed, the batches, the split and the prior must be those that it was made with.
+pub(crate) struct Workshop<'a> {
+    definition: &'a Definition,
+    pub graph: Graph,
+    training: Dataset,
+    pub validation: Dataset,
+    batch: BatchConfig,
+    cancel: CancelToken,
+    pub mixtures: Vec<Mixture>,
+    scales: Vec<f64>,
+    /// Weights of each covered layer at full shape.
+    full_lens: Vec<usize>,
+    has_convolutions: bool,
+}
+
+impl<'a> Workshop<'a> {
+    pub fn new(
+        definition: &'a Definition,
+        data: &DataSource,
+        recipe: &Recipe,
+        cancel: &CancelToken,
+    ) -> Result<Self, Error> {
+        let graph = lower(definition, &data.train)?;
+        let split = Split::new(data.train.len(), recipe.validation, recipe.seed)?;
+        let training = data.train.subset(&split.train)?;
+        let augmentation =
+            if recipe.augment { Augmentation::suited_to(training.item_shape()) } else { Augmentation::None };
+        let covered = covered_layers(&graph, recipe.prior.covers);
+        Ok(Self {
+            definition,
+            validation: data.train.subset(&split.validation)?,
+            batch: BatchConfig { size: recipe.batch, augmentation, seed: recipe.seed },
+            cancel: cancel.clone(),
+            mixtures: initial_mixtures(&graph, &recipe.prior, recipe.seed)?,
+            scales: initial_scales(&graph, recipe.prior.covers),
+            full_lens: covered.iter().map(CoveredLayer::len).collect(),
+            has_convolutions: covered.iter().any(|layer| layer.block > 1),
+            training,
+            graph,
+        })
+    }
+
+    /// A session of phases, watched and kept.
+    pub fn session<'s>(&'s self, observer: &'s dyn Observer, keeper: &'s dyn Keeper) -> Session<'s> {
+        Session {
+            train: &self.training,
+            validation: &self.validation,
+            batch: self.batch,
+            observer,
+            cancel: self.cancel.clone(),
+            keeper,
+            pool: Pool::new(),
+        }
+    }
+
+    /// The network before its first step.
+    pub fn drawn(&self, recipe: &Recipe) -> Result<Trainee, Error> {
+        let mut parameters = Parameters::neutral(&self.graph);
+        draw_weights(&self.graph, &mut parameters, &self.mixtures, recipe.prior.covers, recipe.seed)?;
+        Ok(Trainee::new(Network::new(self.graph.clone(), parameters)?, recipe.prior.covers))
+    }
+
+    /// The network as a snapshot has it.
+    pub fn restored(&self, recipe: &Recipe, snapshot: &Snapshot) -> Result<Trainee, Error> {
+        Ok(Trainee::restore(&self.graph, recipe.prior.covers, snapshot)?)
+    }
+
+    pub fn joint_settings(&self, recipe: &Recipe) -> JointSettings {
+        JointSettings {
+            config: recipe.joint.clone(),
+            prior: recipe.prior.clone(),
+            samples: self.training.len(),
+            scales: self.scales.clone(),
+            has_convolutions: self.has_convolutions,
+        }
+    }
+
+    pub fn hard_settings(&self, recipe: &Recipe) -> HardSettings {
+        let strength = self.joint_settings(recipe).final_strength();
+        HardSettings {
+            config: recipe.hard.clone(),
+            strength: strength * recipe.hard.strength as f32,
+            bias_strength: strength * recipe.joint.bias_strength as f32,
+            threshold: recipe.prior.threshold,
+            full_lens: self.full_lens.clone(),
+        }
+    }
+
+    /// The levels that each layer has after joint training.
+    pub fn levels(&self, recipe: &Recipe, outcome: &JointOutcome) -> Vec<Levels> {
+        select(&outcome.trainee, &outcome.means, &recipe.prior, &self.full_lens)
+    }
+
+    /// What the file of a fine-tuned network holds.
+    pub fn pack(&self, recipe: &Recipe, trainee: &Trainee, errors: ValidationErrors) -> Result<Container, Error> {
+        package(self.definition, &self.graph, &trainee.full_parameters(), &Facts { recipe, errors })
+    }
+}
+
+/// A run of a fixed recipe: what is compressed, on which data, how, and who watches.
 pub(crate) struct Run<'a> {
     pub definition: &'a Definition,
     pub data: &'a DataSource,
@@ -43,29 +143,6 @@ pub(crate) struct Run<'a> {
     pub recorder: &'a Recorder<'a>,
     pub cancel: &'a CancelToken,
     pub checkpoints: &'a Checkpoints<'a>,
-}
-
-impl Run<'_> {
-    /// Runs all phases, or those that are left after `resumed`.
-    pub fn run(&self, resumed: Option<&Snapshot>) -> Result<Product, Error> {
-        let recipe = self.recipe;
-        let graph = lower(self.definition, &self.data.train)?;
-        let split = Split::new(self.data.train.len(), recipe.validation, recipe.seed)?;
-        let training = self.data.train.subset(&split.train)?;
-        let validation = self.data.train.subset(&split.validation)?;
-        let augmentation =
-            if recipe.augment { Augmentation::suited_to(training.item_shape()) } else { Augmentation::None };
-        let session = Session {
-            train: &training,
-            validation: &validation,
-            batch: BatchConfig { size: recipe.batch, augmentation, seed: recipe.seed },
-            observer: self.recorder,
-            cancel: self.cancel.clone(),
-            keeper: self.checkpoints,
-            pool: Pool::new(),
-        };
-        Phases { run: self, session, graph: &graph }.run(resumed)
-    }
 }
 
 /// The graph of a definition for items of a data set.
@@ -81,35 +158,12 @@ pub(crate) fn lower(definition: &Definition, data: &Dataset) -> Result<Graph, Er
     }
 }
 
-/// A run with its data split and its graph at hand.
-struct Phases<'a> {
-    run: &'a Run<'a>,
-    session: Session<'a>,
-    graph: &'a Graph,
-}
-
-impl Phases<'_> {
-    fn run(&self, resumed: Option<&Snapshot>) -> Result<Product, Error> {
-        let Run { recipe, checkpoints, .. } = *self.run;
-        let mixtures = initial_mixtures(self.graph, &recipe.prior, recipe.seed)?;
-        let scales = initial_scales(self.graph, recipe.prior.covers);
-        let covered = covered_layers(self.graph, recipe.prior.covers);
-        let joint = JointSettings {
-            config: recipe.joint.clone(),
-            prior: recipe.prior.clone(),
-            samples: self.session.train.len(),
-            scales,
-            has_convolutions: covered.iter().any(|layer| layer.block > 1),
-        };
-        let strength = joint.final_strength();
-        let full_lens: Vec<usize> = covered.iter().map(CoveredLayer::len).collect();
-        let hard = HardSettings {
-            config: recipe.hard.clone(),
-            strength: strength * recipe.hard.strength as f32,
-            bias_strength: strength * recipe.joint.bias_strength as f32,
-            threshold: recipe.prior.threshold,
-            full_lens: full_lens.clone(),
-        };
+impl Run<'_> {
+    /// Runs all phases, or those that are left after `resumed`.
+    pub fn run(&self, resumed: Option<&Snapshot>) -> Result<Product, Error> {
+        let Run { recipe, checkpoints, .. } = *self;
+        let shop = Workshop::new(self.definition, self.data, recipe, self.cancel)?;
+        let session = shop.session(self.recorder, checkpoints);
 
         // The snapshot serves the phase that it was taken of, and none after it.
         let mut resumed = match resumed {
@@ -117,15 +171,11 @@ impl Phases<'_> {
             None => None,
         };
         let mut stage = match resumed {
-            None => {
-                let mut parameters = Parameters::neutral(self.graph);
-                draw_weights(self.graph, &mut parameters, &mixtures, recipe.prior.covers, recipe.seed)?;
-                Stage::Plain(Trainee::new(Network::new(self.graph.clone(), parameters)?, recipe.prior.covers))
-            }
+            None => Stage::Plain(shop.drawn(recipe)?),
             Some((phase, snapshot)) => {
-                let trainee = Trainee::restore(self.graph, recipe.prior.covers, snapshot)?;
+                let trainee = shop.restored(recipe, snapshot)?;
                 if phase > PhaseName::Plain {
-                    checkpoints.restore_float(snapshot, self.graph)?;
+                    checkpoints.restore_float(snapshot, &shop.graph)?;
                 }
                 match phase {
                     PhaseName::Plain => Stage::Plain(trainee),
@@ -143,30 +193,32 @@ impl Phases<'_> {
             };
             stage = match stage {
                 Stage::Plain(trainee) => {
-                    let trainee = self.session.plain(from(trainee), &recipe.plain)?;
+                    let trainee = session.plain(from(trainee), &recipe.plain)?;
                     checkpoints.keep_float(trainee.full_parameters());
                     Stage::Joint(trainee)
                 }
-                Stage::Joint(trainee) => Stage::Hard(self.session.joint(from(trainee), &mixtures, joint.clone())?),
-                Stage::Hard(JointOutcome { trainee, means }) => {
-                    let levels = select(&trainee, &means, &recipe.prior, &full_lens);
-                    let (trainee, levels) = self.session.hard(from(trainee), levels, hard.clone())?;
+                Stage::Joint(trainee) => {
+                    Stage::Hard(session.joint(from(trainee), &shop.mixtures, shop.joint_settings(recipe))?)
+                }
+                Stage::Hard(outcome) => {
+                    let levels = shop.levels(recipe, &outcome);
+                    let (trainee, levels) = session.hard(from(outcome.trainee), levels, shop.hard_settings(recipe))?;
                     Stage::Tied(trainee, levels)
                 }
-                Stage::Tied(trainee, levels) => break self.session.tied(from(trainee), &levels, &recipe.tied)?,
+                Stage::Tied(trainee, levels) => break session.tied(from(trainee), &levels, &recipe.tied)?,
             };
         };
         tracing::debug!(?codebooks, "fine-tuned codebooks");
 
-        let float = Network::new(self.graph.clone(), checkpoints.take_float())?;
-        let error = |graph: &Graph, parameters: &Parameters| {
-            error_rate(graph, parameters, self.session.validation, &self.session.pool)
+        let float = Network::new(shop.graph.clone(), checkpoints.take_float())?;
+        let error =
+            |graph: &Graph, parameters: &Parameters| error_rate(graph, parameters, &shop.validation, &session.pool);
+        let errors = ValidationErrors {
+            float: error(&shop.graph, float.parameters()),
+            compressed: error(trainee.graph(), trainee.parameters()),
         };
-        let float_validation_error = error(self.graph, float.parameters());
-        let validation_error = error(trainee.graph(), trainee.parameters());
-        let facts = Facts { recipe, float_validation_error, validation_error };
-        let container = package(self.run.definition, self.graph, &trainee.full_parameters(), &facts)?;
-        Ok(Product { container, float, float_validation_error, validation_error })
+        let container = shop.pack(recipe, &trainee, errors)?;
+        Ok(Product { container, float, errors })
     }
 }
 

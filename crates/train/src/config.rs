@@ -115,6 +115,23 @@ pub struct JointConfig {
     pub shrink_from: f64,
     /// Strength of the pull of biases to zero, relative to the prior's.
     pub bias_strength: f64,
+    /// What follows the rounds above: stages in which the strength rises further.
+    pub rise: RiseConfig,
+}
+
+/// Stages at the end of phase B, each with a higher strength than the one before: every stage's end is a network that can be
+/// compressed, so one run makes files of many sizes. There is none by default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RiseConfig {
+    /// Number of stages.
+    pub stages: u64,
+    /// Rounds of [`ROUND`] steps in each.
+    pub rounds: u64,
+    /// By how much each stage multiplies the strength; it rises over the fraction [`JointConfig::ramp`] of the stage.
+    pub factor: f64,
+    /// Learning rate of Adam at the start of a stage; it falls to where the phase's own learning rate ended.
+    pub learning_rate: f64,
 }
 
 /// Phase C: hard assignment with a straight-through gradient, still under the joint objective.
@@ -188,12 +205,25 @@ impl Default for JointConfig {
             prune_from: 0.4,
             shrink_from: 0.4,
             bias_strength: 1.0,
+            rise: RiseConfig::default(),
         }
     }
 }
 
+impl Default for RiseConfig {
+    fn default() -> Self {
+        Self { stages: 0, rounds: 6, factor: 1.3, learning_rate: 1e-3 }
+    }
+}
+
 impl JointConfig {
-    /// The final strength for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with
+    /// Rounds of the whole phase, its stages included.
+    #[must_use]
+    pub fn all_rounds(&self) -> u64 {
+        self.rounds.saturating_add(self.rise.stages.saturating_mul(self.rise.rounds))
+    }
+
+    /// The strength before any stage, for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with
     /// convolutions have a factor of their own.
     ///
     /// A small set is fitted to the last sample, so its task loss says little of what a weight is worth on other samples;

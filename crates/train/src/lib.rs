@@ -20,7 +20,9 @@ mod trainee;
 
 pub use cancel::CancelToken;
 pub use checkpoint::Snapshot;
-pub use config::{Coverage, HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, TiedConfig};
+pub use config::{
+    Coverage, HardConfig, JointConfig, PlainConfig, PriorConfig, PriorKind, ROUND, RiseConfig, TiedConfig,
+};
 pub use data::{
     Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open, open_csv,
 };
@@ -34,7 +36,7 @@ pub use phase::{CoveredLayer, HardSettings, JointOutcome, JointSettings, Levels,
 pub use random::{Purpose, below, permutation, stream};
 pub use ranges::check_range;
 pub use schedule::{Decay, Schedule};
-pub use session::{KeepNothing, Keeper, Session, error_rate};
+pub use session::{KeepNothing, Keeper, Session, error_rate, wrong_samples};
 pub use trainee::{Trainee, restore_parameters, save_parameters};
 
 #[doc = include_str!("../README.md")]

@@ -52,7 +52,11 @@ impl JointConfig {
         fraction("joint.threshold", self.threshold)?;
         fraction("joint.prune_from", self.prune_from)?;
         fraction("joint.shrink_from", self.shrink_from)?;
-        check_range("joint.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")
+        check_range("joint.refresh", self.refresh as f64, 1.0, 1e9, "at least 1")?;
+        check_range("joint.rise.stages", self.rise.stages as f64, 0.0, 1000.0, "from 0 to 1000")?;
+        rounds("joint.rise.rounds", self.rise.rounds)?;
+        rate("joint.rise.learning_rate", self.rise.learning_rate)?;
+        check_range("joint.rise.factor", self.rise.factor, 1.0, 100.0, "from 1 to 100")
     }
 }
 

@@ -5,7 +5,7 @@ use mixpress_tensor::{Buffer, Gradients, Mode, Pool, Tape, Tensor, Var};
 
 use crate::checkpoint::Snapshot;
 use crate::config::ROUND;
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, predict};
 use crate::observer::{Measurement, Observer, PhaseName};
 use crate::random::{Purpose, stream};
 use crate::{BatchConfig, CancelToken, Dataset, Error, Feed};
@@ -113,7 +113,11 @@ impl StepGradients<'_> {
 impl Session<'_> {
     /// Runs a phase from step `start` to its end.
     pub(crate) fn drive<P: Phase>(&self, phase: &mut P, start: u64) -> Result<(), Error> {
-        let steps = phase.steps();
+        self.drive_to(phase, start, phase.steps())
+    }
+
+    /// Runs a phase from step `start` until `steps` of its steps are done.
+    pub(crate) fn drive_to<P: Phase>(&self, phase: &mut P, start: u64, steps: u64) -> Result<(), Error> {
         // Each phase has epochs of its own, so that its batches do not depend on the lengths of the phases before it.
         let before = (P::NAME as u64) << 32;
         self.observer.phase_started(P::NAME, start, steps);
@@ -190,7 +194,8 @@ fn check_finite<P: Phase>(phase: &P, step: u64, loss: f32) -> Result<(), Error> 
     Err(Error::Diverged { phase: P::NAME, round: step / ROUND + 1, loss })
 }
 
-fn snapshot<P: Phase>(phase: &P, step: u64) -> Snapshot {
+/// The state of a phase of which `step` steps are done.
+pub(crate) fn snapshot<P: Phase>(phase: &P, step: u64) -> Snapshot {
     let mut snapshot = Snapshot::new();
     snapshot.put_text("phase", P::NAME.key());
     snapshot.put_u64("step", &[1], &[step]);
@@ -211,14 +216,35 @@ pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: 
     error_rate_with(None, (graph, parameters), data, pool)
 }
 
-fn error_rate_with(
+/// Which samples of a data set a network gives another class than theirs, in order.
+///
+/// # Panics
+/// As [`error_rate`].
+#[must_use]
+pub fn wrong_samples(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> Vec<bool> {
+    let mut wrong = Vec::with_capacity(data.len());
+    each_batch(None, (graph, parameters), data, pool, |logits, labels| {
+        let rows = logits.chunks_exact(graph.output_len()).zip(labels);
+        wrong.extend(rows.map(|(logits, &label)| predict(logits) != Some(label as usize)));
+    });
+    wrong
+}
+
+fn error_rate_with(plan: Option<&SparsePlan>, network: (&Graph, &Parameters), data: &Dataset, pool: &Pool) -> f64 {
+    let mut evaluation = Evaluation::new(network.0.output_len());
+    each_batch(plan, network, data, pool, |logits, labels| evaluation.add(logits, labels));
+    evaluation.error_percent()
+}
+
+/// Runs a network on all of a data set, and tells the logits and labels of each batch.
+fn each_batch(
     plan: Option<&SparsePlan>,
     (graph, parameters): (&Graph, &Parameters),
     data: &Dataset,
     pool: &Pool,
-) -> f64 {
+    mut tell: impl FnMut(&[f32], &[u32]),
+) {
     let samples: Vec<usize> = (0..data.len()).collect();
-    let mut evaluation = Evaluation::new(graph.output_len());
     for chunk in samples.chunks(graph.samples_a_pass()) {
         let mut inputs = Tensor::zeros(&item_shape(chunk.len(), data));
         data.fill(chunk, None, inputs.data_mut());
@@ -226,7 +252,6 @@ fn error_rate_with(
         let mut tape = Tape::new(pool, Mode::Inference);
         let input = tape.constant(&inputs);
         let output = graph.infer_with(plan, parameters, &mut tape, input);
-        evaluation.add(tape.value(output), &labels);
+        tell(tape.value(output), &labels);
     }
-    evaluation.error_percent()
 }

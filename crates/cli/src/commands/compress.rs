@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::Error;
+use mixpress::compress::{Budget, Error};
 use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
 
@@ -49,6 +49,9 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
         Some(folder) => builder.checkpoint(folder.clone()).resume(args.resume),
         None => builder.checkpoint_on_interrupt(files::state_folder(&out)),
     };
+    if let Some(budget) = budget(args) {
+        builder = builder.budget(budget);
+    }
     let overwrite = if replace { Overwrite::Replace } else { Overwrite::Refuse };
     let result = with_threads(args.threads, || {
         with_logging(&args.talk, &progress.lines(), || builder.build()?.run_to(&out, overwrite))
@@ -63,6 +66,12 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     };
     output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
     Ok(())
+}
+
+/// What a search is asked for, if one is wanted.
+fn budget(args: &CompressArgs) -> Option<Budget> {
+    let increase = args.max_error_increase.map(Budget::ErrorIncrease);
+    increase.or(args.max_error.map(Budget::Error)).or(args.wanted.max_bytes.map(Budget::Bytes))
 }
 
 /// Whether somebody who named this network, but no data, may have expected others than the embedded digits.

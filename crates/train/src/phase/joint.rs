@@ -43,18 +43,49 @@ pub struct JointSettings {
 }
 
 impl JointSettings {
-    /// `τ / n` once the strength has risen.
+    /// `τ / n` at the end of the phase.
     #[must_use]
     pub fn final_strength(&self) -> f32 {
-        (self.config.strength_for(self.samples, self.has_convolutions) / self.samples as f64) as f32
+        (self.tau() * self.config.rise.factor.powf(self.config.rise.stages as f64) / self.samples as f64) as f32
     }
 
-    /// `τ / n` at `step` of `steps`.
+    /// `τ / n` at a step: it rises linearly to that of the recipe, and geometrically in the stages that follow.
     #[must_use]
-    pub fn strength(&self, step: u64, steps: u64) -> f32 {
+    pub fn strength(&self, step: u64) -> f32 {
+        let (stage, step, steps) = self.stage_of(step);
         let ramp = self.config.ramp * steps as f64;
         let risen = if ramp > 0.0 { (step as f64 / ramp).min(1.0) } else { 1.0 };
-        (self.config.strength_for(self.samples, self.has_convolutions) * risen / self.samples as f64) as f32
+        let factor = match stage {
+            0 => risen,
+            stage => self.config.rise.factor.powf((stage - 1) as f64 + risen),
+        };
+        (self.tau() * factor / self.samples as f64) as f32
+    }
+
+    fn tau(&self) -> f64 {
+        self.config.strength_for(self.samples, self.has_convolutions)
+    }
+
+    /// The learning rate at a step: a half-cosine, anew in each stage.
+    fn rate(&self, step: u64) -> f32 {
+        let JointConfig { learning_rate, floor, rise, .. } = &self.config;
+        let (stage, step, steps) = self.stage_of(step);
+        let from = if stage == 0 { *learning_rate } else { rise.learning_rate };
+        falling(from, learning_rate * floor).at(step, steps)
+    }
+
+    /// Which stage a step is of (0 is what comes before them), how many of its steps are done, and how many it has.
+    fn stage_of(&self, step: u64) -> (u64, u64, u64) {
+        let (before, each) = (self.config.rounds * ROUND, self.config.rise.rounds * ROUND);
+        match step.checked_sub(before) {
+            None => (0, step, before),
+            Some(later) => (1 + later / each, later % each, each),
+        }
+    }
+
+    /// Steps until the end of a stage.
+    pub(super) fn steps_to(&self, stage: u64) -> u64 {
+        (self.config.rounds + stage * self.config.rise.rounds) * ROUND
     }
 }
 
@@ -159,7 +190,7 @@ impl Phase for JointPhase {
     const NAME: PhaseName = PhaseName::Joint;
 
     fn steps(&self) -> u64 {
-        self.settings.config.rounds * ROUND
+        self.settings.config.all_rounds() * ROUND
     }
 
     fn network(&self) -> (&Graph, &Parameters) {
@@ -172,9 +203,7 @@ impl Phase for JointPhase {
 
     fn update(&mut self, step: u64, gradients: &mut StepGradients<'_>) -> Result<(), Error> {
         let config = &self.settings.config;
-        let steps = self.steps();
-        let rate = falling(config.learning_rate, config.learning_rate * config.floor).at(step, steps);
-        let strength = self.settings.strength(step, steps);
+        let (rate, strength) = (self.settings.rate(step), self.settings.strength(step));
         let mut covered = self.layers.iter().enumerate().peekable();
         for index in 0..self.trainee.parameters().len() {
             let layer = covered.next_if(|(_, layer)| layer.parameter == index);
@@ -193,7 +222,8 @@ impl Phase for JointPhase {
         }
         match &mut self.prior {
             Prior::HeavyTailed(prior) if (step + 1).is_multiple_of(config.refresh) => {
-                prior.refresh(&self.trainee, &self.layers, (step + 1) as f64 / steps as f64)?;
+                let done = (step + 1) as f64 / self.settings.steps_to(0) as f64;
+                prior.refresh(&self.trainee, &self.layers, done.min(1.0))?;
             }
             Prior::HeavyTailed(_) => {}
             Prior::Classic(prior) => prior.learn(rate)?,
@@ -206,7 +236,7 @@ impl Phase for JointPhase {
     }
 
     fn end_round(&mut self, rounds: u64) -> Result<(), Error> {
-        let done = rounds as f64 / self.settings.config.rounds as f64;
+        let done = (rounds as f64 / self.settings.config.rounds as f64).min(1.0);
         if matches!(self.prior, Prior::Classic(_)) {
             return Ok(());
         }

@@ -1,0 +1,130 @@
+//! What may be lost, and how a file is judged by it: with a one-sided confidence bound, since a search picks the luckiest.
+
+use serde::{Deserialize, Serialize};
+
+/// Quantile of the standard normal distribution that 95 % of it lie below.
+const QUANTILE: f64 = 1.645;
+
+/// What a search is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Budget {
+    /// The smallest file whose error is at most this many percentage points above the float network's.
+    ErrorIncrease(f64),
+    /// The smallest file whose error is at most this many percent.
+    Error(f64),
+    /// The most accurate file of at most this many bytes.
+    Bytes(u64),
+}
+
+impl Budget {
+    /// What the budget is compared with, from which of the held-out samples the float network and the compressed one got wrong:
+    /// the upper end of the one-sided 95 % confidence interval of the increase in percentage points, or of the error in percent.
+    ///
+    /// The increase is one of paired proportions: Wald's interval after half a sample was added to each of the four cells
+    /// (Agresti & Min 2005, "Simple improved confidence intervals for comparing matched proportions"). The error's interval is Wilson's score
+    /// interval (Wilson 1927).
+    pub(crate) fn bound(self, float: &[bool], compressed: &[bool]) -> f64 {
+        match self {
+            Self::ErrorIncrease(_) | Self::Bytes(_) => paired(float, compressed),
+            Self::Error(_) => wilson(compressed),
+        }
+    }
+
+    /// Whether a file of `bytes` keeps the budget, with its [`Budget::bound`].
+    pub(crate) fn is_kept(self, bytes: u64, bound: f64) -> bool {
+        match self {
+            Self::ErrorIncrease(most) | Self::Error(most) => bound <= most,
+            Self::Bytes(most) => bytes <= most,
+        }
+    }
+
+    /// How much error the budget leaves, before any bound; `None` for one of bytes.
+    pub(crate) fn most_error(self, float_error: f64) -> Option<f64> {
+        match self {
+            Self::ErrorIncrease(most) => Some(float_error + most),
+            Self::Error(most) => Some(most),
+            Self::Bytes(_) => None,
+        }
+    }
+}
+
+/// Upper end for the difference of two paired error rates, in percentage points.
+fn paired(float: &[bool], compressed: &[bool]) -> f64 {
+    let newly = |was: bool, is: bool| {
+        float.iter().zip(compressed).filter(|&(&float, &compressed)| (float, compressed) == (was, is)).count() as f64
+    };
+    let (worse, better) = (newly(false, true) + 0.5, newly(true, false) + 0.5);
+    let samples = float.len() as f64 + 2.0;
+    let difference = (worse - better) / samples;
+    let variance = ((worse + better) / samples - difference * difference) / samples;
+    100.0 * (difference + QUANTILE * variance.sqrt())
+}
+
+/// Upper end for an error rate, in percent.
+fn wilson(wrong: &[bool]) -> f64 {
+    let samples = wrong.len().max(1) as f64;
+    let rate = wrong.iter().filter(|&&wrong| wrong).count() as f64 / samples;
+    let square = QUANTILE * QUANTILE;
+    let spread = (rate * (1.0 - rate) / samples + square / (4.0 * samples * samples)).sqrt();
+    100.0 * (rate + square / (2.0 * samples) + QUANTILE * spread) / (1.0 + square / samples)
+}
+
+/// Percent of the samples that are wrong.
+pub(crate) fn percent(wrong: &[bool]) -> f64 {
+    100.0 * wrong.iter().filter(|&&wrong| wrong).count() as f64 / wrong.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `samples` of which those in the range are wrong.
+    fn wrong(samples: usize, range: std::ops::Range<usize>) -> Vec<bool> {
+        (0..samples).map(|sample| range.contains(&sample)).collect()
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_formulas() {
+        // 100 wrong before; of those 60 still, and 60 others: no difference, 100 samples apart.
+        let (float, compressed) = (wrong(10_000, 0..100), wrong(10_000, 40..160));
+        let (worse, better, samples) = (60.5_f64, 40.5_f64, 10_002.0_f64);
+        let difference = (worse - better) / samples;
+        let expected = difference + QUANTILE * (worse + better - samples * difference * difference).sqrt() / samples;
+        assert!((paired(&float, &compressed) - 100.0 * expected).abs() < 1e-9);
+        // Wilson's interval by its defining equation: the bound is the rate from which the observed one is as far as allowed.
+        let bound = wilson(&compressed) / 100.0;
+        let distance = (bound - 0.012) / (bound * (1.0 - bound) / 10_000.0).sqrt();
+        assert!((distance - QUANTILE).abs() < 1e-9);
+    }
+
+    #[test]
+    fn few_samples_show_little() {
+        let budget = Budget::ErrorIncrease(0.2);
+        let none = |samples| budget.bound(&wrong(samples, 0..0), &wrong(samples, 0..0));
+        assert!(!budget.is_kept(1, none(100)) && budget.is_kept(1, none(10_000)));
+        assert!(Budget::Bytes(5).is_kept(5, 99.0) && !Budget::Bytes(5).is_kept(6, 0.0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_bound_is_above_what_was_seen(pairs in proptest::collection::vec(any::<(bool, bool)>(), 1..300)) {
+            let (float, compressed): (Vec<bool>, Vec<bool>) = pairs.into_iter().unzip();
+            prop_assert!(paired(&float, &compressed) > percent(&compressed) - percent(&float) - 100.0 / float.len() as f64);
+            prop_assert!(wilson(&compressed) >= percent(&compressed) && wilson(&compressed) <= 100.0);
+        }
+
+        #[test]
+        fn more_samples_of_the_same_kind_tighten_it(pairs in proptest::collection::vec(any::<(bool, bool)>(), 2..100)) {
+            let (float, compressed): (Vec<bool>, Vec<bool>) = pairs.into_iter().unzip();
+            prop_assume!(float != compressed);
+            let many = |part: &[bool]| part.repeat(20);
+            let width = |float: &[bool], compressed: &[bool]| paired(float, compressed) - (percent(compressed) - percent(float));
+            prop_assert!(width(&many(&float), &many(&compressed)) < width(&float, &compressed) + 1e-9);
+        }
+    }
+}

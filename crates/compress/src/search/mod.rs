@@ -1,0 +1,285 @@
+//! The search for the smallest file that keeps a budget.
+//!
+//! The prior's strength rises along one trajectory of joint training. Each point of it is compressed briefly (selected,
+//! assigned, fine-tuned, packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has
+//! been left for good, the best points are compressed thoroughly, and the smallest file that keeps the budget is the result.
+//!
+//! Parts that do not need each other run at the same time; what is decided depends on their results alone, never on which came
+//! first.
+
+mod budget;
+mod ledger;
+mod plan;
+
+pub use budget::Budget;
+pub(crate) use ledger::Ledger;
+pub(crate) use plan::Plan;
+
+use budget::percent;
+use mixpress_codebook::encode;
+use mixpress_network::{Network, Parameters};
+use mixpress_tensor::Pool;
+use mixpress_train::{
+    Error as TrainError, JointOutcome, Measurement, Observer, PhaseName, Snapshot, Start, wrong_samples,
+};
+
+use crate::checkpoint::phase_of;
+use crate::history::Recorder;
+use crate::package::ValidationErrors;
+use crate::pipeline::Workshop;
+use crate::{Error, FrontierPoint, Recipe};
+
+/// A search: on what it works, for what, how, who watches, and what is done of it.
+pub(crate) struct Search<'a> {
+    pub shop: &'a Workshop<'a>,
+    pub plan: Plan,
+    pub budget: Budget,
+    pub observer: &'a dyn Observer,
+    pub ledger: &'a Ledger<'a>,
+}
+
+/// The float network of a search.
+struct Float {
+    /// The state that joint training begins with.
+    snapshot: Snapshot,
+    wrong: Vec<bool>,
+}
+
+/// A file that a search made.
+pub(crate) struct Found {
+    /// The recipe that makes it.
+    pub recipe: Recipe,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Which samples of the validation split it gets wrong.
+    wrong: Vec<bool>,
+    /// The readings on the way to it.
+    pub history: Vec<Measurement>,
+    /// How it was judged.
+    pub point: FrontierPoint,
+    stage: u64,
+}
+
+/// What a search found.
+pub(crate) struct Discovery {
+    /// All files, from the largest to the smallest.
+    pub files: Vec<Found>,
+    /// The float network.
+    pub float: Network,
+    /// Its error on the validation split, percent.
+    pub float_validation_error: f64,
+}
+
+impl Search<'_> {
+    /// Runs the search, or what is left of it.
+    pub fn run(&self) -> Result<Discovery, Error> {
+        let float = self.float()?;
+        let mut stages = vec![self.stage(0, &float.snapshot)?];
+        let mut files: Vec<Found> = Vec::new();
+        loop {
+            let at = files.len();
+            let is_last = at as u64 + 1 >= self.plan.most_points;
+            let next = || if is_last { Ok(None) } else { self.stage(at as u64 + 1, &stages[at]).map(Some) };
+            let (next, file) = rayon::join(next, || self.file(at as u64, &stages[at], &float, false));
+            files.push(file?);
+            match next? {
+                Some(next) if !self.is_beyond(&files) => stages.push(next),
+                _ => break,
+            }
+        }
+        let best = files.iter().rposition(|file| file.point.is_within).unwrap_or(0);
+        let mut after = best;
+        loop {
+            let chunk: Vec<usize> = (after..stages.len()).take(2).collect();
+            let (first, second) = rayon::join(
+                || chunk.first().map(|&at| self.file(at as u64, &stages[at], &float, true)).transpose(),
+                || chunk.get(1).map(|&at| self.file(at as u64, &stages[at], &float, true)).transpose(),
+            );
+            let made: Vec<Found> = [first?, second?].into_iter().flatten().collect();
+            let goes_on = made.len() == 2 && made[1].point.is_within;
+            files.extend(made);
+            if !goes_on {
+                break;
+            }
+            after += 2;
+        }
+        self.conclude(files, &float)
+    }
+
+    /// Whether smaller files than these need not be tried.
+    fn is_beyond(&self, files: &[Found]) -> bool {
+        if (files.len() as u64) < self.plan.least_points {
+            return false;
+        }
+        match self.budget {
+            Budget::Bytes(most) => files.iter().filter(|file| file.point.file_bytes <= most).count() >= 2,
+            _ => files.iter().rev().take(2).all(|file| !file.point.is_within),
+        }
+    }
+
+    /// Orders the files and marks the best ones.
+    fn conclude(&self, mut files: Vec<Found>, float: &Float) -> Result<Discovery, Error> {
+        files.sort_by_key(|file| std::cmp::Reverse((file.point.file_bytes, file.stage)));
+        let figures: Vec<(u64, f64)> =
+            files.iter().map(|file| (file.point.file_bytes, file.point.validation_error)).collect();
+        for file in &mut files {
+            let own = (file.point.file_bytes, file.point.validation_error);
+            file.point.is_optimal = !figures.iter().any(|&other| other != own && other.0 <= own.0 && other.1 <= own.1);
+        }
+        let within = files.iter().enumerate().filter(|(_, file)| file.point.is_within);
+        let chosen = match self.budget {
+            Budget::Bytes(_) => within.min_by(|a, b| a.1.point.validation_error.total_cmp(&b.1.point.validation_error)),
+            _ => within.min_by_key(|(_, file)| file.point.file_bytes),
+        };
+        let chosen = chosen.map(|(at, _)| at).unwrap_or(0);
+        files[chosen].point.is_chosen = true;
+        let trainee = self.shop.restored(&self.plan.first, &float.snapshot)?;
+        Ok(Discovery {
+            files,
+            float: Network::new(self.shop.graph.clone(), trainee.full_parameters())?,
+            float_validation_error: percent(&float.wrong),
+        })
+    }
+
+    /// The float network: phase A.
+    fn float(&self) -> Result<Float, Error> {
+        let recipe = &self.plan.first;
+        let snapshot = self.part("float", |recorder, keeper, running| {
+            let session = self.shop.session(recorder, keeper);
+            let start = match running {
+                Some(snapshot) => Start::From(snapshot, self.shop.restored(recipe, snapshot)?),
+                None => Start::With(self.shop.drawn(recipe)?),
+            };
+            let trainee = session.plain(start, &recipe.plain)?;
+            let mut snapshot = Snapshot::new();
+            put_wrong(&mut snapshot, &self.wrong(&trainee.full_parameters()));
+            trainee.save(&mut snapshot);
+            Ok(snapshot)
+        })?;
+        let wrong = wrong_of(&snapshot)?;
+        Ok(Float { snapshot, wrong })
+    }
+
+    /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
+    fn stage(&self, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
+        let recipe = &self.plan.recipe(stage, false);
+        self.part(&format!("stage-{stage}"), |recorder, keeper, running| {
+            let session = self.shop.session(recorder, keeper);
+            let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
+            let start = match running.or((stage > 0).then_some(before)) {
+                Some(snapshot) => Start::From(snapshot, trainee),
+                None => Start::With(trainee),
+            };
+            let mut snapshot =
+                session.joint_stage(start, &self.shop.mixtures, self.shop.joint_settings(recipe), stage)?;
+            put_history_before(&mut snapshot, before)?;
+            Ok(snapshot)
+        })
+    }
+
+    /// The file of a point of the trajectory.
+    fn file(&self, stage: u64, joint: &Snapshot, float: &Float, is_thorough: bool) -> Result<Found, Error> {
+        let recipe = self.plan.recipe(stage, is_thorough);
+        let name = format!("file-{stage}{}", if is_thorough { "-thorough" } else { "" });
+        let part = self.part(&name, |recorder, keeper, running| {
+            let session = self.shop.session(recorder, keeper);
+            let (shop, recipe) = (self.shop, &recipe);
+            let phase = running.map(phase_of).transpose()?;
+            let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
+                let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
+                session.tied(start, &[], &recipe.tied)?
+            } else {
+                let (start, levels) = if let Some(snapshot) = running {
+                    (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
+                } else {
+                    let trainee = shop.restored(recipe, joint)?;
+                    let outcome: JointOutcome = session.joint_outcome(joint, trainee, shop.joint_settings(recipe))?;
+                    let levels = shop.levels(recipe, &outcome);
+                    (Start::With(outcome.trainee), levels)
+                };
+                let (trainee, levels) = session.hard(start, levels, shop.hard_settings(recipe))?;
+                session.tied(Start::With(trainee), &levels, &recipe.tied)?
+            };
+            let (trainee, _) = tied;
+            let wrong = self.wrong(&trainee.full_parameters());
+            let errors = ValidationErrors { float: percent(&float.wrong), compressed: percent(&wrong) };
+            let bytes = encode(&shop.pack(recipe, &trainee, errors)?)?;
+            let mut snapshot = Snapshot::new();
+            snapshot.put_u8("file", &[bytes.len()], &bytes);
+            put_wrong(&mut snapshot, &wrong);
+            put_history_before(&mut snapshot, joint)?;
+            Ok(snapshot)
+        })?;
+        let (bytes, wrong) = (part.get_u8("file")?.to_vec(), wrong_of(&part)?);
+        let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
+        let bound = self.budget.bound(&float.wrong, &wrong);
+        let file_bytes = bytes.len() as u64;
+        let JointStrength { strength } = JointStrength::of(&recipe);
+        let point = FrontierPoint {
+            file_bytes,
+            ratio: 4.0 * self.shop.graph.parameter_count() as f64 / file_bytes as f64,
+            strength,
+            validation_error: percent(&wrong),
+            increase: percent(&wrong) - percent(&float.wrong),
+            bound,
+            is_within: self.budget.is_kept(file_bytes, bound),
+            is_optimal: false,
+            is_chosen: false,
+        };
+        tracing::info!(stage, is_thorough, bytes = file_bytes, error = point.validation_error, bound, "file");
+        Ok(Found { recipe, bytes, wrong, history, point, stage })
+    }
+
+    /// Which samples of the validation split a network at full shape gets wrong.
+    fn wrong(&self, parameters: &Parameters) -> Vec<bool> {
+        wrong_samples(&self.shop.graph, parameters, &self.shop.validation, &Pool::new())
+    }
+
+    /// A part of the search: as the ledger has it, or run, from where it was interrupted if it was.
+    fn part(
+        &self,
+        name: &str,
+        run: impl FnOnce(&Recorder<'_>, &ledger::PartKeeper<'_>, Option<&Snapshot>) -> Result<Snapshot, Error>,
+    ) -> Result<Snapshot, Error> {
+        if let Some(done) = self.ledger.done(name) {
+            return Ok(done);
+        }
+        let running = self.ledger.running(name);
+        let history = running.as_ref().map(|snapshot| snapshot.get_json("history")).transpose()?.unwrap_or_default();
+        let recorder = Recorder::new(self.observer, history);
+        let keeper = self.ledger.keeper(name, &recorder);
+        let mut snapshot = run(&recorder, &keeper, running.as_ref())?;
+        snapshot.put_json("history", &recorder.readings());
+        self.ledger.finish(name, snapshot.clone())?;
+        Ok(snapshot)
+    }
+}
+
+/// The strength that a recipe's joint training ends with.
+struct JointStrength {
+    strength: f64,
+}
+
+impl JointStrength {
+    fn of(recipe: &Recipe) -> Self {
+        let rise = &recipe.joint.rise;
+        Self { strength: recipe.joint.strength * rise.factor.powf(rise.stages as f64) }
+    }
+}
+
+fn put_wrong(snapshot: &mut Snapshot, wrong: &[bool]) {
+    let wrong: Vec<u8> = wrong.iter().map(|&wrong| u8::from(wrong)).collect();
+    snapshot.put_u8("wrong", &[wrong.len()], &wrong);
+}
+
+fn wrong_of(snapshot: &Snapshot) -> Result<Vec<bool>, TrainError> {
+    Ok(snapshot.get_u8("wrong")?.iter().map(|&wrong| wrong != 0).collect())
+}
+
+/// The readings of all parts before this one: those that led to `before`, and its own.
+fn put_history_before(snapshot: &mut Snapshot, before: &Snapshot) -> Result<(), TrainError> {
+    let earlier: Vec<Measurement> = before.get_json("before").unwrap_or_default();
+    let own: Vec<Measurement> = before.get_json("history")?;
+    snapshot.put_json("before", &[earlier, own].concat());
+    Ok(())
+}
