@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
@@ -80,7 +81,7 @@ pub enum Command {
 }
 
 /// Arguments that only a network which is trained here understands.
-const TRAINING: [&str; 11] = [
+const TRAINING: [&str; 13] = [
     "network",
     "data",
     "label",
@@ -92,6 +93,8 @@ const TRAINING: [&str; 11] = [
     "resume",
     "max_error_increase",
     "max_error",
+    "time_limit",
+    "frontier",
 ];
 
 /// Arguments of `compress` for a trained model.
@@ -174,6 +177,19 @@ fn bytes(text: &str) -> Result<u64, String> {
     Ok((number * factor) as u64)
 }
 
+/// A time, as 90s or 30min or 2h.
+fn time(text: &str) -> Result<Duration, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let seconds = match text[end..].trim() {
+        "s" => 1.0,
+        "min" | "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time with its unit is expected, as 90s or 30min or 2h".to_owned()),
+    };
+    let number: f64 = text[..end].parse().map_err(|_| "a time is expected, as 90s or 30min or 2h".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|_| "that is longer than can be told".to_owned())
+}
+
 /// Arguments of `compress`.
 #[derive(Args, Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line, independent of the others")]
@@ -207,6 +223,12 @@ pub struct CompressArgs {
     /// Finds the smallest file whose error is at most so many percent, judged likewise.
     #[arg(long, value_name = "PERCENT", group = "budget", value_parser = number, allow_negative_numbers = true)]
     pub max_error: Option<f64>,
+    /// Ends a search after so long, as 90s or 30min or 2h, with the best file that it has by then.
+    #[arg(long, value_name = "TIME", requires = "budget", value_parser = time)]
+    pub time_limit: Option<Duration>,
+    /// A folder for all files that a search makes, from the largest to the smallest, and a table of them, frontier.csv.
+    #[arg(long, value_name = "DIR", requires = "budget", value_hint = ValueHint::DirPath)]
+    pub frontier: Option<PathBuf>,
     /// Prints every setting of the run as TOML, a valid --recipe, and stops.
     #[arg(long)]
     pub print_recipe: bool,

@@ -20,11 +20,21 @@ pub(crate) enum Failure {
     Failed(anyhow::Error),
     /// The result on standard output is a bad one, and says so itself.
     Told,
-    /// The user stopped the run; its state is in the folder, if one could be written.
-    Interrupted(Option<PathBuf>),
+    /// The user stopped the run.
+    Interrupted {
+        /// Its state is in this folder, if one could be written.
+        state: Option<PathBuf>,
+        /// The best file that a search had by then.
+        best: Option<PathBuf>,
+    },
 }
 
 impl Failure {
+    /// The user stopped the run, and nothing is left of it.
+    pub(crate) fn interrupted() -> Self {
+        Self::Interrupted { state: None, best: None }
+    }
+
     /// Wrong usage, described by a sentence.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::Usage(anyhow::Error::msg(message.into()))
@@ -47,15 +57,17 @@ impl Failure {
                 ExitCode::FAILURE
             }
             Self::Told => ExitCode::FAILURE,
-            Self::Interrupted(Some(folder)) => {
+            Self::Interrupted { state: Some(folder), best } => {
                 let folder = folder.display();
+                let best =
+                    best.as_ref().map_or(String::new(), |best| format!("the best file so far is {}; ", best.display()));
                 let text = format!(
-                    "the state of the run is in {folder}; the same command with --checkpoint {folder} --resume goes on"
+                    "{best}the state of the run is in {folder}; the same command with --checkpoint {folder} --resume goes on"
                 );
                 say("interrupted", &text);
                 ExitCode::from(INTERRUPTED)
             }
-            Self::Interrupted(None) => {
+            Self::Interrupted { state: None, .. } => {
                 say("interrupted", "nothing was saved");
                 ExitCode::from(INTERRUPTED)
             }

@@ -15,6 +15,9 @@ use crate::{Error, Recipe};
 /// Name of the file in a checkpoint's folder.
 const FILE: &str = "checkpoint.safetensors";
 
+/// What names of files with a run's state end in.
+pub(crate) const ENDING: &str = "safetensors";
+
 /// Name of the file that is locked while a run uses the folder.
 const LOCK: &str = "lock";
 
@@ -110,11 +113,14 @@ pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Reci
 
 /// Makes sure before a long run that a folder takes checkpoints and holds none that would be lost.
 pub(crate) fn claim(folder: &Path) -> Result<Lock, Error> {
-    if folder.join(FILE).exists() {
-        return Err(Error::CheckpointExists { path: folder.into() });
-    }
     let refused = |source| Error::Write { path: folder.into(), source };
     fs::create_dir_all(folder).map_err(refused)?;
+    let is_state = |path: PathBuf| path.extension().is_some_and(|ending| ending == ENDING);
+    for file in fs::read_dir(folder).map_err(refused)? {
+        if is_state(file.map_err(refused)?.path()) {
+            return Err(Error::CheckpointExists { path: folder.into() });
+        }
+    }
     tempfile::tempfile_in(folder).map_err(refused)?;
     Lock::take(folder)
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
@@ -15,8 +16,11 @@ use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
 use crate::history::{Clock, Recorder};
 use crate::package::ValidationErrors;
 use crate::pipeline::{Run, Workshop, lower};
-use crate::search::{Discovery, Ledger, Plan, Search};
-use crate::{Budget, CompressedModel, Error, Format, FrontierPoint, ModelCompressor, Outcome, Recipe};
+use crate::search::{Discovery, Found, Ledger, Plan, Search};
+use crate::{
+    Budget, CompressedModel, Error, Format, FrontierPoint, Judgement, ModelCompressor, Outcome, Recipe, SearchObserver,
+    frontier,
+};
 
 /// What to do when the output exists already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,17 @@ pub struct Compressed {
     pub bytes: Vec<u8>,
     /// The float network, as it was at the end of plain training (phase A), before any pull of the mixture.
     pub float: Network,
+    /// All files that a search made, as [`Outcome::frontier`] lists them; none of a fixed recipe.
+    pub files: Vec<FrontierFile>,
+}
+
+/// A file of a search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrontierFile {
+    /// How it was judged.
+    pub point: FrontierPoint,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 impl Compressed {
@@ -83,6 +98,9 @@ pub struct Compressor<'a> {
     checkpoint_on_interrupt: Option<PathBuf>,
     resume: bool,
     budget: Option<Budget>,
+    time_limit: Option<Duration>,
+    frontier: Option<PathBuf>,
+    search_observer: &'a dyn SearchObserver,
 }
 
 /// Collects what a [`Compressor`] needs; network and data are required, the rest has defaults.
@@ -97,6 +115,9 @@ pub struct CompressorBuilder<'a> {
     checkpoint_on_interrupt: Option<PathBuf>,
     resume: bool,
     budget: Option<Budget>,
+    time_limit: Option<Duration>,
+    frontier: Option<PathBuf>,
+    search_observer: Option<&'a dyn SearchObserver>,
 }
 
 impl<'a> CompressorBuilder<'a> {
@@ -149,6 +170,24 @@ impl<'a> CompressorBuilder<'a> {
         Self { budget: Some(budget), ..self }
     }
 
+    /// When a search has taken this long, what it has found by then is its result.
+    #[must_use]
+    pub fn time_limit(self, limit: Duration) -> Self {
+        Self { time_limit: Some(limit), ..self }
+    }
+
+    /// A folder for all files of a search, with a table of them as `frontier.csv`.
+    #[must_use]
+    pub fn frontier(self, folder: impl Into<PathBuf>) -> Self {
+        Self { frontier: Some(folder.into()), ..self }
+    }
+
+    /// Who is told of the progress of a search; its phases are told to what this one returns, not to [`Self::observer`].
+    #[must_use]
+    pub fn search_observer(self, observer: &'a dyn SearchObserver) -> Self {
+        Self { search_observer: Some(observer), ..self }
+    }
+
     /// Whether to go on from the state in the checkpoint's folder.
     #[must_use]
     pub fn resume(self, resume: bool) -> Self {
@@ -167,6 +206,11 @@ impl<'a> CompressorBuilder<'a> {
         let data = DataSource::new(train, test)?;
         self.recipe.validate()?;
         lower(&definition, &data.train)?;
+        if let Some(budget) = self.budget {
+            budget.validate()?;
+        } else if self.time_limit.is_some() || self.frontier.is_some() {
+            return Err(Error::Missing("budget for a search"));
+        }
         if self.resume && self.checkpoint.is_none() {
             return Err(Error::Missing("checkpoint to resume from"));
         }
@@ -180,6 +224,9 @@ impl<'a> CompressorBuilder<'a> {
             checkpoint_on_interrupt: self.checkpoint_on_interrupt,
             resume: self.resume,
             budget: self.budget,
+            time_limit: self.time_limit,
+            frontier: self.frontier,
+            search_observer: self.search_observer.unwrap_or(&Silent),
         })
     }
 }
@@ -217,7 +264,7 @@ impl<'a> Compressor<'a> {
         let trained = self.train()?;
         let model = CompressedModel::from_bytes(&trained.bytes)?;
         let outcome = self.measure(&trained, &model)?;
-        Ok(Compressed { outcome, bytes: trained.bytes, float: trained.float })
+        Ok(Compressed { outcome, bytes: trained.bytes, float: trained.float, files: trained.files })
     }
 
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
@@ -227,8 +274,14 @@ impl<'a> Compressor<'a> {
     /// they came up during the run; else as [`Compressor::run`].
     pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
         check_output(path, overwrite)?;
+        if let Some(folder) = &self.frontier {
+            frontier::claim(folder, overwrite)?;
+        }
         let trained = self.train()?;
         write_result(path, &trained.bytes, overwrite)?;
+        if let Some(folder) = &self.frontier {
+            frontier::write(folder, &trained.files)?;
+        }
         let model = CompressedModel::open(path)?;
         self.measure(&trained, &model)
     }
@@ -262,14 +315,19 @@ impl<'a> Compressor<'a> {
             cancel: &self.cancel,
             checkpoints: &checkpoints,
         };
-        let product =
-            run.run(snapshot.as_ref()).map_err(|error| stopped(error, checkpoints.folder_after_interrupt()))?;
+        let product = run.run(snapshot.as_ref()).map_err(|error| match error {
+            Error::Train(TrainError::Interrupted) => {
+                Error::Interrupted { checkpoint: checkpoints.folder_after_interrupt(), best: None }
+            }
+            error => error,
+        })?;
         Ok(Trained {
             bytes: mixpress_codebook::encode(&product.container)?,
             float: product.float,
             errors: product.errors,
             history: recorder.readings(),
-            frontier: Vec::new(),
+            judgement: None,
+            files: Vec::new(),
             seconds: clock.seconds(),
         })
     }
@@ -283,18 +341,31 @@ impl<'a> Compressor<'a> {
             Some(folder) => (Ledger::new(Some(folder), None, identity), Some(claim(folder)?)),
             None => (Ledger::new(None, self.checkpoint_on_interrupt.as_deref(), identity), None),
         };
-        let shop = Workshop::new(&self.definition, &self.data, &plan.first, &self.cancel)?;
-        let search = Search { shop: &shop, plan, budget, observer: self.observer, ledger: &ledger };
-        let Discovery { files, float, float_validation_error } =
-            search.run().map_err(|error| stopped(error, ledger.folder_after_interrupt()))?;
-        let frontier: Vec<FrontierPoint> = files.iter().map(|file| file.point.clone()).collect();
-        let chosen = files.into_iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files");
+        let mut cancel = self.cancel.clone();
+        if let Some(deadline) = self.time_limit.and_then(|limit| Instant::now().checked_add(limit)) {
+            cancel = cancel.with_deadline(deadline);
+        }
+        let shop = Workshop::new(&self.definition, &self.data, &plan.first, &cancel)?;
+        let search = Search { shop: &shop, plan, budget, observer: self.search_observer, ledger: &ledger };
+        let found = search.run().map_err(|unfinished| match unfinished.error {
+            Error::Train(TrainError::Interrupted) if cancel.is_cancelled() => {
+                let checkpoint = ledger.folder_after_interrupt();
+                let best =
+                    checkpoint.as_deref().zip(unfinished.found).and_then(|(folder, found)| save_best(folder, &found));
+                Error::Interrupted { checkpoint, best }
+            }
+            Error::Train(TrainError::Interrupted) => Error::TimeLimit { seconds: ledger.seconds() },
+            error => error,
+        })?;
+        let Discovery { files, float, float_validation_error } = found;
+        let chosen = files.iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files");
         Ok(Trained {
-            bytes: chosen.bytes,
+            bytes: chosen.bytes.clone(),
             float,
             errors: ValidationErrors { float: float_validation_error, compressed: chosen.point.validation_error },
-            history: chosen.history,
-            frontier,
+            history: chosen.history.clone(),
+            judgement: Some(Judgement { budget, samples: shop.validation.len() }),
+            files: files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
             seconds: ledger.seconds(),
         })
     }
@@ -313,7 +384,8 @@ impl<'a> Compressor<'a> {
             validation_error: trained.errors.compressed,
             history: trained.history.clone(),
             seconds: trained.seconds,
-            frontier: trained.frontier.clone(),
+            frontier: trained.files.iter().map(|file| file.point.clone()).collect(),
+            judgement: trained.judgement,
             ..Outcome::of_model(model)
         })
     }
@@ -327,17 +399,19 @@ struct Trained {
     errors: ValidationErrors,
     /// The readings on the way to the file.
     history: Vec<Measurement>,
-    /// The files of a search.
-    frontier: Vec<FrontierPoint>,
+    /// What a search was asked for.
+    judgement: Option<Judgement>,
+    /// Its files.
+    files: Vec<FrontierFile>,
     seconds: f64,
 }
 
-/// An error of a run, which may have left its state in a folder.
-fn stopped(error: Error, checkpoint: Option<PathBuf>) -> Error {
-    match error {
-        Error::Train(TrainError::Interrupted) => Error::Interrupted { checkpoint },
-        error => error,
-    }
+/// Saves the best file of a search that was interrupted; where it was saved.
+fn save_best(folder: &Path, found: &Discovery) -> Option<PathBuf> {
+    let chosen = found.files.iter().find(|file| file.point.is_chosen)?;
+    let path = folder.join("best.mxp");
+    // The parts of the search have been saved already, and it makes the file again from them.
+    write_whole(&path, &chosen.bytes).ok().map(|()| path)
 }
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.

@@ -216,6 +216,24 @@ pub enum Error {
     Interrupted {
         /// Folder of the checkpoint, if one was kept.
         checkpoint: Option<PathBuf>,
+        /// The best file that a search had made by then, if it could be saved in that folder.
+        best: Option<PathBuf>,
+    },
+    /// The time that a search was given was over before it had made a file.
+    #[error("{seconds:.0} seconds were too short for a first file")]
+    TimeLimit {
+        /// Seconds that passed.
+        seconds: f64,
+    },
+    /// A budget that no file can keep, or that says nothing.
+    #[error("a budget of {value} {what}: {reason}")]
+    Budget {
+        /// What was given.
+        value: f64,
+        /// In which unit.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
     },
 }
 

@@ -1,6 +1,15 @@
 //! The files that a search for the smallest one made: size against error, each a file that can be kept.
 
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{Budget, Error, FrontierFile, Overwrite};
+
+/// The table of the files in a frontier's folder.
+const TABLE: &str = "frontier.csv";
 
 /// One file of a search, and how it was judged. Errors are of the validation split: the test set is not read for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,4 +33,42 @@ pub struct FrontierPoint {
     pub is_optimal: bool,
     /// Whether this is the file that the search handed over.
     pub is_chosen: bool,
+}
+
+/// What a search was asked for, and on how much it was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What was asked for.
+    pub budget: Budget,
+    /// Held-out samples that files were judged on.
+    pub samples: usize,
+}
+
+/// Makes sure before a search that a folder takes its files.
+///
+/// # Errors
+/// [`Error::Exists`] when another search's table is there and may not be replaced, [`Error::Write`].
+pub(crate) fn claim(folder: &Path, overwrite: Overwrite) -> Result<(), Error> {
+    overwrite.refuse_taken(&folder.join(TABLE))?;
+    let refused = |source| Error::Write { path: folder.into(), source };
+    fs::create_dir_all(folder).map_err(refused)?;
+    tempfile::tempfile_in(folder).map(drop).map_err(refused)
+}
+
+/// Writes the files of a search into a folder, each named by its size, and then their table. What was there under the same names is
+/// replaced.
+pub(crate) fn write(folder: &Path, files: &[FrontierFile]) -> Result<(), Error> {
+    let mut table = "file,bytes,ratio,strength,validation error in percent,increase in points,bound,within the budget,optimal,chosen\n".to_owned();
+    for (at, FrontierFile { point, bytes }) in files.iter().enumerate() {
+        let FrontierPoint { file_bytes, ratio, strength, validation_error, increase, bound, .. } = point;
+        let name = format!("{:02}-{file_bytes}.mxp", at + 1);
+        Overwrite::Replace.write(&folder.join(&name), bytes)?;
+        let flags =
+            [point.is_within, point.is_optimal, point.is_chosen].map(|flag| if flag { "yes" } else { "no" }).join(",");
+        let line = format!(
+            "{name},{file_bytes},{ratio:.2},{strength:.4},{validation_error:.3},{increase:.3},{bound:.3},{flags}"
+        );
+        writeln!(table, "{line}").expect("text takes any line");
+    }
+    Overwrite::Replace.write(&folder.join(TABLE), table.as_bytes())
 }

@@ -27,9 +27,9 @@ mod recipe;
 mod search;
 mod select;
 
-pub use compressor::{Compressed, Compressor, CompressorBuilder, Overwrite};
+pub use compressor::{Compressed, Compressor, CompressorBuilder, FrontierFile, Overwrite};
 pub use error::Error;
-pub use frontier::FrontierPoint;
+pub use frontier::{FrontierPoint, Judgement};
 pub use imported::{
     Difference, Distortion, Goal, ModelCompressor, ModelFile, ModelObserver, ModelOutcome, ModelPlan, Opened,
     OutputOutcome, Reason, Rule, Sensitivities, Sensitivity, Stage, TensorOutcome, TensorPlan, Treatment, compare,
@@ -43,7 +43,7 @@ pub use mixpress_runtime as runtime;
 pub use model::CompressedModel;
 pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
-pub use search::Budget;
+pub use search::{Budget, SearchObserver, SearchPart};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

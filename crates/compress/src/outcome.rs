@@ -7,7 +7,7 @@ use mixpress_train::Measurement;
 use serde::{Deserialize, Serialize};
 
 use crate::definition::read_definition;
-use crate::frontier::FrontierPoint;
+use crate::frontier::{FrontierPoint, Judgement};
 use crate::imported::{is_model, open_archive};
 use crate::{CompressedModel, Error, ModelFile, ModelOutcome};
 
@@ -48,6 +48,9 @@ pub struct Outcome {
     /// The files that a search made, from the largest to the smallest; empty for a run of a fixed recipe.
     #[serde(default)]
     pub frontier: Vec<FrontierPoint>,
+    /// What the search was asked for; absent for a run of a fixed recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Judgement>,
 }
 
 /// How one tensor stands in the file.
@@ -146,6 +149,7 @@ impl Outcome {
             layers,
             history: Vec::new(),
             frontier: Vec::new(),
+            judgement: None,
         }
     }
 }

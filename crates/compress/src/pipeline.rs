@@ -43,7 +43,7 @@ pub(crate) struct Workshop<'a> {
     training: Dataset,
     pub validation: Dataset,
     batch: BatchConfig,
-    cancel: CancelToken,
+    pub cancel: CancelToken,
     pub mixtures: Vec<Mixture>,
     scales: Vec<f64>,
     /// Weights of each covered layer at full shape.

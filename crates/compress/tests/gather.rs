@@ -61,9 +61,9 @@ fn what_was_stopped_says_so_and_leaves_nothing() {
     let (out, options, cancel) = (folder.path().join("m.onnx"), WriteOptions::default(), CancelToken::new());
     cancel.cancel();
     let error = held.restore_as_gather_until(&out, &options, &cancel).unwrap_err();
-    assert!(matches!(error, Error::Interrupted { checkpoint: None }), "{error}");
+    assert!(matches!(error, Error::Interrupted { checkpoint: None, .. }), "{error}");
     let error = held.restore_until(&out, &options, &cancel).unwrap_err();
-    assert!(matches!(error, Error::Interrupted { checkpoint: None }), "{error}");
+    assert!(matches!(error, Error::Interrupted { checkpoint: None, .. }), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "only the file is there");
     // What fails for another reason is not told as stopped.
     let nowhere = folder.path().join("m.mxp/m.onnx");

@@ -60,7 +60,7 @@ fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
         let observer = StopAt { phase, step, token: token.clone() };
         let builder = || Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(short());
         let stopped = builder().observer(&observer).cancel(token).checkpoint(folder.path()).build().unwrap().run();
-        assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })), "{phase:?} {step}");
+        assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_), .. })), "{phase:?} {step}");
 
         // Nobody else uses the folder meanwhile, and a new run does not overwrite the state of this one.
         let lock = std::fs::File::open(folder.path().join("lock")).unwrap();
@@ -90,7 +90,7 @@ fn a_run_goes_on_with_the_data_it_began_with_and_no_other() {
     token.cancel();
     let builder = |data| Compressor::builder().network(zoo::digits_mlp()).data(data).recipe(short());
     let stopped = builder(digits()).cancel(token).checkpoint(folder.path()).build().unwrap().run();
-    assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_) })));
+    assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_), .. })));
 
     // As many items of the same shape, of which the first two have changed places.
     let DataSource { train, test } = digits();

@@ -140,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn multiply_adds_are_as_many_as_published() {
+        let count = |definition: Definition, input: &[usize]| definition.lower(input).unwrap().multiply_adds();
+        assert_eq!(count(lenet_300_100(), &[1, 28, 28]), 784 * 300 + 300 * 100 + 100 * 10);
+        assert_eq!(count(lenet_5_caffe(), &[1, 28, 28]), 20 * 25 * 576 + 50 * 20 * 25 * 64 + 800 * 500 + 500 * 10);
+    }
+
+    #[test]
     fn names_are_pytorchs() {
         let names = |definition: Definition, input: &[usize]| -> Vec<String> {
             definition.lower(input).unwrap().parameters().iter().map(|p| p.name.clone()).collect()

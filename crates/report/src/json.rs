@@ -33,7 +33,7 @@ pub struct Report<'a> {
 /// #         network: "digits-mlp".into(), data: "digits".into(), seed: 0, float_error: 2.5, compressed_error: 2.8,
 /// #         float_validation_error: 1.7, validation_error: 2.0, original_bytes: 68_904, file_bytes: 1723,
 /// #         ratio: 68_904.0 / 1723.0, sparsity: 0.9, seconds: 3.0, layers: vec![], overhead_bytes: 60.0, history: vec![],
-/// #         frontier: vec![],
+/// #         frontier: vec![], judgement: None,
 /// #     }
 /// # }
 /// ```

@@ -182,6 +182,7 @@ pub(crate) mod tests {
             overhead_bytes: 40.0,
             history: vec![],
             frontier: vec![],
+            judgement: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// Shared by the one who may cancel and the loop that asks; clones refer to the same flag.
 ///
@@ -12,7 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// assert!(token.is_cancelled());
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken {
+    flag: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl CancelToken {
     /// A token that nobody has cancelled yet.
@@ -23,12 +27,42 @@ impl CancelToken {
 
     /// Asks the run to stop at its next step. Safe to call from a signal handler's thread, any number of times.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// The same token, which also stops the run at a time.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     /// Whether somebody asked the run to stop.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    /// Whether the run is to stop: somebody asked for it, or its time is over.
+    #[must_use]
+    pub fn must_stop(&self) -> bool {
+        self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn time_stops_a_run_that_nobody_cancelled() {
+        let token = CancelToken::new();
+        assert!(!token.must_stop());
+        let late = token.clone().with_deadline(Instant::now());
+        assert!(late.must_stop() && !late.is_cancelled() && !token.must_stop());
+        assert!(!token.clone().with_deadline(Instant::now() + Duration::from_secs(3600)).must_stop());
+        late.cancel();
+        assert!(token.is_cancelled() && token.must_stop());
     }
 }

@@ -223,6 +223,12 @@ impl JointConfig {
         self.rounds.saturating_add(self.rise.stages.saturating_mul(self.rise.rounds))
     }
 
+    /// The strength after all stages, where there are many training samples.
+    #[must_use]
+    pub fn last_strength(&self) -> f64 {
+        self.strength * self.rise.factor.powf(self.rise.stages as f64)
+    }
+
     /// The strength before any stage, for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with
     /// convolutions have a factor of their own.
     ///

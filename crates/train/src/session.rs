@@ -128,7 +128,7 @@ impl Session<'_> {
         let (mut loss_sum, mut loss_steps) = (0.0, 0);
         let mut loss = 0.0;
         for step in start..steps {
-            if self.cancel.is_cancelled() {
+            if self.cancel.must_stop() {
                 check_finite(phase, step, loss)?;
                 self.keeper.interrupted(&|| snapshot(phase, step))?;
                 return Err(Error::Interrupted);

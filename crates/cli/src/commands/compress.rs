@@ -13,7 +13,7 @@ use crate::defaults::Defaults;
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_signal;
 use crate::logging::with_logging;
-use crate::progress::Progress;
+use crate::progress::{Progress, SearchProgress};
 use crate::threads::with_threads;
 use crate::{files, output};
 
@@ -41,22 +41,31 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
     let cancel = CancelToken::new();
+    let budget = budget(args);
     let progress = Progress::new(&args.talk, &recipe);
-    cancel_on_signal(cancel.clone(), Some((progress.lines(), "stopping at the next step and saving")));
+    let search = SearchProgress::new(&args.talk);
+    let lines = if budget.is_some() { search.lines() } else { progress.lines() };
+    cancel_on_signal(cancel.clone(), Some((lines.clone(), "stopping at the next step and saving")));
     let mut builder =
         Compressor::builder().network(network).data(data).recipe(recipe).observer(&progress).cancel(cancel);
     builder = match &args.checkpoint {
         Some(folder) => builder.checkpoint(folder.clone()).resume(args.resume),
         None => builder.checkpoint_on_interrupt(files::state_folder(&out)),
     };
-    if let Some(budget) = budget(args) {
-        builder = builder.budget(budget);
+    if let Some(budget) = budget {
+        builder = builder.budget(budget).search_observer(&search);
+    }
+    if let Some(limit) = args.time_limit {
+        builder = builder.time_limit(limit);
+    }
+    if let Some(folder) = &args.frontier {
+        builder = builder.frontier(folder.clone());
     }
     let overwrite = if replace { Overwrite::Replace } else { Overwrite::Refuse };
-    let result = with_threads(args.threads, || {
-        with_logging(&args.talk, &progress.lines(), || builder.build()?.run_to(&out, overwrite))
-    })?;
+    let result =
+        with_threads(args.threads, || with_logging(&args.talk, &lines, || builder.build()?.run_to(&out, overwrite)))?;
     progress.clear();
+    search.clear();
 
     let outcome = result.map_err(|error| failure(error, what))?;
     let text = if args.json {
@@ -92,8 +101,8 @@ fn output_file(args: &CompressArgs, network: &Definition, defaults: &Defaults) -
 /// What an error of the run means to the caller of the program; `what` says what was asked for.
 fn failure(error: Error, what: String) -> Failure {
     match error {
-        Error::Interrupted { checkpoint } => Failure::Interrupted(checkpoint),
-        Error::Recipe(_) | Error::Setting { .. } => Failure::Usage(error.into()),
+        Error::Interrupted { checkpoint: state, best } => Failure::Interrupted { state, best },
+        Error::Recipe(_) | Error::Setting { .. } | Error::Budget { .. } => Failure::Usage(error.into()),
         Error::NoCheckpoint { .. } => Failure::failed(format!("{error}; leave out --resume to begin anew")),
         Error::OtherRun { .. } => {
             Failure::failed(format!("{error}; give the same options as before, or name another --checkpoint"))

@@ -161,7 +161,7 @@ fn taken(path: &Path) -> Failure {
 /// What an error in writing a model means to the caller of the program.
 fn failure(error: Error, args: &DecompressArgs) -> Failure {
     match error {
-        Error::Interrupted { .. } => Failure::Interrupted(None),
+        Error::Interrupted { .. } => Failure::interrupted(),
         Error::Interchange(interchange::Error::Exists { path }) => taken(&path),
         error => {
             let what = format!("cannot decompress {}", args.file.display());

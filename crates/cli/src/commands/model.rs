@@ -113,7 +113,7 @@ fn named_after(path: &Path, defaults: &Defaults) -> PathBuf {
 /// What an error means to the caller of the program.
 pub(super) fn failure(error: Error, what: impl Fn() -> String) -> Failure {
     match error {
-        Error::Interrupted { .. } => Failure::Interrupted(None),
+        Error::Interrupted { .. } => Failure::interrupted(),
         Error::Setting { .. } | Error::Rule { .. } => Failure::Usage(error.into()),
         error => Failure::Failed(anyhow::Error::from(error).context(what())),
     }

@@ -19,7 +19,7 @@ use crate::{files, output};
 /// What an error of a run means to the caller of the program.
 fn failure(error: Error) -> Failure {
     match error {
-        Error::Interrupted { .. } => Failure::Interrupted(None),
+        Error::Interrupted { .. } => Failure::interrupted(),
         Error::Setting { .. } => Failure::Usage(error.into()),
         error => Failure::Failed(error.into()),
     }
@@ -67,7 +67,7 @@ pub(crate) fn predict(args: &PredictArgs) -> Result<(), Failure> {
     })?;
     let outputs = match outputs {
         Err(error) if matches!(error.downcast_ref(), Some(Error::Interrupted { .. })) => {
-            return Err(Failure::Interrupted(None));
+            return Err(Failure::interrupted());
         }
         outputs => outputs.with_context(what)?,
     };

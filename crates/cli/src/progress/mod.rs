@@ -2,6 +2,7 @@
 
 mod estimate;
 mod model;
+mod search;
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +15,7 @@ use mixpress::train::ROUND;
 
 use self::estimate::Estimate;
 pub(crate) use self::model::ModelProgress;
+pub(crate) use self::search::SearchProgress;
 use crate::args::Talk;
 
 /// How often the time left is worked out again.

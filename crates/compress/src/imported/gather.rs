@@ -15,7 +15,7 @@ pub(super) struct Stoppable<'a> {
 
 /// Fails once somebody asks to stop.
 pub(super) fn stop(cancel: &CancelToken) -> Result<(), Error> {
-    if cancel.is_cancelled() { Err(Error::Interrupted { checkpoint: None }) } else { Ok(()) }
+    if cancel.is_cancelled() { Err(Error::Interrupted { checkpoint: None, best: None }) } else { Ok(()) }
 }
 
 /// A codebook may have more values than entries have: it is the values in use that count.

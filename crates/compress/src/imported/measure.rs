@@ -149,7 +149,7 @@ fn temporary() -> Result<TempDir, Error> {
 
 fn run(runner: &Runner, samples: &Samples, cancel: &CancelToken) -> Result<Outputs, Error> {
     runner.run_with(samples, &mut |_| !cancel.is_cancelled()).map_err(|error| match error {
-        mixpress_runtime::Error::Stopped { .. } => Error::Interrupted { checkpoint: None },
+        mixpress_runtime::Error::Stopped { .. } => Error::Interrupted { checkpoint: None, best: None },
         error => error.into(),
     })
 }

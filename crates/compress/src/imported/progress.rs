@@ -43,7 +43,7 @@ impl Watch<'_> {
     /// A tensor of so many bytes is next.
     pub(super) fn next(&mut self, bytes: u64) -> Result<(), Error> {
         if self.cancel.is_cancelled() {
-            return Err(Error::Interrupted { checkpoint: None });
+            return Err(Error::Interrupted { checkpoint: None, best: None });
         }
         self.observer.progress(self.stage, self.done, self.total);
         self.done += bytes;

@@ -175,7 +175,7 @@ pub(super) fn written(error: mixpress_interchange::Error) -> Error {
         mixpress_interchange::Error::Payload { source, .. }
             if matches!(source.downcast_ref(), Some(Error::Interrupted { .. })) =>
         {
-            Error::Interrupted { checkpoint: None }
+            Error::Interrupted { checkpoint: None, best: None }
         }
         error => error.into(),
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// Quantile of the standard normal distribution that 95 % of it lie below.
 const QUANTILE: f64 = 1.645;
 
@@ -18,6 +20,27 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// Refuses what cannot be meant.
+    ///
+    /// # Errors
+    /// [`Error::Budget`].
+    pub(crate) fn validate(self) -> Result<(), Error> {
+        let (value, what, range) = match self {
+            Self::ErrorIncrease(points) => (points, "percentage points", -100.0..=100.0),
+            Self::Error(percent) => (percent, "percent", 0.0..=100.0),
+            Self::Bytes(bytes) => (bytes as f64, "bytes", 1.0..=f64::MAX),
+        };
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let reason = match self {
+            Self::ErrorIncrease(_) => "errors rise by -100 to 100 points",
+            Self::Error(_) => "errors are from 0 to 100 percent",
+            Self::Bytes(_) => "a file has at least one byte",
+        };
+        Err(Error::Budget { value, what, reason })
+    }
+
     /// What the budget is compared with, from which of the held-out samples the float network and the compressed one got wrong:
     /// the upper end of the one-sided 95 % confidence interval of the increase in percentage points, or of the error in percent.
     ///
@@ -36,15 +59,6 @@ impl Budget {
         match self {
             Self::ErrorIncrease(most) | Self::Error(most) => bound <= most,
             Self::Bytes(most) => bytes <= most,
-        }
-    }
-
-    /// How much error the budget leaves, before any bound; `None` for one of bytes.
-    pub(crate) fn most_error(self, float_error: f64) -> Option<f64> {
-        match self {
-            Self::ErrorIncrease(most) => Some(float_error + most),
-            Self::Error(most) => Some(most),
-            Self::Bytes(_) => None,
         }
     }
 }

@@ -11,10 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mixpress_train::{Error as TrainError, Keeper, Snapshot};
 
 use crate::Error;
-use crate::checkpoint::refuse_other_run;
+use crate::checkpoint::{ENDING, refuse_other_run};
 use crate::history::{Clock, Recorder};
 
-const ENDING: &str = "safetensors";
 /// What the name of a part's file begins with once it is done.
 const DONE: &str = "done-";
 /// What it begins with while it runs.

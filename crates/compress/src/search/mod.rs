@@ -10,31 +10,33 @@
 mod budget;
 mod ledger;
 mod plan;
+mod watch;
 
 pub use budget::Budget;
 pub(crate) use ledger::Ledger;
 pub(crate) use plan::Plan;
+pub use watch::{SearchObserver, SearchPart};
+
+use std::cmp::Reverse;
 
 use budget::percent;
 use mixpress_codebook::encode;
 use mixpress_network::{Network, Parameters};
 use mixpress_tensor::Pool;
-use mixpress_train::{
-    Error as TrainError, JointOutcome, Measurement, Observer, PhaseName, Snapshot, Start, wrong_samples,
-};
+use mixpress_train::{Error as TrainError, JointOutcome, Measurement, PhaseName, Snapshot, Start, wrong_samples};
 
 use crate::checkpoint::phase_of;
 use crate::history::Recorder;
 use crate::package::ValidationErrors;
 use crate::pipeline::Workshop;
-use crate::{Error, FrontierPoint, Recipe};
+use crate::{Error, FrontierPoint};
 
 /// A search: on what it works, for what, how, who watches, and what is done of it.
 pub(crate) struct Search<'a> {
     pub shop: &'a Workshop<'a>,
     pub plan: Plan,
     pub budget: Budget,
-    pub observer: &'a dyn Observer,
+    pub observer: &'a dyn SearchObserver,
     pub ledger: &'a Ledger<'a>,
 }
 
@@ -47,22 +49,17 @@ struct Float {
 
 /// A file that a search made.
 pub(crate) struct Found {
-    /// The recipe that makes it.
-    pub recipe: Recipe,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// Which samples of the validation split it gets wrong.
-    wrong: Vec<bool>,
     /// The readings on the way to it.
     pub history: Vec<Measurement>,
     /// How it was judged.
     pub point: FrontierPoint,
-    stage: u64,
 }
 
 /// What a search found.
 pub(crate) struct Discovery {
-    /// All files, from the largest to the smallest.
+    /// All files, from the largest to the smallest; one at least, and one of them is chosen.
     pub files: Vec<Found>,
     /// The float network.
     pub float: Network,
@@ -70,40 +67,78 @@ pub(crate) struct Discovery {
     pub float_validation_error: f64,
 }
 
+/// A search that did not come to its end.
+pub(crate) struct Unfinished {
+    /// Why.
+    pub error: Error,
+    /// What it had found by then, if anything.
+    pub found: Option<Discovery>,
+}
+
+impl From<Error> for Box<Unfinished> {
+    fn from(error: Error) -> Self {
+        Self::new(Unfinished { error, found: None })
+    }
+}
+
 impl Search<'_> {
-    /// Runs the search, or what is left of it.
-    pub fn run(&self) -> Result<Discovery, Error> {
+    /// Runs the search, or what is left of it. When its time is over, what has been found is the result.
+    ///
+    /// # Errors
+    /// With what had been found by then, if there was anything.
+    pub fn run(&self) -> Result<Discovery, Box<Unfinished>> {
         let float = self.float()?;
+        let mut files = Vec::new();
+        let explored = self.explore(&float, &mut files);
+        let found = if files.is_empty() { None } else { Some(self.conclude(files, &float)?) };
+        match (explored, found) {
+            (Ok(()), Some(found)) => Ok(found),
+            (Err(Error::Train(TrainError::Interrupted)), Some(found)) if !self.shop.cancel.is_cancelled() => Ok(found),
+            (Err(error), found) => Err(Box::new(Unfinished { error, found })),
+            (Ok(()), None) => unreachable!("a search that ends well has made the file of its first point"),
+        }
+    }
+
+    /// Follows the trajectory until the budget has been left, then makes the best points' files again, thoroughly.
+    fn explore(&self, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
         let mut stages = vec![self.stage(0, &float.snapshot)?];
-        let mut files: Vec<Found> = Vec::new();
         loop {
-            let at = files.len();
-            let is_last = at as u64 + 1 >= self.plan.most_points;
+            self.expects(stages.len() as u64, files);
+            let at = stages.len() - 1;
+            let is_last = stages.len() as u64 >= self.plan.most_points;
             let next = || if is_last { Ok(None) } else { self.stage(at as u64 + 1, &stages[at]).map(Some) };
-            let (next, file) = rayon::join(next, || self.file(at as u64, &stages[at], &float, false));
+            let (next, file) = rayon::join(next, || self.file(at as u64, &stages[at], float, false));
             files.push(file?);
             match next? {
-                Some(next) if !self.is_beyond(&files) => stages.push(next),
+                Some(next) if !self.is_beyond(files) => stages.push(next),
                 _ => break,
             }
         }
         let best = files.iter().rposition(|file| file.point.is_within).unwrap_or(0);
-        let mut after = best;
-        loop {
-            let chunk: Vec<usize> = (after..stages.len()).take(2).collect();
-            let (first, second) = rayon::join(
-                || chunk.first().map(|&at| self.file(at as u64, &stages[at], &float, true)).transpose(),
-                || chunk.get(1).map(|&at| self.file(at as u64, &stages[at], &float, true)).transpose(),
-            );
-            let made: Vec<Found> = [first?, second?].into_iter().flatten().collect();
-            let goes_on = made.len() == 2 && made[1].point.is_within;
-            files.extend(made);
+        let most = usize::try_from(self.plan.most_thorough).unwrap_or(usize::MAX);
+        let ahead: Vec<usize> = (best..stages.len()).take(most).collect();
+        for pair in ahead.chunks(2) {
+            let make = |at: usize| self.file(at as u64, &stages[at], float, true);
+            let (first, second) = rayon::join(|| make(pair[0]), || pair.get(1).map(|&at| make(at)).transpose());
+            let made = [Some(first?), second?];
+            let goes_on = made.iter().flatten().all(|file| file.point.is_within);
+            files.extend(made.into_iter().flatten());
             if !goes_on {
                 break;
             }
-            after += 2;
         }
-        self.conclude(files, &float)
+        Ok(())
+    }
+
+    /// Tells the watcher what is expected before the file of point `point - 1` is made.
+    fn expects(&self, points: u64, files: &[Found]) {
+        let Plan { first, least_points, thorough, most_thorough, .. } = &self.plan;
+        let brief = first.hard.rounds + first.tied.rounds;
+        let to_come = least_points.saturating_sub(points).max(u64::from(!self.is_beyond(files)));
+        let done = first.plain.rounds + self.plan.recipe(points - 1, false).joint.all_rounds() + (points - 1) * brief;
+        let left =
+            brief + to_come * (first.joint.rise.rounds + brief) + most_thorough.min(&2) * thorough.iter().sum::<u64>();
+        self.observer.expects(done, left);
     }
 
     /// Whether smaller files than these need not be tried.
@@ -113,25 +148,20 @@ impl Search<'_> {
         }
         match self.budget {
             Budget::Bytes(most) => files.iter().filter(|file| file.point.file_bytes <= most).count() >= 2,
-            _ => files.iter().rev().take(2).all(|file| !file.point.is_within),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => files.iter().rev().take(2).all(|file| !file.point.is_within),
         }
     }
 
     /// Orders the files and marks the best ones.
     fn conclude(&self, mut files: Vec<Found>, float: &Float) -> Result<Discovery, Error> {
-        files.sort_by_key(|file| std::cmp::Reverse((file.point.file_bytes, file.stage)));
+        files.sort_by_key(|file| Reverse(file.point.file_bytes));
         let figures: Vec<(u64, f64)> =
             files.iter().map(|file| (file.point.file_bytes, file.point.validation_error)).collect();
         for file in &mut files {
             let own = (file.point.file_bytes, file.point.validation_error);
             file.point.is_optimal = !figures.iter().any(|&other| other != own && other.0 <= own.0 && other.1 <= own.1);
         }
-        let within = files.iter().enumerate().filter(|(_, file)| file.point.is_within);
-        let chosen = match self.budget {
-            Budget::Bytes(_) => within.min_by(|a, b| a.1.point.validation_error.total_cmp(&b.1.point.validation_error)),
-            _ => within.min_by_key(|(_, file)| file.point.file_bytes),
-        };
-        let chosen = chosen.map(|(at, _)| at).unwrap_or(0);
+        let chosen = self.choose(&files);
         files[chosen].point.is_chosen = true;
         let trainee = self.shop.restored(&self.plan.first, &float.snapshot)?;
         Ok(Discovery {
@@ -141,10 +171,26 @@ impl Search<'_> {
         })
     }
 
+    /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the
+    /// one that comes closest.
+    fn choose(&self, files: &[Found]) -> usize {
+        let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
+        let of = |figure: fn(&FrontierPoint) -> f64| {
+            move |&a: &usize, &b: &usize| figure(&files[a].point).total_cmp(&figure(&files[b].point))
+        };
+        match self.budget {
+            Budget::Bytes(_) => within.min_by(of(|point| point.validation_error)).unwrap_or(files.len() - 1),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => {
+                let closest = || (0..files.len()).min_by(of(|point| point.bound)).unwrap_or(0);
+                within.next_back().unwrap_or_else(closest)
+            }
+        }
+    }
+
     /// The float network: phase A.
     fn float(&self) -> Result<Float, Error> {
         let recipe = &self.plan.first;
-        let snapshot = self.part("float", |recorder, keeper, running| {
+        let snapshot = self.part("float", SearchPart::Float, |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let start = match running {
                 Some(snapshot) => Start::From(snapshot, self.shop.restored(recipe, snapshot)?),
@@ -163,7 +209,7 @@ impl Search<'_> {
     /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
     fn stage(&self, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
         let recipe = &self.plan.recipe(stage, false);
-        self.part(&format!("stage-{stage}"), |recorder, keeper, running| {
+        self.part(&format!("stage-{stage}"), SearchPart::Stage(stage), |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
             let start = match running.or((stage > 0).then_some(before)) {
@@ -181,7 +227,7 @@ impl Search<'_> {
     fn file(&self, stage: u64, joint: &Snapshot, float: &Float, is_thorough: bool) -> Result<Found, Error> {
         let recipe = self.plan.recipe(stage, is_thorough);
         let name = format!("file-{stage}{}", if is_thorough { "-thorough" } else { "" });
-        let part = self.part(&name, |recorder, keeper, running| {
+        let part = self.part(&name, SearchPart::File { stage, is_thorough }, |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let (shop, recipe) = (self.shop, &recipe);
             let phase = running.map(phase_of).transpose()?;
@@ -214,11 +260,10 @@ impl Search<'_> {
         let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
         let bound = self.budget.bound(&float.wrong, &wrong);
         let file_bytes = bytes.len() as u64;
-        let JointStrength { strength } = JointStrength::of(&recipe);
         let point = FrontierPoint {
             file_bytes,
             ratio: 4.0 * self.shop.graph.parameter_count() as f64 / file_bytes as f64,
-            strength,
+            strength: recipe.joint.last_strength(),
             validation_error: percent(&wrong),
             increase: percent(&wrong) - percent(&float.wrong),
             bound,
@@ -226,8 +271,8 @@ impl Search<'_> {
             is_optimal: false,
             is_chosen: false,
         };
-        tracing::info!(stage, is_thorough, bytes = file_bytes, error = point.validation_error, bound, "file");
-        Ok(Found { recipe, bytes, wrong, history, point, stage })
+        self.observer.file_made(&point);
+        Ok(Found { bytes, history, point })
     }
 
     /// Which samples of the validation split a network at full shape gets wrong.
@@ -239,6 +284,7 @@ impl Search<'_> {
     fn part(
         &self,
         name: &str,
+        part: SearchPart,
         run: impl FnOnce(&Recorder<'_>, &ledger::PartKeeper<'_>, Option<&Snapshot>) -> Result<Snapshot, Error>,
     ) -> Result<Snapshot, Error> {
         if let Some(done) = self.ledger.done(name) {
@@ -246,24 +292,13 @@ impl Search<'_> {
         }
         let running = self.ledger.running(name);
         let history = running.as_ref().map(|snapshot| snapshot.get_json("history")).transpose()?.unwrap_or_default();
-        let recorder = Recorder::new(self.observer, history);
+        let observer = self.observer.part_started(part);
+        let recorder = Recorder::new(&*observer, history);
         let keeper = self.ledger.keeper(name, &recorder);
         let mut snapshot = run(&recorder, &keeper, running.as_ref())?;
         snapshot.put_json("history", &recorder.readings());
         self.ledger.finish(name, snapshot.clone())?;
         Ok(snapshot)
-    }
-}
-
-/// The strength that a recipe's joint training ends with.
-struct JointStrength {
-    strength: f64,
-}
-
-impl JointStrength {
-    fn of(recipe: &Recipe) -> Self {
-        let rise = &recipe.joint.rise;
-        Self { strength: recipe.joint.strength * rise.factor.powf(rise.stages as f64) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a search spends its time: one rising trajectory, a brief compression of each of its points, a thorough one of the best.
 
 use mixpress_network::Graph;
+use mixpress_train::ROUND;
 use serde::{Deserialize, Serialize};
 
 use crate::Recipe;
@@ -15,6 +16,21 @@ const FIRST_STRENGTH: f64 = 0.25;
 /// By how much it rises from point to point.
 const FACTOR: f64 = 1.26;
 
+/// Rounds of joint training before the first point and between two of them, of phases C and D for a brief file: shares of the
+/// recipe's.
+const SHARES: [f64; 4] = [0.6, 0.15, 0.375, 0.5];
+
+/// Points that are tried even when the budget has been left: a frontier of fewer says little.
+const LEAST_POINTS: u64 = 6;
+const MOST_POINTS: u64 = 12;
+
+/// Files that are fine-tuned as long as a fixed recipe's, at most.
+const MOST_THOROUGH: u64 = 4;
+
+/// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000 samples of a network of 31
+/// million multiply-adds. Larger networks have shorter phases.
+const MOST_MULTIPLY_ADDS: f64 = 40.0 * 50_000.0 * 31e6;
+
 /// What a search does, apart from what it decides on its way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Plan {
@@ -26,23 +42,73 @@ pub(crate) struct Plan {
     pub most_points: u64,
     /// Rounds of phases C and D for the files that are handed over in the end.
     pub thorough: [u64; 2],
+    /// Such files at most.
+    pub most_thorough: u64,
 }
 
 impl Plan {
     /// The plan of a search around a recipe.
     pub fn new(recipe: &Recipe, graph: &Graph, samples: usize) -> Self {
-        let _ = graph;
         let mut first = recipe.clone();
         if recipe.validation == Recipe::default().validation {
             first.validation = (samples / HELD_OUT).clamp(AT_MOST_ONE_IN, recipe.validation);
         }
+        let [base, rise, hard, tied] = SHARES;
         first.joint.strength *= FIRST_STRENGTH;
-        first.joint.rounds = share(recipe.joint.rounds, 0.6);
-        first.joint.rise.rounds = share(recipe.joint.rounds, 0.15);
+        first.joint.rounds = share(recipe.joint.rounds, base);
+        first.joint.rise.rounds = share(recipe.joint.rounds, rise);
         first.joint.rise.factor = FACTOR;
-        first.hard.rounds = share(recipe.hard.rounds, 0.375);
-        first.tied.rounds = share(recipe.tied.rounds, 0.5);
-        Self { first, least_points: 6, most_points: 12, thorough: [recipe.hard.rounds, recipe.tied.rounds] }
+        first.hard.rounds = share(recipe.hard.rounds, hard);
+        first.tied.rounds = share(recipe.tied.rounds, tied);
+        let thorough = [recipe.hard.rounds, recipe.tied.rounds];
+        let mut plan = Self {
+            first,
+            least_points: LEAST_POINTS,
+            most_points: MOST_POINTS,
+            thorough,
+            most_thorough: MOST_THOROUGH,
+        };
+        let cost = (graph.multiply_adds() * ROUND) as f64 * recipe.batch as f64;
+        plan.shorten(MOST_MULTIPLY_ADDS / cost);
+        plan
+    }
+
+    /// Shortens all phases in proportion where the search would take more than so many rounds.
+    fn shorten(&mut self, most: f64) {
+        let expected = self.expected_rounds() as f64;
+        if expected <= most {
+            return;
+        }
+        // Phases of one round cannot be shortened, so the others are shortened more, until all fit or all have one.
+        let whole = self.clone();
+        let mut factor = most / expected;
+        loop {
+            let Recipe { plain, joint, hard, tied, .. } = &mut self.first;
+            plain.rounds = share(whole.first.plain.rounds, factor);
+            joint.rounds = share(whole.first.joint.rounds, factor);
+            joint.rise.rounds = share(whole.first.joint.rise.rounds, factor);
+            hard.rounds = share(whole.first.hard.rounds, factor);
+            tied.rounds = share(whole.first.tied.rounds, factor);
+            self.thorough = whole.thorough.map(|rounds| share(rounds, factor));
+            let rounds = self.expected_rounds();
+            if rounds as f64 <= most || rounds <= 4 + 3 * self.least_points {
+                break;
+            }
+            factor *= 0.95;
+        }
+        self.most_points = self.least_points;
+        self.most_thorough = 1;
+    }
+
+    /// Rounds of a search that tries as many points as it must, and hands one over.
+    fn expected_rounds(&self) -> u64 {
+        let Recipe { plain, joint, hard, tied, .. } = &self.first;
+        let brief = self.least_points * (hard.rounds + tied.rounds);
+        plain.rounds
+            + joint.rounds
+            + (self.least_points - 1) * joint.rise.rounds
+            + brief
+            + self.thorough.iter().sum::<u64>()
     }
 
     /// The recipe of a point's file.

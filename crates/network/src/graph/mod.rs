@@ -170,6 +170,17 @@ impl Graph {
         self.parameters.iter().filter(|p| p.kind.is_learned()).map(ParameterSpec::len).sum()
     }
 
+    /// Multiply-adds that one sample takes in dense layers and convolutions, all weights counted.
+    #[must_use]
+    pub fn multiply_adds(&self) -> u64 {
+        let of = |node: &Node| {
+            let (weight, _) = node.operator.weight_and_bias()?;
+            let positions: usize = node.shape.iter().skip(1).product();
+            Some((self.parameters[weight].len() * positions) as u64)
+        };
+        self.nodes.iter().filter_map(of).sum()
+    }
+
     /// Samples that one inference pass should take at most, so that the values of all nodes together stay in bounded memory
     /// (half a gigabyte, unless a single sample needs more).
     #[must_use]

@@ -1,0 +1,42 @@
+//! What a search tells whoever watches it.
+
+use mixpress_train::{Observer, Silent};
+
+use crate::FrontierPoint;
+
+/// A part of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchPart {
+    /// The float network.
+    Float,
+    /// Joint training up to one more point of the trajectory, counted from 0.
+    Stage(u64),
+    /// The file of a point.
+    File {
+        /// The point.
+        stage: u64,
+        /// Whether it is one of those that are fine-tuned as long as a fixed recipe's.
+        is_thorough: bool,
+    },
+}
+
+/// Watches a search. All methods have empty defaults: implement what you need.
+pub trait SearchObserver: Sync {
+    /// A part begins, or goes on after a resume; its phases are told to what is returned. Two parts may run at the same time.
+    fn part_started(&self, part: SearchPart) -> Box<dyn Observer + '_> {
+        let _ = part;
+        Box::new(Silent)
+    }
+
+    /// A file was made and judged. Which of all files is chosen comes out in the end.
+    fn file_made(&self, point: &FrontierPoint) {
+        let _ = point;
+    }
+
+    /// The rounds that the search has done, and those that it expects to do from here on.
+    fn expects(&self, done: u64, left: u64) {
+        let _ = (done, left);
+    }
+}
+
+impl SearchObserver for Silent {}
