@@ -92,7 +92,7 @@ fn the_smallest_file_within_the_budget_is_chosen() {
     // Each is a file that can be kept, and its recipe makes it again.
     for file in &found.files {
         let model = CompressedModel::from_bytes(&file.bytes).unwrap();
-        assert_eq!(model.file_bytes() as u64, file.point.file_bytes);
+        assert_eq!(model.file_bytes(), file.point.file_bytes);
     }
     let recipe = found.model().unwrap().recipe().unwrap();
     let again = Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(recipe);
@@ -164,7 +164,7 @@ fn time_ends_a_search_with_what_it_has() {
 
     let folder = tempfile::tempdir().unwrap();
     let (out, frontier) = (folder.path().join("a.mxp"), folder.path().join("files"));
-    let limited = search(budget).time_limit(Duration::from_secs(3600)).frontier(&frontier).build().unwrap();
+    let limited = search(budget).time_limit(Duration::from_hours(1)).frontier(&frontier).build().unwrap();
     let outcome = limited.run_to(&out, Overwrite::Refuse).unwrap();
     let table = fs::read_to_string(frontier.join("frontier.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + outcome.frontier.len());
