@@ -30,6 +30,9 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     let (out, replace) = output_file(args, &network, defaults);
     args.out.iter().try_for_each(|out| files::refuse_name(out, "an .mxp file", ".mxp"))?;
     files::refuse_taken(&out, replace)?;
+    if let Some(folder) = &args.frontier {
+        files::refuse_taken(&folder.join("frontier.csv"), replace)?;
+    }
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;
     }
