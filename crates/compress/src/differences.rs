@@ -20,7 +20,8 @@ impl Recipe {
     /// run by the defaults. The seed is left out.
     #[must_use]
     pub fn differences(&self) -> String {
-        self.differing().into_iter().map(|(path, value)| format!("{path} = {value}\n")).collect()
+        let lines = self.differing().into_iter().map(|(path, value)| format!("{path} = {value}\n"));
+        lines.collect::<Vec<_>>().concat()
     }
 
     /// The settings that differ from the defaults in a few bytes, with the version of the defaults. A run by the defaults needs

@@ -29,17 +29,14 @@ fn put_real(bytes: &mut Vec<u8>, value: f64) {
         let whole = (magnitude * power).round();
         (whole < EXACT && whole / power == magnitude).then(|| 8 * whole as u64 + u64::from(decimals))
     });
-    match short {
-        Some(short) => {
-            if value.is_sign_negative() {
-                put_whole(bytes, NEGATIVE);
-            }
-            put_whole(bytes, short);
+    if let Some(short) = short {
+        if value.is_sign_negative() {
+            put_whole(bytes, NEGATIVE);
         }
-        None => {
-            put_whole(bytes, DOUBLE);
-            bytes.extend(value.to_le_bytes());
-        }
+        put_whole(bytes, short);
+    } else {
+        put_whole(bytes, DOUBLE);
+        bytes.extend(value.to_le_bytes());
     }
 }
 
