@@ -79,7 +79,11 @@ pub fn run(args: &ResultsArgs) -> anyhow::Result<()> {
             continue;
         }
         eprintln!("{run}: {}", run.command(&place).join(" "));
-        let row = Row::new(&run, &place, &figures(&run, &place).with_context(|| format!("{run} is not done"))?);
+        let figures = figures(&run, &place).with_context(|| format!("{run} is not done"))?;
+        if Place::here(&root, args.threads)?.commit != place.commit {
+            bail!("the sources changed while {run} ran, so it belongs to no commit; it is not kept");
+        }
+        let row = Row::new(&run, &place, &figures);
         let mut page = Page::read(&path)?;
         page.put(row.clone());
         page.sort(&jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>());

@@ -108,29 +108,31 @@ fn numbers_stay_those_that_files_have() {
 
 #[test]
 fn foreign_differences_are_refused_and_say_why() {
-    for (bytes, words) in [
-        (&[][..], "empty"),
-        (&[0], "version 0 of the defaults"),
-        (b"\xff\x01", "version 255"),
-        (b"\x01", "not written"),
-        (b"\x01[joint]\nstrength = 0.2\n", "no setting 91"),
-        (b"\x01\x00", "no setting 0"),
-        (b"\x01\xff\xff", "ends too early"),
-        (b"\x01\x01", "joint.strength has no value"),
-        (b"\x01\x01\x11\x01\x11", "joint.strength is there twice"),
-        // Minus minus a number, a decimal of six places, words that are not there.
-        (b"\x01\x01\x06\x06\x11", "joint.strength has no value"),
-        (b"\x01\x01\x0e", "joint.strength has no value"),
-        (b"\x01\x08\x02", "prior.kind has no value"),
-        // The default; 0.20; a number in more bytes than it needs; descending numbers.
-        (b"\x01\x01\x9a\x02", "not written"),
-        (b"\x01\x01\xa2\x01", "not written"),
-        (b"\x01\x03\x81\x00", "not written"),
-        (b"\x01\x02\x01\x11", "not written"),
-        (b"\x01\x12\x00", "batch is 0"),
-    ] {
+    for (bytes, words) in [(&[][..], "empty"), (&[0], "version 0 of the defaults"), (b"\xff\x01", "version 255")] {
         let error = Recipe::from_differences(Some(bytes), 0).unwrap_err().to_string();
         assert!(error.contains(words), "{bytes:?}: {error}");
+    }
+    for (settings, words) in [
+        (&b""[..], "not written"),
+        (b"[joint]\nstrength = 0.2\n", "no setting 91"),
+        (b"\x00", "no setting 0"),
+        (b"\xff\xff", "ends too early"),
+        (b"\x01", "joint.strength has no value"),
+        (b"\x01\x11\x01\x11", "joint.strength is there twice"),
+        // Minus minus a number, a decimal of six places, words that are not there.
+        (b"\x01\x06\x06\x11", "joint.strength has no value"),
+        (b"\x01\x0e", "joint.strength has no value"),
+        (b"\x08\x02", "prior.kind has no value"),
+        // The default; 0.20; a number in more bytes than it needs; descending numbers.
+        (b"\x12\x80\x01", "not written"),
+        (b"\x01\xa2\x01", "not written"),
+        (b"\x03\x81\x00", "not written"),
+        (b"\x02\x01\x11", "not written"),
+        (b"\x12\x00", "batch is 0"),
+    ] {
+        let bytes = [&[DEFAULTS_VERSION], settings].concat();
+        let error = Recipe::from_differences(Some(&bytes), 0).unwrap_err().to_string();
+        assert!(error.contains(words), "{settings:?}: {error}");
     }
 }
 
