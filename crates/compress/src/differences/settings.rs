@@ -21,7 +21,7 @@ use Form::{Flag, Pair, Real, Whole, Word};
 ///
 /// **New settings go to the end, and none is taken out**: files tell them by their numbers. Small numbers cost least, so what is
 /// changed most often stands first.
-pub(super) const SETTINGS: [(&str, Form); 40] = [
+pub(super) const SETTINGS: &[(&str, Form)] = &[
     ("joint.strength", Real),
     ("augment", Flag),
     ("joint.rounds", Whole),

@@ -74,7 +74,7 @@ fn every_setting_has_a_number() {
 #[test]
 fn every_setting_has_the_form_of_its_values() {
     let defaults = table(&Recipe::default());
-    for (place, (path, form)) in SETTINGS.into_iter().enumerate() {
+    for (place, &(path, form)) in SETTINGS.iter().enumerate() {
         assert!(SETTINGS[..place].iter().all(|(earlier, _)| *earlier != path), "{path} is there twice");
         match lookup(&defaults, path) {
             Some(Value::Table(_)) | None => {}
