@@ -10,6 +10,7 @@ mod picture;
 mod product;
 mod python;
 mod repository;
+mod results;
 mod test_format;
 mod test_models;
 mod test_old_cpu;
@@ -26,6 +27,7 @@ Examples:
   cargo xtask compress --network digits-mlp --json
   cargo xtask evaluate target/mixpress/lenet-300-100.mxp
   cargo xtask bench --quick
+  cargo xtask results digits-mlp --seed 0
   cargo xtask tidy
   cargo xtask test-models --runtimes
   cargo xtask picture --network lenet-300-100 --layer fc1 -o weights.svg
@@ -68,6 +70,11 @@ enum Job {
     /// Trains and compresses a network in memory: above, a histogram of the float network's weights; below, the compressed
     /// network's, a spike for each value of the layer's codebook.
     Picture(picture::PictureArgs),
+    /// Runs the jobs behind the README's results, one at a time, and puts each that is done into docs/results.md at once.
+    ///
+    /// The jobs stand in docs/recipes/jobs.toml. What is there already for this commit on this processor is skipped, so several
+    /// sittings add up. All take an hour; Ctrl-C keeps what is finished.
+    Results(results::ResultsArgs),
     /// Measures this machine: prior, training steps, codec and codebooks, each beside what it is compared with.
     ///
     /// docs/performance.md says what the figures mean. The single benches are criterion's: cargo bench -p mixpress-benches.
@@ -83,6 +90,7 @@ fn main() -> ExitCode {
         Job::Models => models::run(),
         Job::TestModels(args) => test_models::run(&args),
         Job::Picture(args) => picture::run(&args),
+        Job::Results(args) => results::run(&args),
         Job::Bench(args) => bench::run(&args),
     };
     match result {

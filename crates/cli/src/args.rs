@@ -198,7 +198,7 @@ pub struct CompressArgs {
     #[arg(value_name = "MODEL", value_hint = ValueHint::FilePath, conflicts_with_all = TRAINING)]
     pub model: Option<PathBuf>,
     /// A network by its name (digits-mlp, lenet-300-100, lenet-5-caffe, resnet-20, vgg-small) or a TOML file that defines
-    /// one [default: digits-mlp; under cargo xtask: lenet-300-100].
+    /// one [default: that of an .mxp file as --recipe, else digits-mlp; under cargo xtask: lenet-300-100].
     #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::AnyPath)]
     pub network: Option<String>,
     /// A data set: an .npz file with arrays x and y, a .csv file with a column of labels, or a folder with images as
@@ -213,8 +213,9 @@ pub struct CompressArgs {
     /// Trains on the images as they are, without random shifts by one pixel.
     #[arg(long)]
     pub no_augment: bool,
-    /// A TOML file with settings; those it leaves out keep their defaults.
-    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    /// A TOML file with settings; those it leaves out keep their defaults. Or an .mxp file that compress made: its run is repeated,
+    /// with its recipe, its seed and its network, and with the same data makes the same bytes.
+    #[arg(long, value_name = "FILE.toml|FILE.mxp", value_hint = ValueHint::FilePath)]
     pub recipe: Option<PathBuf>,
     /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. It is judged
     /// on held-out samples, with 95 % confidence; a search takes about four times as long as a run without a budget.
@@ -420,6 +421,7 @@ fn compress_help() -> String {
   mixpress compress --network lenet-300-100 --data mnist --force
   mixpress compress --print-recipe > recipe.toml
   mixpress compress --network my-network.toml --data my-images --recipe recipe.toml -o mine.mxp
+  mixpress compress --recipe mine.mxp --data my-images -o again.mxp
   mixpress compress --network my-network.toml --data measurements.csv --label kind
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state
   mixpress compress --network lenet-5-caffe --data mnist --checkpoint state --resume

@@ -22,6 +22,8 @@ pub(crate) enum Wanted {
     Mxp,
     /// One of them.
     Either,
+    /// Settings in TOML, or an `.mxp` file that has some.
+    Recipe,
 }
 
 /// What a file may be.
@@ -53,6 +55,9 @@ pub(crate) fn mistaken(path: &Path, wanted: Wanted) -> Option<String> {
         ),
         (Kind::Folder, Wanted::Mxp) => format!("{file} is a folder; an .mxp file is wanted"),
         (Kind::Folder, Wanted::Either) => format!("{file} is a folder; a model's file or an .mxp file is wanted"),
+        (Kind::Folder, Wanted::Recipe) => {
+            format!("{file} is a folder; a TOML file of settings or an .mxp file is wanted")
+        }
         (Kind::Mxp, Wanted::Model) => {
             format!("{file} is an .mxp file already; mixpress decompress gives back the model that is in it")
         }
@@ -64,15 +69,28 @@ pub(crate) fn mistaken(path: &Path, wanted: Wanted) -> Option<String> {
             path.with_extension("safetensors").to_string_lossy(),
         ),
         (Kind::Model(format), Wanted::Mxp) => {
-            let model = match format {
-                Format::Onnx => "an ONNX model",
-                Format::Safetensors => "a safetensors model",
-                Format::ShardedSafetensors => "the index of a sharded safetensors model",
-            };
-            format!("{file} is {model}, not an .mxp file; mixpress compress makes one of it")
+            format!("{file} is {}, not an .mxp file; mixpress compress makes one of it", in_words(format))
         }
+        (Kind::Model(format), Wanted::Recipe) => format!(
+            "{file} is {}, which has no recipe; name a TOML file of settings, or the .mxp file of a network that mixpress trained",
+            in_words(format)
+        ),
         (Kind::Mxp | Kind::Model(_), _) => return None,
     })
+}
+
+fn in_words(format: Format) -> &'static str {
+    match format {
+        Format::Onnx => "an ONNX model",
+        Format::Safetensors => "a safetensors model",
+        Format::ShardedSafetensors => "the index of a sharded safetensors model",
+    }
+}
+
+/// Whether a file begins as `.mxp` files do; one that cannot be read does not.
+pub(crate) fn is_mxp(path: &Path) -> bool {
+    let mut head = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == MAGIC
 }
 
 /// What a file is, if it is something that is known here.

@@ -20,6 +20,14 @@ pub enum Error {
         /// The values that are allowed.
         range: &'static str,
     },
+    /// A file does not tell of a run that has a recipe.
+    #[error("there is no recipe in {path}: {reason}")]
+    NoRecipe {
+        /// The file.
+        path: PathBuf,
+        /// What it lacks.
+        reason: &'static str,
+    },
     /// The builder was not told what to compress.
     #[error("no {0} was given")]
     Missing(&'static str),

@@ -5,7 +5,7 @@
 //!    (phase A), trains weights and mixture together (B), selects each layer's target components, trains under hard
 //!    assignment (C), quantises, and fine-tunes with tied weights (D).
 //! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`].
-//! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions.
+//! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions. Its [`Origin`] is what it takes to run again.
 //!
 //! A model that was trained elsewhere goes another way, without data: a [`ModelCompressor`] gives its weights codebooks, and
 //! [`restore`] makes the model again.
@@ -20,6 +20,7 @@ mod frontier;
 mod history;
 mod imported;
 mod model;
+mod origin;
 mod outcome;
 mod package;
 mod pipeline;
@@ -41,6 +42,7 @@ pub use mixpress_interchange::{Format, Gathered, Model, WriteOptions};
 #[cfg(feature = "rten")]
 pub use mixpress_runtime as runtime;
 pub use model::CompressedModel;
+pub use origin::Origin;
 pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
 pub use search::{Budget, SearchObserver, SearchPart};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::{Budget, Error};
+use mixpress::compress::{Budget, Error, Origin};
 use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
 
@@ -22,13 +22,14 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     if let Some(path) = &args.model {
         return model::compress(path, args, defaults);
     }
-    let recipe = inputs::recipe(args)?;
+    let Origin { recipe, network } = inputs::origin(args)?;
     if args.print_recipe {
         return Ok(output::write(&recipe.to_toml())?);
     }
-    let network = inputs::network(args.network.as_deref().unwrap_or(defaults.network))?;
+    let network = inputs::network_of(args, network, defaults)?;
     let (out, replace) = output_file(args, &network, defaults);
     args.out.iter().try_for_each(|out| files::refuse_name(out, "an .mxp file", ".mxp"))?;
+    args.recipe.iter().try_for_each(|recipe| files::refuse_input(&out, recipe))?;
     files::refuse_taken(&out, replace)?;
     if let Some(folder) = &args.frontier {
         files::refuse_taken(&folder.join("frontier.csv"), replace)?;

@@ -4,36 +4,73 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use mixpress::compress::{Error, Origin};
 use mixpress::prelude::{CompressedModel, DataSource, Definition, Recipe, zoo};
 use mixpress::train;
 
 use crate::args::CompressArgs;
 use crate::defaults::Defaults;
 use crate::failure::Failure;
+use crate::kinds::{self, Wanted, is_mxp};
 
 /// Shape of an item of MNIST, channels first.
 const MNIST_ITEM: [usize; 3] = [1, 28, 28];
 
-/// The recipe of the file, or the default one, with what the arguments say on top.
-pub(crate) fn recipe(args: &CompressArgs) -> Result<Recipe, Failure> {
-    let mut recipe = match &args.recipe {
-        None => Recipe::default(),
-        Some(path) => {
-            let text = read_text(path)?;
-            Recipe::from_toml(&text).with_context(|| format!("recipe {}", path.display())).map_err(Failure::Usage)?
-        }
+/// The run that the recipe's file tells of, or one by the defaults, with what the arguments say on top. An `.mxp` file may tell the
+/// network, too.
+pub(crate) fn origin(args: &CompressArgs) -> Result<Origin, Failure> {
+    let mut origin = match &args.recipe {
+        None => Origin { recipe: Recipe::default(), network: None },
+        Some(path) if is_mxp(path) => repeated(path)?,
+        Some(path) => Origin { recipe: written(path)?, network: None },
     };
     if let Some(seed) = args.seed {
-        recipe.seed = seed;
+        origin.recipe.seed = seed;
     }
     if args.no_augment {
-        recipe.augment = false;
+        origin.recipe.augment = false;
     }
-    Ok(recipe)
+    Ok(origin)
+}
+
+/// The run that made an `.mxp` file.
+fn repeated(path: &Path) -> Result<Origin, Failure> {
+    Origin::of_path(path).map_err(|error| match error {
+        error @ Error::NoRecipe { .. } => Failure::usage(format!(
+            "{error}; name the .mxp file of a network that mixpress trained, or a TOML file of settings"
+        )),
+        error => Failure::Failed(anyhow::Error::from(error).context(format!("cannot repeat {}", path.display()))),
+    })
+}
+
+/// The recipe of a TOML file.
+fn written(path: &Path) -> Result<Recipe, Failure> {
+    if let Some(mistaken) = kinds::mistaken(path, Wanted::Recipe) {
+        return Err(Failure::failed(mistaken));
+    }
+    let text = read_text(path)?;
+    Recipe::from_toml(&text).with_context(|| format!("recipe {}", path.display())).map_err(Failure::Usage)
+}
+
+/// The network that was named; otherwise that of the file to repeat, if there is one; otherwise the default.
+pub(crate) fn network_of(
+    args: &CompressArgs,
+    told: Option<Definition>,
+    defaults: &Defaults,
+) -> Result<Definition, Failure> {
+    match (&args.network, told, &args.recipe) {
+        (Some(name), ..) => network(name),
+        (None, Some(told), _) => Ok(told),
+        (None, None, Some(path)) if is_mxp(path) => Err(Failure::usage(format!(
+            "{} holds no definition of its network; name the network with --network",
+            path.display()
+        ))),
+        (None, None, _) => network(defaults.network),
+    }
 }
 
 /// A network of the zoo, or of a TOML file.
-pub(crate) fn network(name: &str) -> Result<Definition, Failure> {
+fn network(name: &str) -> Result<Definition, Failure> {
     if let Some(definition) = zoo::by_name(name) {
         return Ok(definition);
     }
