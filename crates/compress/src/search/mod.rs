@@ -1,8 +1,8 @@
 //! The search for the smallest file that keeps a budget.
 //!
-//! The prior's strength rises along one trajectory of joint training. Each point of it is compressed briefly (selected,
-//! assigned, fine-tuned, packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has
-//! been left for good, the best points are compressed thoroughly, and the smallest file that keeps the budget is the result.
+//! The prior's strength rises along one trajectory of joint training. Each point of it is compressed (selected, assigned, fine-tuned,
+//! packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has been left for good, the
+//! best points are compressed again, more thoroughly, and the smallest file that keeps the budget is the result.
 //!
 //! Parts that do not need each other run at the same time; what is decided depends on their results alone, never on which came
 //! first.

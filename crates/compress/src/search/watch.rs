@@ -15,7 +15,7 @@ pub enum SearchPart {
     File {
         /// The point.
         stage: u64,
-        /// Whether it is one of those that are fine-tuned as long as a fixed recipe's.
+        /// Whether it is one of those that are made again in the end, with longer phases.
         is_thorough: bool,
     },
 }

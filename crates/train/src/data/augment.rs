@@ -16,7 +16,10 @@ pub enum Augmentation {
     /// Items are used as they are.
     #[default]
     None,
-    /// Each item is moved by -1, 0 or 1 pixel along both axes, all nine moves equally likely.
+    /// Each item is moved by -1, 0 or 1 pixel along both axes, with chances of 1/4, 1/2 and 1/4.
+    ///
+    /// All nine moves equally likely made files of `LeNet-300-100` 4 to 7 % larger at the same validation error (1.5 to 1.9 %, two
+    /// seeds), and half of the items unmoved 5 to 25 %.
     Shift,
 }
 
@@ -47,10 +50,11 @@ impl Shifts {
     #[must_use]
     pub fn draw(samples: usize, seed: u64, epoch: u64) -> Self {
         let mut rng = stream(seed, Purpose::Augment, 0, epoch);
-        // 32 random bits choose among nine moves; the bias is below 1e-8.
+        // The sum of two coin flips, less one, along each axis.
         let one = |_| {
-            let chosen = ((u64::from(rng.next_u32()) * 9) >> 32) as i8;
-            [chosen / 3 - 1, chosen % 3 - 1]
+            let random = rng.next_u32();
+            let flip = |bit: u32| ((random >> bit) & 1) as i8;
+            [flip(0) + flip(1) - 1, flip(2) + flip(3) - 1]
         };
         Self((0..samples).map(one).collect())
     }
@@ -160,14 +164,19 @@ mod tests {
     }
 
     #[test]
-    fn the_nine_moves_are_equally_likely_and_change_from_epoch_to_epoch() {
+    fn moves_have_their_chances_and_change_from_epoch_to_epoch() {
         let shifts = Shifts::draw(90_000, 1, 0);
         let mut counts = [[0_u32; 3]; 3];
         for sample in 0..90_000 {
             let [down, right] = shifts.of(sample);
             counts[(down + 1) as usize][(right + 1) as usize] += 1;
         }
-        assert!(counts.iter().flatten().all(|&count| count.abs_diff(10_000) < 400), "{counts:?}");
+        for (down, row) in counts.iter().enumerate() {
+            for (right, &count) in row.iter().enumerate() {
+                let expected = 90_000 / 16 * [1, 2, 1][down] * [1, 2, 1][right];
+                assert!(count.abs_diff(expected) < 500, "{counts:?}");
+            }
+        }
         assert_ne!(shifts, Shifts::draw(90_000, 1, 1));
         assert_ne!(shifts, Shifts::draw(90_000, 2, 0));
     }
