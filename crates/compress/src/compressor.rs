@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    CancelToken, DataSource, Draft, Error as TrainError, Observer, Silent, error_rate, folder_of, write_new,
-    write_whole, write_whole_new,
+    CancelToken, DataSource, Draft, Error as TrainError, Observer, Silent, evaluate, folder_of, write_new, write_whole,
+    write_whole_new,
 };
 
 use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
+use crate::details::{Baseline, ClassErrors, Details};
 use crate::history::{Clock, Recorder};
 use crate::pipeline::{Product, Run, lower};
 use crate::{CompressedModel, Error, Format, ModelCompressor, Outcome, Recipe};
@@ -49,11 +50,22 @@ impl Overwrite {
     }
 }
 
+/// What was measured on a compressed network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// What the run reached.
+    pub outcome: Outcome,
+    /// What it knows beyond that, for a page with pictures.
+    pub details: Details,
+}
+
 /// A compressed network in memory, and what was measured on it.
 #[derive(Clone, Debug)]
 pub struct Compressed {
     /// What the run reached.
     pub outcome: Outcome,
+    /// What it knows beyond that, for a page with pictures.
+    pub details: Details,
     /// The bytes of the `.mxp` file.
     pub bytes: Vec<u8>,
     /// The float network, as it was at the end of plain training (phase A), before any pull of the mixture.
@@ -205,8 +217,8 @@ impl<'a> Compressor<'a> {
         let (product, history, clock) = self.train()?;
         let bytes = mixpress_codebook::encode(&product.container)?;
         let model = CompressedModel::from_bytes(&bytes)?;
-        let outcome = self.measure(&product, &model, history, clock)?;
-        Ok(Compressed { outcome, bytes, float: product.float })
+        let Measured { outcome, details } = self.measure(&product, &model, history, clock)?;
+        Ok(Compressed { outcome, details, bytes, float: product.float })
     }
 
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
@@ -214,7 +226,7 @@ impl<'a> Compressor<'a> {
     /// # Errors
     /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen, [`Error::Saved`] where
     /// they came up during the run; else as [`Compressor::run`].
-    pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
+    pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Measured, Error> {
         check_output(path, overwrite)?;
         let (product, history, clock) = self.train()?;
         let bytes = mixpress_codebook::encode(&product.container)?;
@@ -254,28 +266,37 @@ impl<'a> Compressor<'a> {
         }
     }
 
-    /// Reads the test set, for the first and only time: once for the float network, once for the file.
+    /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the baseline, by which
+    /// nothing is chosen.
     fn measure(
         &self,
         product: &Product,
         model: &CompressedModel,
         history: Vec<mixpress_train::Measurement>,
         clock: Clock,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Measured, Error> {
         let test = &self.data.test;
-        let float = &product.float;
-        Ok(Outcome {
+        let (graph, float) = (product.float.graph(), product.float.parameters());
+        let (before, after) = (evaluate(graph, float, test, &Pool::new()), model.evaluate(test)?);
+        let details = Details {
+            layers: product.layers.clone(),
+            classes: ClassErrors::of(&before, &after),
+            baseline: Some(Baseline::measure(graph, float, test)),
+            ..Details::of_model(model)
+        };
+        let outcome = Outcome {
             network: self.definition.name.clone(),
             data: test.name().to_owned(),
             seed: self.recipe.seed,
-            float_error: error_rate(float.graph(), float.parameters(), test, &Pool::new()),
-            compressed_error: model.error_rate(test)?,
+            float_error: before.error_percent(),
+            compressed_error: after.error_percent(),
             float_validation_error: product.float_validation_error,
             validation_error: product.validation_error,
             history,
             seconds: clock.seconds(),
             ..Outcome::of_model(model)
-        })
+        };
+        Ok(Measured { outcome, details })
     }
 }
 

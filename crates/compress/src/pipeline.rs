@@ -10,6 +10,7 @@ use mixpress_train::{
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
+use crate::details::LayerDetails;
 use crate::history::Recorder;
 use crate::package::{Facts, package};
 use crate::select::select;
@@ -33,6 +34,8 @@ pub(crate) struct Product {
     pub float_validation_error: f64,
     /// The compressed network's error on the validation split, percent.
     pub validation_error: f64,
+    /// The layers' weights and mixtures at the end of joint training.
+    pub layers: Vec<LayerDetails>,
 }
 
 /// A run: what is compressed, on which data, how, and who watches.
@@ -127,10 +130,13 @@ impl Phases<'_> {
                 if phase > PhaseName::Plain {
                     checkpoints.restore_float(snapshot, self.graph)?;
                 }
+                if phase > PhaseName::Joint {
+                    checkpoints.restore_layers(snapshot)?;
+                }
                 match phase {
                     PhaseName::Plain => Stage::Plain(trainee),
                     PhaseName::Joint => Stage::Joint(trainee),
-                    PhaseName::Hard => Stage::Hard(JointOutcome { trainee, means: Vec::new() }),
+                    PhaseName::Hard => Stage::Hard(JointOutcome { trainee, means: Vec::new(), mixtures: Vec::new() }),
                     PhaseName::Tied => Stage::Tied(trainee, Vec::new()),
                 }
             }
@@ -147,8 +153,12 @@ impl Phases<'_> {
                     checkpoints.keep_float(trainee.full_parameters());
                     Stage::Joint(trainee)
                 }
-                Stage::Joint(trainee) => Stage::Hard(self.session.joint(from(trainee), &mixtures, joint.clone())?),
-                Stage::Hard(JointOutcome { trainee, means }) => {
+                Stage::Joint(trainee) => {
+                    let outcome = self.session.joint(from(trainee), &mixtures, joint.clone())?;
+                    checkpoints.keep_layers(&covered, &outcome);
+                    Stage::Hard(outcome)
+                }
+                Stage::Hard(JointOutcome { trainee, means, .. }) => {
                     let levels = select(&trainee, &means, &recipe.prior, &full_lens);
                     let (trainee, levels) = self.session.hard(from(trainee), levels, hard.clone())?;
                     Stage::Tied(trainee, levels)
@@ -166,7 +176,8 @@ impl Phases<'_> {
         let validation_error = error(trainee.graph(), trainee.parameters());
         let facts = Facts { recipe, float_validation_error, validation_error };
         let container = package(self.run.definition, self.graph, &trainee.full_parameters(), &facts)?;
-        Ok(Product { container, float, float_validation_error, validation_error })
+        let layers = checkpoints.take_layers();
+        Ok(Product { container, float, float_validation_error, validation_error, layers })
     }
 }
 
