@@ -15,13 +15,15 @@
 
 mod json;
 mod model;
+mod page;
 mod table;
 mod units;
 mod verdict;
 
 pub use json::{Report, json};
-pub use mixpress_compress::{LayerOutcome, Outcome};
+pub use mixpress_compress::{Details, LayerOutcome, Outcome};
 pub use model::{differences_table, model_json, model_table, plan_json, plan_table, tensors_table};
+pub use page::{PageOptions, model_page, page};
 pub use table::{inspection, table};
 pub use units::{duration, grouped, printable, size};
 pub use verdict::{is_hardly_the_source, verdict};
