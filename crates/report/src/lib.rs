@@ -4,12 +4,13 @@
 //!
 //! - [`table`] is for people: one line a tensor (shape, weights, share kept, components found, bits a weight, bytes),
 //!   then size and error before and after;
+//! - [`page`] is for people with a browser: one HTML file with tables and pictures that fetches nothing, [`model_page`] likewise;
 //! - [`json`] is for programs: one line, one object, every figure of the outcome;
 //! - [`inspection`] is for a file whose run nobody watched: the table of what the file alone tells;
 //! - [`model_table`], [`plan_table`] and their sisters are for models that were trained elsewhere.
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
-//! The text is plain: no colours, no escape codes, the same in a pipe as on a terminal; names that have any are shown with
+//! The text of tables is plain: no colours, no escape codes, the same in a pipe as on a terminal; names that have any are shown with
 //! [`printable`].
 #![forbid(unsafe_code)]
 

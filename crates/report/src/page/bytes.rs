@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 14;
 
 /// The parts of a row, and the classes that they are drawn in.
 const PARTS: [(&str, &str); 5] =
-    [("codebook", "f4"), ("positions", "f0"), ("signs", "f2"), ("magnitudes", "f1"), ("the rest", "f5")];
+    [("codebook", "f4"), ("positions", "f0"), ("signs", "f2"), ("magnitudes or values", "f1"), ("the rest", "f5")];
 
 /// A row of the drawing.
 struct Row {
@@ -148,7 +148,7 @@ fn tensors(file: &FileBytes) -> Markup {
     let contents = html! {
         thead { tr {
             th scope="col" { "tensor" } th scope="col" { "codebook" } th scope="col" { "positions" }
-            th scope="col" { "signs" } th scope="col" { "magnitudes" } th scope="col" { "all" }
+            th scope="col" { "signs" } th scope="col" { "magnitudes or values" } th scope="col" { "all" }
         } }
         tbody { @for (at, tensor) in file.tensors.iter().enumerate() {
             @let key = |field: &str| format!("/details/file/tensors/{at}/{field}");

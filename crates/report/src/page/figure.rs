@@ -11,7 +11,7 @@ pub(super) const WIDTH: f64 = 420.0;
 /// Height of a drawing with axes.
 pub(super) const HEIGHT: f64 = 250.0;
 /// Left and right end of the horizontal axis.
-pub(super) const ACROSS: (f64, f64) = (58.0, 410.0);
+pub(super) const ACROSS: (f64, f64) = (58.0, 400.0);
 /// Bottom and top of the vertical axis.
 pub(super) const UP: (f64, f64) = (204.0, 28.0);
 
@@ -35,9 +35,8 @@ impl Figure<'_> {
     /// The figure with its title above it.
     pub fn markup(self) -> Markup {
         let Self { id, title, description, height, legend, body } = self;
-        let class = if height == HEIGHT { "" } else { "wide" };
         html! {
-            figure class=[(!class.is_empty()).then_some(class)] {
+            figure {
                 figcaption {
                     b { (title) }
                     @if !legend.is_empty() {

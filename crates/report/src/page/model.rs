@@ -26,7 +26,7 @@ pub(super) fn head(outcome: &ModelOutcome) -> Markup {
             (printable(&outcome.source))
             @if is_smaller { ": " (keyed("/ratio", outcome.ratio, &ratio_text(outcome.ratio))) " times smaller" }
         }
-        p class="note" { "a trained model, compressed without data" }
+        p class="note" { "a model that was trained elsewhere" }
         div class="cards" {
             div class="card" {
                 p class="what" { "Size" }

@@ -104,14 +104,17 @@ fn nice_step(span: f64, parts: f64) -> f64 {
     steps.into_iter().find(|&step| step >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
-/// A round number: thousands apart, far from one as a power of ten.
+/// A round number: thousands apart, from a hundred thousand on with a letter for them, far from one as a power of ten.
 fn number(value: f64, digits: usize) -> String {
     let size = value.abs();
     if value == 0.0 {
         return "0".to_owned();
     }
-    let text = if !(9.9e-5..9_999_999.5).contains(&size) {
+    let text = if !(9.9e-5..9.995e8).contains(&size) {
         power_of_ten(value)
+    } else if size >= 99_999.5 {
+        let (unit, letter) = if size >= 999_999.5 { (1e6, 'M') } else { (1e3, 'k') };
+        format!("{}{letter}", value / unit)
     } else if digits == 0 {
         let sign = if value < 0.0 { "-" } else { "" };
         format!("{sign}{}", crate::grouped(size.round() as u64))
@@ -149,14 +152,15 @@ mod tests {
     fn ticks_are_round_numbers() {
         assert_eq!(labels(Scale::linear(-0.31, 0.29, ACROSS), 4.0), ["\u{2212}0.2", "0", "0.2"]);
         assert_eq!(labels(Scale::linear(0.0, 52.0, ACROSS), 6.0), ["0", "10", "20", "30", "40", "50"]);
-        assert_eq!(labels(Scale::log(0.5, 240_000.0, ACROSS), 6.0), ["1", "10", "100", "1,000", "10,000", "100,000"]);
+        assert_eq!(labels(Scale::log(0.5, 240_000.0, ACROSS), 6.0), ["1", "10", "100", "1,000", "10,000", "100k"]);
         assert_eq!(labels(Scale::log(0.0004, 2.6, ACROSS), 6.0), ["0.001", "0.01", "0.1", "1"]);
         assert_eq!(labels(Scale::log(1900.0, 4100.0, ACROSS), 6.0), ["2,000"]);
         assert_eq!(
             labels(Scale::log(1e-9, 1.0, ACROSS), 4.0),
             ["10⁻⁸", "10⁻⁶", "10⁻⁴", "0.01", "1"].map(|l| l.replace("10⁻⁴", "0.0001"))
         );
-        assert_eq!(number(-2e7, 0), "\u{2212}2·10⁷");
+        assert_eq!(number(-2e9, 0), "\u{2212}2·10⁹");
+        assert_eq!([number(3e5, 0), number(-2e6, 0), number(2.5e7, 0)], ["300k", "\u{2212}2M", "25M"]);
     }
 
     proptest! {

@@ -89,8 +89,10 @@ fn histograms(at: usize, layer: &LayerDetails) -> Markup {
         let _ = write!(path, "L{:.1} {:.1}", plot.x.at(end), UP.0);
         path
     };
-    let expected: Vec<(f64, Option<f64>)> =
-        layer.expected.iter().enumerate().map(|(bin, &weights)| (middle(bin), Some(weights.max(LEAST)))).collect();
+    // Where the mixture expects hardly any weight it has no line.
+    let expected: Vec<(f64, Option<f64>)> = (layer.expected.iter().enumerate())
+        .map(|(bin, &weights)| (middle(bin), Some(weights).filter(|&weights| weights >= LEAST)))
+        .collect();
     let body = html! {
         (plot.axes())
         path class="area" d=(outline(&layer.before)) {}
