@@ -35,7 +35,7 @@ pub(super) fn markup(outcome: &Outcome, details: Option<&Details>) -> Markup {
             div class="card" {
                 p class="what" { "Size" }
                 p class="big" { (count("/file_bytes", outcome.file_bytes)) " bytes" }
-                p { "before: " (count("/original_bytes", outcome.original_bytes)) " bytes, four a parameter" }
+                p { "before: " (count("/original_bytes", outcome.original_bytes)) " bytes" }
             }
             (errors(outcome))
             @if let Some(Baseline { bytes, error }) = baseline {
@@ -107,8 +107,8 @@ fn comparison(outcome: &Outcome, baseline: Option<Baseline>) -> Markup {
                 keyed("/ratio", outcome.ratio, &ratio_text(outcome.ratio)), after))
         }
     };
-    let note = "8-bit rounding: each weight to the nearest of 255 even steps, one scale a tensor, all else as 32-bit floats; one block of \
-                Zstandard at level 19, names and shapes not counted.";
+    let note = "32-bit floats: four bytes a parameter. 8-bit rounding: each weight to the nearest of 255 even steps, one scale a tensor, \
+                all else as 32-bit floats; one block of Zstandard at level 19, names and shapes not counted.";
     html! {
         (bars(outcome, baseline))
         (table("Size and error, before and after", &contents))

@@ -89,9 +89,11 @@ fn histograms(at: usize, layer: &LayerDetails) -> Markup {
         let _ = write!(path, "L{:.1} {:.1}", plot.x.at(end), UP.0);
         path
     };
-    // Where the mixture expects hardly any weight it has no line.
+    // Where the mixture expects hardly any weight it has no line, but for the line's ends.
+    let is_expected = |bin: usize| layer.expected.get(bin).is_some_and(|&weights| weights >= LEAST);
+    let is_drawn = |bin: usize| is_expected(bin) || is_expected(bin + 1) || bin > 0 && is_expected(bin - 1);
     let expected: Vec<(f64, Option<f64>)> = (layer.expected.iter().enumerate())
-        .map(|(bin, &weights)| (middle(bin), Some(weights).filter(|&weights| weights >= LEAST)))
+        .map(|(bin, &weights)| (middle(bin), is_drawn(bin).then_some(weights.max(LEAST))))
         .collect();
     let body = html! {
         (plot.axes())
