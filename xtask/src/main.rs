@@ -14,6 +14,7 @@ mod results;
 mod test_format;
 mod test_models;
 mod test_old_cpu;
+mod test_report;
 mod tidy;
 
 use std::process::ExitCode;
@@ -58,6 +59,9 @@ enum Job {
     /// Decodes the golden files and trains 20 steps on an old processor, which has no vector units beyond SSE3 (needs Linux
     /// on `x86_64`, and qemu-x86_64 of QEMU's user mode).
     TestOldCpu,
+    /// Makes pages about a short run, its file and a model, and looks at them in headless Chromium, wide and narrow, light and dark:
+    /// every figure drawn, nothing fetched, numbers equal to the JSON (needs Python 3, and Chromium).
+    TestReport,
     /// Fetches the trained models that `test-models` reads into target/models (needs Python 3 with pip, and the network at the
     /// first call).
     Models,
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Job::Tidy => tidy::run(),
         Job::TestFormat => test_format::run(),
         Job::TestOldCpu => test_old_cpu::run(),
+        Job::TestReport => test_report::run(),
         Job::Models => models::run(),
         Job::TestModels(args) => test_models::run(&args),
         Job::Picture(args) => picture::run(&args),

@@ -19,7 +19,9 @@ fn defaults() -> Defaults {
     // A path below the folder that the user stands in reads better in messages.
     let here = env::current_dir().unwrap_or_default();
     let folder = folder.strip_prefix(&here).map_or(folder.clone(), PathBuf::from);
-    Defaults { network: "lenet-300-100", images: Some(root.join("xtask/data/mnist")), folder, replace: true }
+    let images = Some(root.join("xtask/data/mnist"));
+    let program = "cargo xtask";
+    Defaults { program, network: "lenet-300-100", images, folder, replace: true, report: true }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ Examples:
   mixpress compress                                       the digits network on the embedded digits, a few seconds
   mixpress compress --network lenet-300-100 --data mnist  LeNet on the four MNIST files in the folder mnist
   mixpress inspect lenet-300-100.mxp                      what the file holds, tensor by tensor
+  mixpress report lenet-300-100.mxp                       the same as a page with pictures, lenet-300-100.html
   mixpress evaluate lenet-300-100.mxp --data mnist        the test error of the file
   mixpress decompress lenet-300-100.mxp -o lenet.safetensors
   mixpress compress model.onnx --bits 4                   somebody's trained model, without data; safetensors likewise
@@ -68,6 +69,12 @@ pub enum Command {
     /// Shows what an .mxp file holds, tensor by tensor.
     #[command(after_help = "Example:\n  mixpress inspect lenet-300-100.mxp")]
     Inspect(InspectArgs),
+    /// Writes a page about an .mxp file: an HTML file with tables and pictures that opens without network.
+    ///
+    /// It shows what the file alone tells: tensors, codebooks, where the bytes go, validation errors, recipe and seed. What only
+    /// the run knew, as histograms and the course of the training, is on the page that `compress --report` writes.
+    #[command(after_help = "Example:\n  mixpress report lenet-300-100.mxp -o lenet.html")]
+    Report(ReportArgs),
     /// Writes the model that an .mxp file was made of; for a network trained here, its tensors as a safetensors file.
     #[command(
         after_help = "Examples:\n  mixpress decompress lenet-300-100.mxp -o lenet-300-100.safetensors\n  mixpress decompress model.mxp -o model.onnx"
@@ -242,7 +249,11 @@ pub struct CompressArgs {
     /// The file to write [default: the network's name and .mxp, here; under cargo xtask: in target/mixpress].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
-    /// Replaces the output when it is there already.
+    /// Also writes a page about the compression, an HTML file with tables and pictures that opens without network [default: none;
+    /// under cargo xtask: beside the output, unless -o names that].
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub report: Option<PathBuf>,
+    /// Replaces the output and the page when they are there already.
     #[arg(long)]
     pub force: bool,
     /// A folder where the state of the run is saved as it goes.
@@ -352,6 +363,20 @@ pub struct InspectArgs {
     pub json: bool,
 }
 
+/// Arguments of `report`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ReportArgs {
+    /// The .mxp file.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The page to write [default: the name of FILE with .html, here].
+    #[arg(short, long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Replaces the page when it is there already.
+    #[arg(long)]
+    pub force: bool,
+}
+
 /// Arguments of `decompress`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DecompressArgs {
@@ -419,6 +444,7 @@ fn compress_help() -> String {
     "Examples:
   mixpress compress --seed 1 --json
   mixpress compress --network lenet-300-100 --data mnist --force
+  mixpress compress --report digits-mlp.html
   mixpress compress --print-recipe > recipe.toml
   mixpress compress --network my-network.toml --data my-images --recipe recipe.toml -o mine.mxp
   mixpress compress --recipe mine.mxp --data my-images -o again.mxp

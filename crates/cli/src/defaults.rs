@@ -5,6 +5,8 @@ use std::path::PathBuf;
 /// The defaults of a program that offers these commands; `Defaults::default()` is the program `mixpress`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defaults {
+    /// How the program is called, for commands that are shown.
+    pub program: &'static str,
     /// The network that `compress` takes when none is named.
     pub network: &'static str,
     /// The folder of a data set that stands in for an absent `--data` where the network takes its images; the embedded
@@ -14,10 +16,13 @@ pub struct Defaults {
     pub folder: PathBuf,
     /// Whether an output without `--out` may replace the one of an earlier run.
     pub replace: bool,
+    /// Whether `compress` writes a page beside an output without `--out`.
+    pub report: bool,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { network: "digits-mlp", images: None, folder: PathBuf::new(), replace: false }
+        let folder = PathBuf::new();
+        Self { program: "mixpress", network: "digits-mlp", images: None, folder, replace: false, report: false }
     }
 }

@@ -22,18 +22,24 @@ pub(crate) fn refuse_input(out: &Path, input: &Path) -> Result<(), Failure> {
 }
 
 /// Endings that say what a file is.
-const ENDINGS: [&str; 6] = [".safetensors", ".index.json", ".onnx", ".mxp", ".pt", ".pth"];
+const ENDINGS: [&str; 7] = [".safetensors", ".index.json", ".onnx", ".mxp", ".pt", ".pth", ".html"];
 
 /// Refuses an output that somebody named where no file can be, or whose ending promises another kind of file than `what`, which has
 /// `ending`. An ending that is not known promises nothing.
 pub(crate) fn refuse_name(out: &Path, what: &str, ending: &str) -> Result<(), Failure> {
+    refuse_name_for("-o", out, what, ending)
+}
+
+/// As [`refuse_name`], for an output that is named with another option.
+pub(crate) fn refuse_name_for(option: &str, out: &Path, what: &str, ending: &str) -> Result<(), Failure> {
     let shown = out.display();
     if out.as_os_str() == "-" {
-        return Err(Failure::usage("nothing is written to standard output, only to files; name one with -o"));
+        let only = format!("nothing is written to standard output, only to files; name one with {option}");
+        return Err(Failure::usage(only));
     }
     let text = out.to_string_lossy();
     if out.file_name().is_none() || text.ends_with(std::path::is_separator) {
-        return Err(Failure::failed(format!("{shown} names a folder; name a file with -o")));
+        return Err(Failure::failed(format!("{shown} names a folder; name a file with {option}")));
     }
     let name = text.to_lowercase();
     let promised = ENDINGS.into_iter().find(|known| name.ends_with(known));
@@ -44,7 +50,7 @@ pub(crate) fn refuse_name(out: &Path, what: &str, ending: &str) -> Result<(), Fa
     if !folder.is_dir() {
         let is = if folder.exists() { "is no folder" } else { "is not there; make that folder first" };
         return Err(Failure::failed(format!(
-            "cannot write {shown}: {} {is}, or name another with -o",
+            "cannot write {shown}: {} {is}, or name another with {option}",
             folder.display()
         )));
     }
@@ -75,19 +81,24 @@ pub(crate) fn state_folder(out: &Path) -> PathBuf {
 
 /// Refuses an output that is there already, unless it may be replaced.
 pub(crate) fn refuse_taken(out: &Path, replace: bool) -> Result<(), Failure> {
+    refuse_taken_for("-o", out, replace)
+}
+
+/// As [`refuse_taken`], for an output that is named with another option.
+pub(crate) fn refuse_taken_for(option: &str, out: &Path, replace: bool) -> Result<(), Failure> {
     let absolute = std::path::absolute(out).unwrap_or_else(|_| out.into());
     if DEVICES.iter().any(|folder| absolute.starts_with(folder)) {
-        return Err(Failure::failed(format!("{} is no place for a file; name another with -o", out.display())));
+        return Err(Failure::failed(format!("{} is no place for a file; name another with {option}", out.display())));
     }
     if out.is_dir() {
-        return Err(Failure::failed(format!("{} is a folder; name a file with -o", out.display())));
+        return Err(Failure::failed(format!("{} is a folder; name a file with {option}", out.display())));
     }
     if out.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(Failure::failed(format!("{} is a device or a pipe; name a file with -o", out.display())));
+        return Err(Failure::failed(format!("{} is a device or a pipe; name a file with {option}", out.display())));
     }
     if !replace && out.symlink_metadata().is_ok() {
         let out = out.display();
-        return Err(Failure::failed(format!("{out} exists; --force replaces it, -o FILE writes elsewhere")));
+        return Err(Failure::failed(format!("{out} exists; --force replaces it, {option} FILE writes elsewhere")));
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod kinds;
 mod logging;
 mod output;
 mod progress;
+mod repeat;
 mod threads;
 
 use std::ffi::OsString;
@@ -35,7 +36,7 @@ pub use mixpress;
 
 pub use args::{
     Cli, Command, CompletionArgs, CompressArgs, DecompressArgs, DiffArgs, ErrorKind, EvaluateArgs, InspectArgs,
-    PredictArgs, Talk, VerifyArgs, WantedArgs,
+    PredictArgs, ReportArgs, Talk, VerifyArgs, WantedArgs,
 };
 pub use defaults::Defaults;
 
@@ -68,6 +69,7 @@ pub fn execute(command: &Command, defaults: &Defaults) -> ExitCode {
         Command::Predict(args) => commands::predict(args),
         Command::Verify(args) => commands::verify(args),
         Command::Diff(args) => commands::diff(args),
+        Command::Report(args) => commands::report(args, defaults),
         Command::Decompress(args) => commands::decompress(args),
         Command::Completions(args) => commands::completions(args),
     };

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use mixpress_network::{Definition, Graph, Parameters};
 use mixpress_train::{
-    DataSource, Error as TrainError, Keeper, Measurement, PhaseName, Snapshot, restore_parameters, save_parameters,
+    CoveredLayer, DataSource, Error as TrainError, JointOutcome, Keeper, Measurement, PhaseName, Snapshot,
+    restore_parameters, save_parameters,
 };
 
+use crate::details::LayerDetails;
 use crate::history::{Clock, Recorder};
 use crate::{Error, Recipe};
 
@@ -30,6 +32,7 @@ pub(crate) struct Checkpoints<'a> {
     identity: String,
     clock: Clock,
     float: RefCell<Option<Parameters>>,
+    layers: RefCell<Option<Vec<LayerDetails>>>,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -40,7 +43,8 @@ impl<'a> Checkpoints<'a> {
         identity: String,
         clock: Clock,
     ) -> Self {
-        Self { folder, folder_on_interrupt, recorder, identity, clock, float: RefCell::new(None) }
+        let (float, layers) = (RefCell::new(None), RefCell::new(None));
+        Self { folder, folder_on_interrupt, recorder, identity, clock, float, layers }
     }
 
     /// The folder in which an interrupted run leaves its state.
@@ -64,6 +68,24 @@ impl<'a> Checkpoints<'a> {
         Ok(())
     }
 
+    /// Remembers what joint training left of the network's covered layers, for whoever looks at it.
+    pub fn keep_layers(&self, covered: &[CoveredLayer], joint: &JointOutcome) {
+        let float = self.float.borrow();
+        let float = float.as_ref().expect("kept at the end of plain training, or restored");
+        *self.layers.borrow_mut() = Some(LayerDetails::all(covered, float, joint));
+    }
+
+    /// The layers that were kept.
+    pub fn take_layers(&self) -> Vec<LayerDetails> {
+        self.layers.borrow_mut().take().expect("kept at the end of joint training, or restored")
+    }
+
+    /// Takes the layers out of a snapshot.
+    pub fn restore_layers(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        *self.layers.borrow_mut() = Some(snapshot.get_json("layers")?);
+        Ok(())
+    }
+
     fn save(&self, folder: Option<&Path>, snapshot: &dyn Fn() -> Snapshot) -> Result<(), TrainError> {
         let Some(folder) = folder else { return Ok(()) };
         let mut snapshot = snapshot();
@@ -72,6 +94,9 @@ impl<'a> Checkpoints<'a> {
         snapshot.put_json("seconds", &self.clock.seconds());
         if let Some(float) = &*self.float.borrow() {
             save_parameters(&mut snapshot, "float", float);
+        }
+        if let Some(layers) = &*self.layers.borrow() {
+            snapshot.put_json("layers", layers);
         }
         fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.into(), source })?;
         snapshot.save(&folder.join(FILE))

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
 use mixpress_train::{
-    CancelToken, DataSource, Draft, Error as TrainError, Measurement, Observer, Silent, error_rate, folder_of,
-    write_new, write_whole, write_whole_new,
+    CancelToken, DataSource, Draft, Error as TrainError, Measurement, Observer, Silent, evaluate, folder_of, write_new,
+    write_whole, write_whole_new,
 };
 
 use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
+use crate::details::{Baseline, ClassErrors, Details, LayerDetails};
 use crate::history::{Clock, Recorder};
 use crate::package::ValidationErrors;
 use crate::pipeline::{Run, Workshop, lower};
@@ -55,11 +56,22 @@ impl Overwrite {
     }
 }
 
+/// What was measured on a compressed network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// What the run reached.
+    pub outcome: Outcome,
+    /// What it knows beyond that, for a page with pictures.
+    pub details: Details,
+}
+
 /// A compressed network in memory, and what was measured on it.
 #[derive(Clone, Debug)]
 pub struct Compressed {
     /// What the run reached.
     pub outcome: Outcome,
+    /// What it knows beyond that, for a page with pictures.
+    pub details: Details,
     /// The bytes of the `.mxp` file.
     pub bytes: Vec<u8>,
     /// The float network, as it was at the end of plain training (phase A), before any pull of the mixture.
@@ -263,8 +275,8 @@ impl<'a> Compressor<'a> {
     pub fn run(self) -> Result<Compressed, Error> {
         let trained = self.train()?;
         let model = CompressedModel::from_bytes(&trained.bytes)?;
-        let outcome = self.measure(&trained, &model)?;
-        Ok(Compressed { outcome, bytes: trained.bytes, float: trained.float, files: trained.files })
+        let Measured { outcome, details } = self.measure(&trained, &model)?;
+        Ok(Compressed { outcome, details, bytes: trained.bytes, float: trained.float, files: trained.files })
     }
 
     /// Compresses into a file, whole or not at all, then opens the file and measures what it holds.
@@ -272,7 +284,7 @@ impl<'a> Compressor<'a> {
     /// # Errors
     /// [`Error::Exists`] and [`Error::Write`] before anything is computed where they can be foreseen, [`Error::Saved`] where
     /// they came up during the run; else as [`Compressor::run`].
-    pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Outcome, Error> {
+    pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Measured, Error> {
         check_output(path, overwrite)?;
         if let Some(folder) = &self.frontier {
             frontier::claim(folder, overwrite)?;
@@ -326,6 +338,7 @@ impl<'a> Compressor<'a> {
             float: product.float,
             errors: product.errors,
             history: recorder.readings(),
+            layers: product.layers,
             judgement: None,
             files: Vec::new(),
             seconds: clock.seconds(),
@@ -364,22 +377,31 @@ impl<'a> Compressor<'a> {
             float,
             errors: ValidationErrors { float: float_validation_error, compressed: chosen.point.validation_error },
             history: chosen.history.clone(),
+            layers: chosen.layers.clone(),
             judgement: Some(Judgement { budget, samples: shop.validation.len() }),
             files: files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
             seconds: ledger.seconds(),
         })
     }
 
-    /// Reads the test set, for the first and only time: once for the float network, once for the file.
-    fn measure(&self, trained: &Trained, model: &CompressedModel) -> Result<Outcome, Error> {
+    /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the baseline, by which
+    /// nothing is chosen.
+    fn measure(&self, trained: &Trained, model: &CompressedModel) -> Result<Measured, Error> {
         let test = &self.data.test;
-        let float = &trained.float;
-        Ok(Outcome {
+        let (graph, float) = (trained.float.graph(), trained.float.parameters());
+        let (before, after) = (evaluate(graph, float, test, &Pool::new()), model.evaluate(test)?);
+        let details = Details {
+            layers: trained.layers.clone(),
+            classes: ClassErrors::of(&before, &after),
+            baseline: Some(Baseline::measure(graph, float, test)),
+            ..Details::of_model(model)
+        };
+        let outcome = Outcome {
             network: self.definition.name.clone(),
             data: test.name().to_owned(),
             seed: self.recipe.seed,
-            float_error: error_rate(float.graph(), float.parameters(), test, &Pool::new()),
-            compressed_error: model.error_rate(test)?,
+            float_error: before.error_percent(),
+            compressed_error: after.error_percent(),
             float_validation_error: trained.errors.float,
             validation_error: trained.errors.compressed,
             history: trained.history.clone(),
@@ -387,7 +409,8 @@ impl<'a> Compressor<'a> {
             frontier: trained.files.iter().map(|file| file.point.clone()).collect(),
             judgement: trained.judgement,
             ..Outcome::of_model(model)
-        })
+        };
+        Ok(Measured { outcome, details })
     }
 }
 
@@ -399,6 +422,8 @@ struct Trained {
     errors: ValidationErrors,
     /// The readings on the way to the file.
     history: Vec<Measurement>,
+    /// The layers' weights and mixtures at the end of joint training.
+    layers: Vec<LayerDetails>,
     /// What a search was asked for.
     judgement: Option<Judgement>,
     /// Its files.

@@ -4,7 +4,7 @@
 //! 2. A [`Compressor`] takes a network's definition and data, and runs the method: it draws the weights from the mixture, trains them
 //!    (phase A), trains weights and mixture together (B), selects each layer's target components, trains under hard
 //!    assignment (C), quantises, and fine-tunes with tied weights (D).
-//! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`].
+//! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`], and [`Details`] for a page about it.
 //! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions. Its [`Origin`] is what it takes to run again.
 //!
 //! A model that was trained elsewhere goes another way, without data: a [`ModelCompressor`] gives its weights codebooks, and
@@ -14,6 +14,7 @@
 mod checkpoint;
 mod compressor;
 mod definition;
+mod details;
 mod differences;
 mod error;
 mod frontier;
@@ -28,7 +29,10 @@ mod recipe;
 mod search;
 mod select;
 
-pub use compressor::{Compressed, Compressor, CompressorBuilder, FrontierFile, Overwrite};
+pub use compressor::{Compressed, Compressor, CompressorBuilder, FrontierFile, Measured, Overwrite};
+pub use details::{
+    Baseline, ClassErrors, CodebookValue, Details, FileBytes, LayerDetails, MixtureComponent, TensorParts,
+};
 pub use error::Error;
 pub use frontier::{FrontierPoint, Judgement};
 pub use imported::{

@@ -7,7 +7,7 @@ use mixpress_codebook::{Archive, Breakdown, Container, Entry, Metadata};
 use mixpress_interchange::{Limits, Skeleton};
 use mixpress_network::{Definition, Network, Parameters};
 use mixpress_tensor::{Pool, Tensor};
-use mixpress_train::{Dataset, error_rate};
+use mixpress_train::{Dataset, Evaluation, evaluate};
 
 use crate::definition::read_definition;
 use crate::imported::IMPORTED;
@@ -146,6 +146,14 @@ impl CompressedModel {
     /// [`Error::NoDefinition`] or [`Error::Imported`] when the file holds no network; [`Error::InputShape`] or [`Error::Classes`] when the data
     /// do not fit it.
     pub fn error_rate(&self, data: &Dataset) -> Result<f64, Error> {
+        Ok(self.evaluate(data)?.error_percent())
+    }
+
+    /// What the network gets wrong on a data set, class by class.
+    ///
+    /// # Errors
+    /// As [`CompressedModel::error_rate`].
+    pub fn evaluate(&self, data: &Dataset) -> Result<Evaluation, Error> {
         let network = self.network().ok_or_else(|| self.no_network())?;
         if network.input_shape() != data.item_shape() {
             return Err(Error::InputShape {
@@ -156,7 +164,7 @@ impl CompressedModel {
         if network.output_len() < data.classes() {
             return Err(Error::Classes { outputs: network.output_len(), classes: data.classes() });
         }
-        Ok(error_rate(network.graph(), network.parameters(), data, &Pool::new()))
+        Ok(evaluate(network.graph(), network.parameters(), data, &Pool::new()))
     }
 }
 

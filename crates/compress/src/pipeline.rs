@@ -11,6 +11,7 @@ use mixpress_train::{
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
+use crate::details::LayerDetails;
 use crate::history::Recorder;
 use crate::package::{Facts, ValidationErrors, package};
 use crate::select::select;
@@ -32,6 +33,8 @@ pub(crate) struct Product {
     pub float: Network,
     /// Errors on the validation split.
     pub errors: ValidationErrors,
+    /// The layers' weights and mixtures at the end of joint training.
+    pub layers: Vec<LayerDetails>,
 }
 
 /// What all phases of a run work on: the network, the parts of the data, and what the weights are drawn from.
@@ -46,9 +49,8 @@ pub(crate) struct Workshop<'a> {
     pub cancel: CancelToken,
     pub mixtures: Vec<Mixture>,
     scales: Vec<f64>,
-    /// Weights of each covered layer at full shape.
-    full_lens: Vec<usize>,
-    has_convolutions: bool,
+    /// The layers that the prior covers, at full shape.
+    pub covered: Vec<CoveredLayer>,
 }
 
 impl<'a> Workshop<'a> {
@@ -63,7 +65,6 @@ impl<'a> Workshop<'a> {
         let training = data.train.subset(&split.train)?;
         let augmentation =
             if recipe.augment { Augmentation::suited_to(training.item_shape()) } else { Augmentation::None };
-        let covered = covered_layers(&graph, recipe.prior.covers);
         Ok(Self {
             definition,
             validation: data.train.subset(&split.validation)?,
@@ -71,8 +72,7 @@ impl<'a> Workshop<'a> {
             cancel: cancel.clone(),
             mixtures: initial_mixtures(&graph, &recipe.prior, recipe.seed)?,
             scales: initial_scales(&graph, recipe.prior.covers),
-            full_lens: covered.iter().map(CoveredLayer::len).collect(),
-            has_convolutions: covered.iter().any(|layer| layer.block > 1),
+            covered: covered_layers(&graph, recipe.prior.covers),
             training,
             graph,
         })
@@ -109,7 +109,7 @@ impl<'a> Workshop<'a> {
             prior: recipe.prior.clone(),
             samples: self.training.len(),
             scales: self.scales.clone(),
-            has_convolutions: self.has_convolutions,
+            has_convolutions: self.covered.iter().any(|layer| layer.block > 1),
         }
     }
 
@@ -120,13 +120,17 @@ impl<'a> Workshop<'a> {
             strength: strength * recipe.hard.strength as f32,
             bias_strength: strength * recipe.joint.bias_strength as f32,
             threshold: recipe.prior.threshold,
-            full_lens: self.full_lens.clone(),
+            full_lens: self.full_lens(),
         }
     }
 
     /// The levels that each layer has after joint training.
     pub fn levels(&self, recipe: &Recipe, outcome: &JointOutcome) -> Vec<Levels> {
-        select(&outcome.trainee, &outcome.means, &recipe.prior, &self.full_lens)
+        select(&outcome.trainee, &outcome.means, &recipe.prior, &self.full_lens())
+    }
+
+    fn full_lens(&self) -> Vec<usize> {
+        self.covered.iter().map(CoveredLayer::len).collect()
     }
 
     /// What the file of a fine-tuned network holds.
@@ -177,10 +181,13 @@ impl Run<'_> {
                 if phase > PhaseName::Plain {
                     checkpoints.restore_float(snapshot, &shop.graph)?;
                 }
+                if phase > PhaseName::Joint {
+                    checkpoints.restore_layers(snapshot)?;
+                }
                 match phase {
                     PhaseName::Plain => Stage::Plain(trainee),
                     PhaseName::Joint => Stage::Joint(trainee),
-                    PhaseName::Hard => Stage::Hard(JointOutcome { trainee, means: Vec::new() }),
+                    PhaseName::Hard => Stage::Hard(JointOutcome { trainee, means: Vec::new(), mixtures: Vec::new() }),
                     PhaseName::Tied => Stage::Tied(trainee, Vec::new()),
                 }
             }
@@ -198,7 +205,9 @@ impl Run<'_> {
                     Stage::Joint(trainee)
                 }
                 Stage::Joint(trainee) => {
-                    Stage::Hard(session.joint(from(trainee), &shop.mixtures, shop.joint_settings(recipe))?)
+                    let outcome = session.joint(from(trainee), &shop.mixtures, shop.joint_settings(recipe))?;
+                    checkpoints.keep_layers(&shop.covered, &outcome);
+                    Stage::Hard(outcome)
                 }
                 Stage::Hard(outcome) => {
                     let levels = shop.levels(recipe, &outcome);
@@ -218,7 +227,7 @@ impl Run<'_> {
             compressed: error(trainee.graph(), trainee.parameters()),
         };
         let container = shop.pack(recipe, &trainee, errors)?;
-        Ok(Product { container, float, errors })
+        Ok(Product { container, float, errors, layers: checkpoints.take_layers() })
     }
 }
 

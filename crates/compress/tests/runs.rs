@@ -1,6 +1,6 @@
 //! Whole runs on the digits: stopped and resumed, on any number of threads, under both priors, with all kinds of layers.
 
-use mixpress_compress::{CompressedModel, Compressor, Error, Overwrite, Recipe};
+use mixpress_compress::{Compressed, CompressedModel, Compressor, Details, Error, Overwrite, Recipe};
 use mixpress_network::{Definition, zoo};
 use mixpress_train::{CancelToken, DataSource, Observer, PhaseName, ROUND, digits};
 
@@ -24,9 +24,13 @@ fn short() -> Recipe {
     Recipe::from_toml(SHORT).unwrap()
 }
 
-fn bytes_of(recipe: Recipe, definition: Definition) -> Vec<u8> {
+fn compressed(recipe: Recipe, definition: Definition) -> Compressed {
     let compressor = Compressor::builder().network(definition).data(digits()).recipe(recipe).build().unwrap();
-    compressor.run().unwrap().bytes
+    compressor.run().unwrap()
+}
+
+fn bytes_of(recipe: Recipe, definition: Definition) -> Vec<u8> {
+    compressed(recipe, definition).bytes
 }
 
 /// Cancels a run after some steps of a phase.
@@ -46,7 +50,7 @@ impl Observer for StopAt {
 
 #[test]
 fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
-    let whole = bytes_of(short(), zoo::digits_mlp());
+    let whole = compressed(short(), zoo::digits_mlp());
     for (phase, step) in [
         (PhaseName::Plain, 1),
         (PhaseName::Joint, 150),
@@ -72,7 +76,10 @@ fn a_run_that_was_stopped_in_any_phase_goes_on_to_the_same_bytes() {
         assert!(matches!(refused, Error::CheckpointExists { .. }), "{refused}");
 
         let resumed = builder().checkpoint(folder.path()).resume(true).build().unwrap().run().unwrap();
-        assert_eq!(resumed.bytes, whole, "{phase:?} {step}");
+        assert_eq!(resumed.bytes, whole.bytes, "{phase:?} {step}");
+        assert_eq!(resumed.details, whole.details, "{phase:?} {step}");
+        let priors = |one: &Compressed| one.outcome.history.iter().map(|round| round.prior).collect::<Vec<_>>();
+        assert_eq!(priors(&resumed), priors(&whole), "{phase:?} {step}");
         assert_eq!(resumed.outcome.history.len(), 5, "each round is read once");
 
         // The checkpoint is of this run and no other.
@@ -138,6 +145,52 @@ fn the_file_holds_the_network_that_was_trained() {
     }
     let bytes: f64 = outcome.layers.iter().map(|layer| layer.bytes).sum();
     assert!((bytes + outcome.overhead_bytes - outcome.file_bytes as f64).abs() < 1e-6);
+}
+
+#[test]
+fn details_agree_with_the_outcome() {
+    let mut classic = short();
+    classic.prior = toml::from_str("kind = \"classic\"\ncovers = \"all\"").unwrap();
+    for recipe in [short(), classic] {
+        let Compressed { outcome, details, bytes, float, .. } = compressed(recipe.clone(), zoo::digits_mlp());
+        let samples: usize = details.classes.iter().map(|class| class.samples).sum();
+        let percent = |wrong: usize| 100.0 * wrong as f64 / samples as f64;
+        assert_eq!(samples, digits().test.len());
+        assert_eq!(percent(details.classes.iter().map(|class| class.float_wrong).sum()), outcome.float_error);
+        assert_eq!(percent(details.classes.iter().map(|class| class.compressed_wrong).sum()), outcome.compressed_error);
+
+        assert!((details.file.sum() - bytes.len() as f64).abs() < 1e-6, "{:?}", details.file);
+        for (layer, (parts, codebook)) in outcome.layers.iter().zip(details.file.tensors.iter().zip(&details.codebooks))
+        {
+            assert_eq!((&parts.name, parts.total()), (&layer.name, layer.bytes));
+            assert_eq!(codebook.len(), layer.components);
+            assert_eq!(codebook.iter().map(|value| value.count).sum::<usize>(), layer.weights);
+        }
+
+        for layer in &details.layers {
+            let weights = float.parameters().get(&layer.name).unwrap().data();
+            assert_eq!([layer.before.iter().sum::<usize>(), layer.joint.iter().sum()], [weights.len(); 2]);
+            // The mixture has some of its probability beyond the largest weight.
+            let expected: f64 = layer.expected.iter().sum();
+            assert!(expected <= 1.01 * weights.len() as f64, "{}: {expected}", layer.name);
+            let proportions: f64 = layer.components.iter().map(|component| component.proportion).sum();
+            assert!((proportions - 1.0).abs() < 1e-6 && layer.components.iter().any(|component| component.mean == 0.0));
+        }
+        assert_eq!(details.layers.len(), if recipe == short() { 3 } else { 6 });
+        let baseline = details.baseline.unwrap();
+        assert!(baseline.bytes < outcome.original_bytes / 3 && baseline.bytes > outcome.file_bytes, "{baseline:?}");
+        assert!((baseline.error - outcome.float_error).abs() < 3.0, "{baseline:?}");
+
+        // The prior's cost is known in the phases that have one, and is that of what is not zero.
+        for round in &outcome.history {
+            let has_prior = matches!(round.phase, PhaseName::Joint | PhaseName::Hard);
+            assert_eq!(round.prior.is_some_and(|nats| nats > 0.0), has_prior, "{round:?}");
+        }
+        // A file alone tells what is the file's.
+        let alone = Details::of_model(&CompressedModel::from_bytes(&bytes).unwrap());
+        assert_eq!(alone, Details { layers: vec![], classes: vec![], baseline: None, ..details });
+        assert_eq!(Recipe::from_toml(&alone.recipe.unwrap()).unwrap(), recipe);
+    }
 }
 
 #[test]
@@ -231,7 +284,7 @@ fn convolutions_norms_and_residual_blocks_run_end_to_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.mxp");
     let build = || Compressor::builder().network(definition.clone()).data(digits()).recipe(short()).build().unwrap();
-    let outcome = build().run_to(&path, Overwrite::Refuse).unwrap();
+    let outcome = build().run_to(&path, Overwrite::Refuse).unwrap().outcome;
     assert!(outcome.compressed_error < 20.0, "{outcome:?}");
     let model = CompressedModel::open(&path).unwrap();
     assert_eq!(model.definition(), Some(&definition));

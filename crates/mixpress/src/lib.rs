@@ -18,7 +18,7 @@
 //! | [`quantize`] | whole layers to codebooks and indices |
 //! | [`train`] | data sets, optimisers, the joint objective, checkpoints |
 //! | [`compress`] | the method end to end: recipe, compressor, outcome |
-//! | [`report`] | an outcome as a table and as JSON |
+//! | [`report`] | an outcome as a table, as JSON, as a page |
 #![forbid(unsafe_code)]
 
 pub mod prelude;

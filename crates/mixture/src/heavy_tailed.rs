@@ -295,6 +295,14 @@ impl HeavyTailed {
         (self.ladder.cdf(u, g) + gaussians) / self.total(g)
     }
 
+    /// `Σ_k π_k p_k(u)` at a place of exponent `g`: the density of all components by their mixing proportions, that of the weights,
+    /// whatever the pull is.
+    #[must_use]
+    pub fn proportional_density(&self, u: f64, g: f64) -> f64 {
+        let gaussians = self.nonzero.iter().map(|component| component.proportion * component.log_normal(u).exp());
+        self.zero_proportion * self.ladder.log_density(u, g).exp() + gaussians.sum::<f64>()
+    }
+
     /// A draw at a place of exponent `g`.
     pub fn sample(&self, g: f64, rng: &mut impl Rng) -> f64 {
         let total = self.total(g);

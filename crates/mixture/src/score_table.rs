@@ -251,6 +251,19 @@ impl PenaltyTable {
         self.table.for_each_place(weights, context, |_, row, bin| total += f64::from(row[bin]));
         total
     }
+
+    /// What a whole layer costs beyond one of zeros, `Σ r(w) - r(0)` in nats: 0 for a weight that is pruned, so that it does not
+    /// matter whether pruned weights are still there.
+    ///
+    /// # Panics
+    /// When `weights` and `context` do not have the same number of entries.
+    #[must_use]
+    #[track_caller]
+    pub fn beyond_zeros(&self, weights: &[f32], context: &PlaceContext) -> f64 {
+        let mut total = 0.0;
+        self.table.for_each_place(weights, context, |_, row, bin| total += f64::from(row[bin] - row[ZERO_BIN]));
+        total
+    }
 }
 
 impl Table {

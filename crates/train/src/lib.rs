@@ -32,11 +32,13 @@ pub use files::{Draft, folder_of, write_new, write_whole, write_whole_new};
 pub use metrics::{ClassCount, Evaluation, cross_entropy, predict};
 pub use observer::{Measurement, Observer, PhaseName, Silent};
 pub use optim::{Adam, AdamConfig, AdamStep, Optimizer, OptimizerConfig, Sgd, SgdConfig, adam_update};
-pub use phase::{CoveredLayer, HardSettings, JointOutcome, JointSettings, Levels, Start, Tally, covered_layers};
+pub use phase::{
+    CoveredLayer, HardSettings, JointOutcome, JointSettings, LayerMixture, Levels, Start, Tally, covered_layers,
+};
 pub use random::{Purpose, below, permutation, stream};
 pub use ranges::check_range;
 pub use schedule::{Decay, Schedule};
-pub use session::{KeepNothing, Keeper, Session, error_rate, wrong_samples};
+pub use session::{KeepNothing, Keeper, Session, error_rate, evaluate, wrong_samples};
 pub use trainee::{Trainee, restore_parameters, save_parameters};
 
 #[doc = include_str!("../README.md")]

@@ -52,6 +52,9 @@ pub struct Measurement {
     pub step: u64,
     /// Mean task loss of the round's training batches, nats a sample.
     pub loss: f64,
+    /// `Σ ln p(0) - ln p(w)` over the weights under the prior, divided by the number of training samples: what the weights cost beyond
+    /// as many zeros, in nats a sample. The loss that a step minimises has it times the strength. Nothing in phases without a prior.
+    pub prior: Option<f64>,
     /// Validation error in percent.
     pub validation_error: f64,
     /// Weights under the prior that are not (yet) pruned, of all layers together.

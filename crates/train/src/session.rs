@@ -93,6 +93,11 @@ pub(crate) trait Phase {
     /// Components in use, a layer.
     fn components(&self) -> Vec<usize>;
 
+    /// What the weights under the prior cost beyond as many zeros, in nats, the strength left out; nothing where there is no prior.
+    fn prior(&self) -> Result<Option<f64>, Error> {
+        Ok(None)
+    }
+
     /// Writes everything that the phase needs to go on.
     fn save(&self, snapshot: &mut Snapshot);
 }
@@ -141,12 +146,13 @@ impl Session<'_> {
             if (step + 1).is_multiple_of(ROUND) || step + 1 == steps {
                 check_finite(phase, step, loss)?;
                 phase.end_round((step + 1).div_ceil(ROUND))?;
-                let (graph, parameters) = phase.network();
+                let validation = evaluate_with(phase.plan(), phase.network(), self.validation, &self.pool);
                 self.observer.measured(&Measurement {
                     phase: P::NAME,
                     step: step + 1,
                     loss: loss_sum / f64::from(loss_steps),
-                    validation_error: error_rate_with(phase.plan(), (graph, parameters), self.validation, &self.pool),
+                    prior: phase.prior()?.map(|nats| nats / self.train.len() as f64),
+                    validation_error: validation.error_percent(),
                     nonzero: phase.nonzero(),
                     components: phase.components(),
                 });
@@ -213,7 +219,16 @@ fn item_shape(batch: usize, data: &Dataset) -> Vec<usize> {
 /// When the network's input is not shaped like an item, or the data have a class that no output stands for.
 #[must_use]
 pub fn error_rate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> f64 {
-    error_rate_with(None, (graph, parameters), data, pool)
+    evaluate(graph, parameters, data, pool).error_percent()
+}
+
+/// What a network gets wrong on a data set, class by class.
+///
+/// # Panics
+/// As [`error_rate`].
+#[must_use]
+pub fn evaluate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> Evaluation {
+    evaluate_with(None, (graph, parameters), data, pool)
 }
 
 /// Which samples of a data set a network gives another class than theirs, in order.
@@ -230,10 +245,10 @@ pub fn wrong_samples(graph: &Graph, parameters: &Parameters, data: &Dataset, poo
     wrong
 }
 
-fn error_rate_with(plan: Option<&SparsePlan>, network: (&Graph, &Parameters), data: &Dataset, pool: &Pool) -> f64 {
+fn evaluate_with(plan: Option<&SparsePlan>, network: (&Graph, &Parameters), data: &Dataset, pool: &Pool) -> Evaluation {
     let mut evaluation = Evaluation::new(network.0.output_len());
     each_batch(plan, network, data, pool, |logits, labels| evaluation.add(logits, labels));
-    evaluation.error_percent()
+    evaluation
 }
 
 /// Runs a network on all of a data set, and tells the logits and labels of each batch.

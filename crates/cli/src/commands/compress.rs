@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mixpress::compress::{Budget, Error, Origin};
+use mixpress::compress::{Budget, Error, Measured, Origin};
 use mixpress::prelude::{CancelToken, Compressor, DataSource, Definition, Overwrite, zoo};
 use mixpress::report;
 
+use super::report::Place;
 use super::{inputs, model};
 use crate::args::CompressArgs;
 use crate::defaults::Defaults;
@@ -15,7 +16,7 @@ use crate::interrupt::cancel_on_signal;
 use crate::logging::with_logging;
 use crate::progress::{Progress, SearchProgress};
 use crate::threads::with_threads;
-use crate::{files, output};
+use crate::{files, output, repeat};
 
 /// Runs the command.
 pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
@@ -37,6 +38,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;
     }
+    let place = Place::of_run(args, &out, defaults)?;
     let data = inputs::data(args.data.as_deref(), args.label.as_deref(), &network, defaults)?;
     let is_embedded = args.data.is_none() && defaults.images.is_none();
     if is_embedded && !args.talk.quiet && is_a_surprise(&network, &data) {
@@ -44,6 +46,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     }
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
+    let command = repeat::training(args, &recipe, defaults);
     let cancel = CancelToken::new();
     let budget = budget(args);
     let progress = Progress::new(&args.talk, &recipe);
@@ -71,14 +74,16 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     progress.clear();
     search.clear();
 
-    let outcome = result.map_err(|error| failure(error, what))?;
+    let Measured { outcome, details } = result.map_err(|error| failure(error, what))?;
+    let page = place.map_or(Ok(String::new()), |place| place.write_run(&outcome, &details, &out, &command));
     let text = if args.json {
         format!("{}\n", report::json(&outcome, Some(&out)))
     } else {
-        format!("{}\nwritten to {}\n", report::table(&outcome), out.display())
+        let line = page.as_deref().unwrap_or_default();
+        format!("{}\nwritten to {}\n{line}", report::table(&outcome), out.display())
     };
     output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
-    Ok(())
+    page.map(drop)
 }
 
 /// What a search is asked for, if one is wanted.

@@ -9,6 +9,7 @@ mod inputs;
 mod inspect;
 mod measured;
 mod model;
+mod report;
 #[cfg(not(feature = "rten"))]
 #[path = "no_runtime.rs"]
 mod runtime;
@@ -22,5 +23,6 @@ pub(crate) use decompress::decompress;
 pub(crate) use diff::diff;
 pub(crate) use evaluate::evaluate;
 pub(crate) use inspect::inspect;
+pub(crate) use report::report;
 pub(crate) use runtime::predict;
 pub(crate) use verify::verify;

@@ -8,6 +8,7 @@ use mixpress::prelude::{CancelToken, Goal, ModelCompressor, Overwrite};
 use mixpress::report;
 
 use super::measured::measured;
+use super::report::Place;
 use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
@@ -15,17 +16,22 @@ use crate::interrupt::cancel_on_signal;
 use crate::kinds::{Wanted, explained};
 use crate::progress::ModelProgress;
 use crate::threads::with_threads;
-use crate::{files, output};
+use crate::{files, output, repeat};
 
 /// Runs the command.
 pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) -> Result<(), Failure> {
     let what = || format!("cannot compress {}", path.display());
     let out = args.out.clone().unwrap_or_else(|| named_after(path, defaults));
     refuse_contradiction(&args.wanted)?;
+    let mut place = None;
     if !args.wanted.dry_run {
         args.out.iter().try_for_each(|out| files::refuse_name(out, "an .mxp file", ".mxp"))?;
         files::refuse_input(&out, path)?;
         files::refuse_taken(&out, args.force)?;
+        if args.out.is_none() {
+            files::make_folder(&defaults.folder)?;
+        }
+        place = Place::of_run(args, &out, defaults)?;
     }
     let mut compressor = ModelCompressor::open(path).map_err(|error| explained(error, path, Wanted::Model, what))?;
     if !args.wanted.dry_run {
@@ -60,20 +66,20 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
         let text = if args.json { report::plan_json(&plan) + "\n" } else { report::plan_table(&plan) };
         return Ok(output::write(&text)?);
     }
-    if args.out.is_none() {
-        files::make_folder(&defaults.folder)?;
-    }
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let result = with_threads(args.threads, || compressor.run_to(&out, overwrite))?;
     progress.clear();
     let outcome = result.map_err(|error| failure(error, || format!("{} to {}", what(), out.display())))?;
+    let command = repeat::model(path, &args.wanted, defaults);
+    let page = place.map_or(Ok(String::new()), |place| place.write_model(&outcome, &out, &command));
     let text = if args.json {
         format!("{}\n", report::model_json(&outcome, Some(&out)))
     } else {
-        format!("{}\nwritten to {}\n", report::model_table(&outcome), out.display())
+        let line = page.as_deref().unwrap_or_default();
+        format!("{}\nwritten to {}\n{line}", report::model_table(&outcome), out.display())
     };
     output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
-    Ok(())
+    page.map(drop)
 }
 
 /// Refuses to keep every tensor bit for bit, and some not.

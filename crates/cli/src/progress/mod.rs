@@ -146,7 +146,7 @@ fn bar(length: u64, template: &str) -> ProgressBar {
 
 /// What `-v` says at the end of a round.
 fn round_line(measurement: &Measurement) -> String {
-    let Measurement { phase, step, loss, validation_error, nonzero, components } = measurement;
+    let Measurement { phase, step, loss, validation_error, nonzero, components, .. } = measurement;
     let mut line = format!(
         "{:<15} step {step:>6}  loss {loss:.4}  validation error {validation_error:.2} %  weights left {nonzero}",
         phase.title()
@@ -169,6 +169,7 @@ mod tests {
             phase: PhaseName::Joint,
             step: 429,
             loss: 0.123_45,
+            prior: None,
             validation_error: 1.5,
             nonzero: 2345,
             components: vec![],

@@ -23,9 +23,10 @@ use budget::percent;
 use mixpress_codebook::encode;
 use mixpress_network::{Network, Parameters};
 use mixpress_tensor::Pool;
-use mixpress_train::{Error as TrainError, JointOutcome, Measurement, PhaseName, Snapshot, Start, wrong_samples};
+use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, Start, wrong_samples};
 
 use crate::checkpoint::phase_of;
+use crate::details::LayerDetails;
 use crate::history::Recorder;
 use crate::package::ValidationErrors;
 use crate::pipeline::Workshop;
@@ -44,6 +45,8 @@ pub(crate) struct Search<'a> {
 struct Float {
     /// The state that joint training begins with.
     snapshot: Snapshot,
+    network: Network,
+    /// Which samples of the validation split it gets wrong.
     wrong: Vec<bool>,
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct Found {
     pub bytes: Vec<u8>,
     /// The readings on the way to it.
     pub history: Vec<Measurement>,
+    /// The layers' weights and mixtures at the end of joint training.
+    pub layers: Vec<LayerDetails>,
     /// How it was judged.
     pub point: FrontierPoint,
 }
@@ -90,7 +95,7 @@ impl Search<'_> {
         let float = self.float()?;
         let mut files = Vec::new();
         let explored = self.explore(&float, &mut files);
-        let found = if files.is_empty() { None } else { Some(self.conclude(files, &float)?) };
+        let found = (!files.is_empty()).then(|| self.conclude(files, float));
         match (explored, found) {
             (Ok(()), Some(found)) => Ok(found),
             (Err(Error::Train(TrainError::Interrupted)), Some(found)) if !self.shop.cancel.is_cancelled() => Ok(found),
@@ -153,7 +158,7 @@ impl Search<'_> {
     }
 
     /// Orders the files and marks the best ones.
-    fn conclude(&self, mut files: Vec<Found>, float: &Float) -> Result<Discovery, Error> {
+    fn conclude(&self, mut files: Vec<Found>, float: Float) -> Discovery {
         files.sort_by_key(|file| Reverse(file.point.file_bytes));
         let figures: Vec<(u64, f64)> =
             files.iter().map(|file| (file.point.file_bytes, file.point.validation_error)).collect();
@@ -163,12 +168,7 @@ impl Search<'_> {
         }
         let chosen = self.choose(&files);
         files[chosen].point.is_chosen = true;
-        let trainee = self.shop.restored(&self.plan.first, &float.snapshot)?;
-        Ok(Discovery {
-            files,
-            float: Network::new(self.shop.graph.clone(), trainee.full_parameters())?,
-            float_validation_error: percent(&float.wrong),
-        })
+        Discovery { files, float: float.network, float_validation_error: percent(&float.wrong) }
     }
 
     /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the
@@ -202,8 +202,10 @@ impl Search<'_> {
             trainee.save(&mut snapshot);
             Ok(snapshot)
         })?;
+        let parameters = self.shop.restored(recipe, &snapshot)?.full_parameters();
+        let network = Network::new(self.shop.graph.clone(), parameters)?;
         let wrong = wrong_of(&snapshot)?;
-        Ok(Float { snapshot, wrong })
+        Ok(Float { snapshot, network, wrong })
     }
 
     /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
@@ -231,6 +233,8 @@ impl Search<'_> {
             let session = self.shop.session(recorder, keeper);
             let (shop, recipe) = (self.shop, &recipe);
             let phase = running.map(phase_of).transpose()?;
+            let outcome = session.joint_outcome(joint, shop.restored(recipe, joint)?, shop.joint_settings(recipe))?;
+            let layers = LayerDetails::all(&shop.covered, float.network.parameters(), &outcome);
             let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
                 let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
                 session.tied(start, &[], &recipe.tied)?
@@ -238,8 +242,6 @@ impl Search<'_> {
                 let (start, levels) = if let Some(snapshot) = running {
                     (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
                 } else {
-                    let trainee = shop.restored(recipe, joint)?;
-                    let outcome: JointOutcome = session.joint_outcome(joint, trainee, shop.joint_settings(recipe))?;
                     let levels = shop.levels(recipe, &outcome);
                     (Start::With(outcome.trainee), levels)
                 };
@@ -253,10 +255,12 @@ impl Search<'_> {
             let mut snapshot = Snapshot::new();
             snapshot.put_u8("file", &[bytes.len()], &bytes);
             put_wrong(&mut snapshot, &wrong);
+            snapshot.put_json("layers", &layers);
             put_history_before(&mut snapshot, joint)?;
             Ok(snapshot)
         })?;
         let (bytes, wrong) = (part.get_u8("file")?.to_vec(), wrong_of(&part)?);
+        let layers = part.get_json("layers")?;
         let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
         let bound = self.budget.bound(&float.wrong, &wrong);
         let file_bytes = bytes.len() as u64;
@@ -272,7 +276,7 @@ impl Search<'_> {
             is_chosen: false,
         };
         self.observer.file_made(&point);
-        Ok(Found { bytes, history, point })
+        Ok(Found { bytes, history, layers, point })
     }
 
     /// Which samples of the validation split a network at full shape gets wrong.

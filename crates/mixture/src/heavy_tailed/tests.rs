@@ -47,6 +47,21 @@ proptest! {
     }
 
     #[test]
+    fn the_density_by_proportions_does_not_depend_on_the_pull(k in 2_usize..10, pull in 0.0..0.9_f64, z in -5.0..4.0_f64, seed: u64) {
+        let prior = prior(k, 0.2, pull, seed);
+        let g = exponent(z);
+        // Composite trapezoids on u = sinh t, dense at zero where the ladder is narrow.
+        let h = 1e-3;
+        let integral: f64 = (-9000..=9000).map(|i| {
+            let t = f64::from(i) * h;
+            prior.proportional_density(t.sinh(), g) * t.cosh() * h
+        }).sum();
+        prop_assert!((integral - 1.0).abs() < 1e-3, "{}", integral);
+        let other = prior.clone().with_pull(0.5).unwrap();
+        prop_assert_eq!(prior.proportional_density(3.0, g), other.proportional_density(3.0, g));
+    }
+
+    #[test]
     fn the_largest_gaussian_has_its_share_at_its_mean_whatever_the_place(pull in 1e-4..0.9_f64, z in -9.0..4.0_f64) {
         let mixture = Mixture::new(vec![
             Component { mean: 0.0, std_dev: 1.0, proportion: 0.9 },

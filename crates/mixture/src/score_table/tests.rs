@@ -106,6 +106,9 @@ fn gradients_and_totals_visit_every_place_with_its_class() {
         }
     }
     assert!((penalties.total(&weights, &context) - total).abs() < 1e-9);
+    let beyond = total - penalties.total(&[0.0; 60], &context);
+    assert!(beyond > 0.0 && (penalties.beyond_zeros(&weights, &context) - beyond).abs() < 1e-4 * beyond);
+    assert_eq!(penalties.beyond_zeros(&[0.0; 60], &context), 0.0);
 }
 
 #[test]

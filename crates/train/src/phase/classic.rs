@@ -7,10 +7,13 @@
 use mixpress_mixture::{HyperPriors, Mixture, Parameters, Statistics};
 use serde::{Deserialize, Serialize};
 
+use super::covered::CoveredLayer;
+use super::layer_mixture::LayerMixture;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::draw::mixture_of;
 use crate::optim::{AdamConfig, AdamStep, adam_update};
+use crate::trainee::Trainee;
 
 /// Standard deviations stay above this fraction of their preset value: a density is unbounded as `σ` goes to 0.
 const STD_DEV_FLOOR: f64 = 0.05;
@@ -109,6 +112,23 @@ impl ClassicPrior {
         self.mixtures.iter_mut().try_for_each(|learned| learned.learn(rate))
     }
 
+    /// What the weights cost beyond as many zeros, in nats.
+    pub fn beyond_zeros(&self, trainee: &Trainee, layers: &[CoveredLayer]) -> f64 {
+        let each = layers.iter().zip(&self.scales).enumerate().map(|(position, (layer, &scale))| {
+            let mixture = &self.mixtures[mixture_of(position, self.mixtures.len())].mixture;
+            beyond_zeros(mixture, trainee.parameters()[layer.parameter].data(), scale)
+        });
+        each.sum()
+    }
+
+    /// The mixture of each layer.
+    pub fn mixtures(&self) -> Vec<LayerMixture> {
+        let of = |(layer, &scale): (usize, &f64)| {
+            LayerMixture::plain(&self.mixtures[mixture_of(layer, self.mixtures.len())].mixture, scale)
+        };
+        self.scales.iter().enumerate().map(of).collect()
+    }
+
     /// Means of each layer's components in units of the weights, ascending; components that have become one are merged.
     pub fn means(&self) -> Vec<Vec<f64>> {
         let of = |(layer, scale): (usize, &f64)| {
@@ -122,6 +142,11 @@ impl ClassicPrior {
         };
         self.scales.iter().enumerate().map(of).collect()
     }
+}
+
+/// What weights of a layer of scale `scale` cost beyond as many zeros under a plain mixture, in nats.
+pub(super) fn beyond_zeros(mixture: &Mixture, weights: &[f32], scale: f64) -> f64 {
+    weights.len() as f64 * mixture.log_density(0.0) - mixture.grid(weights, scale).statistics(weights).log_likelihood
 }
 
 impl LearnedMixture {

@@ -12,6 +12,7 @@
 use mixpress_mixture::{Component, CountThreshold, Mixture, ScoreTable, root_mean_square, target_components};
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics, SparsePlan};
 
+use super::classic::beyond_zeros;
 use super::covered::CoveredLayer;
 use super::falling;
 use super::levels::Levels;
@@ -266,6 +267,15 @@ impl Phase for HardPhase {
 
     fn components(&self) -> Vec<usize> {
         self.layers.iter().map(|layer| layer.levels.values().len()).collect()
+    }
+
+    fn prior(&self) -> Result<Option<f64>, Error> {
+        let each = self.layers.iter().filter_map(|layer| {
+            let prior = layer.prior.as_ref()?;
+            let latents = self.trainee.parameters()[layer.covered.parameter].data();
+            Some(beyond_zeros(&prior.mixture, latents, prior.scale))
+        });
+        Ok(Some(each.sum()))
     }
 
     fn save(&self, snapshot: &mut Snapshot) {

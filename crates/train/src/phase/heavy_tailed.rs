@@ -1,8 +1,9 @@
 //! The heavy-tailed prior during joint training: a ladder and Gaussians for each layer, refreshed from its weights.
 
-use mixpress_mixture::{HeavyTailed, Mixture, PlaceContext, ReEstimate, ScoreTable, typical_large};
+use mixpress_mixture::{HeavyTailed, Mixture, PenaltyTable, PlaceContext, ReEstimate, ScoreTable, typical_large};
 
 use super::covered::CoveredLayer;
+use super::layer_mixture::LayerMixture;
 use crate::Error;
 use crate::checkpoint::Snapshot;
 use crate::config::{JointConfig, PriorConfig};
@@ -101,6 +102,21 @@ impl HeavyTailedPrior {
             *state = LayerPrior::new(state.prior.clone(), weights, layer, self.threshold)?;
         }
         Ok(())
+    }
+
+    /// What the weights cost beyond as many zeros, in nats.
+    pub fn beyond_zeros(&self, trainee: &Trainee, layers: &[CoveredLayer]) -> Result<f64, Error> {
+        let each = self.layers.iter().zip(layers).map(|(state, layer)| {
+            let weights = trainee.parameters()[layer.parameter].data();
+            let reach = weights.iter().fold(0.0_f32, |reach, weight| reach.max(weight.abs()));
+            Ok(PenaltyTable::build(&state.prior, reach)?.beyond_zeros(weights, &state.context))
+        });
+        each.sum()
+    }
+
+    /// The mixture of each layer.
+    pub fn mixtures(&self) -> Vec<LayerMixture> {
+        self.layers.iter().map(|layer| LayerMixture::heavy_tailed(&layer.prior, &layer.context)).collect()
     }
 
     /// Means of each layer's components in units of the weights, ascending.

@@ -13,6 +13,7 @@ use super::classic::ClassicPrior;
 use super::covered::CoveredLayer;
 use super::falling;
 use super::heavy_tailed::HeavyTailedPrior;
+use super::layer_mixture::LayerMixture;
 use super::pull::pull_biases;
 use crate::Error;
 use crate::checkpoint::Snapshot;
@@ -112,6 +113,21 @@ impl Prior {
         }
     }
 
+    /// What the weights cost beyond as many zeros, in nats.
+    fn beyond_zeros(&self, trainee: &Trainee, layers: &[CoveredLayer]) -> Result<f64, Error> {
+        match self {
+            Self::HeavyTailed(prior) => prior.beyond_zeros(trainee, layers),
+            Self::Classic(prior) => Ok(prior.beyond_zeros(trainee, layers)),
+        }
+    }
+
+    fn mixtures(&self) -> Vec<LayerMixture> {
+        match self {
+            Self::HeavyTailed(prior) => prior.mixtures(),
+            Self::Classic(prior) => prior.mixtures(),
+        }
+    }
+
     fn means(&self) -> Vec<Vec<f64>> {
         match self {
             Self::HeavyTailed(prior) => prior.means(),
@@ -134,6 +150,8 @@ pub struct JointOutcome {
     pub trainee: Trainee,
     /// Means of each layer's components, ascending, zero among them.
     pub means: Vec<Vec<f64>>,
+    /// Each layer's mixture, to look at.
+    pub mixtures: Vec<LayerMixture>,
 }
 
 impl JointPhase {
@@ -168,12 +186,12 @@ impl JointPhase {
     /// The trained network and the means of its components. Under the heavy-tailed prior, weights below the threshold are
     /// pruned; the classic prior prunes by its zero component, when target components have been selected.
     pub fn finish(mut self) -> JointOutcome {
-        let means = self.prior.means();
+        let (means, mixtures) = (self.prior.means(), self.prior.mixtures());
         if matches!(self.prior, Prior::HeavyTailed(_)) {
             self.prune(1.0);
             self.trainee.shrink();
         }
-        JointOutcome { trainee: self.trainee, means }
+        JointOutcome { trainee: self.trainee, means, mixtures }
     }
 
     /// Zeroes weights below `fraction` of the threshold for good.
@@ -261,6 +279,10 @@ impl Phase for JointPhase {
 
     fn components(&self) -> Vec<usize> {
         self.prior.means().iter().map(Vec::len).collect()
+    }
+
+    fn prior(&self) -> Result<Option<f64>, Error> {
+        self.prior.beyond_zeros(&self.trainee, &self.layers).map(Some)
     }
 
     fn save(&self, snapshot: &mut Snapshot) {
