@@ -119,14 +119,14 @@ def at(value, pointer):
 
 def shows(text, value):
     """Whether a text begins with a number that is the value, rounded to as many digits as the text has."""
+    if time := re.fullmatch(r"(\d+) (min|h) (\d\d) (s|min)", text):
+        unit = 60 if time[4] == "min" else 1
+        return abs((int(time[1]) * 60 + int(time[3])) * unit - value) <= unit * (0.5000001 if unit == 1 else 1.0)
     found = re.match(r"[+\-]?[\d,]+(\.\d+)?", text.replace("\u2212", "-"))
     if not found:
         return False
     shown = found[0].replace(",", "")
     digits = len(shown.partition(".")[2])
-    unit = text[len(found[0]):].strip()
-    if unit.startswith("min"):
-        return True
     return abs(float(shown) - value) <= 0.5000001 * 10**-digits
 
 

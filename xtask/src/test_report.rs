@@ -18,7 +18,7 @@ use crate::{python, repository};
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// Figures of a run's page, of a file's and of a search's.
-const OF_RUN: [&str; 9] = [
+const OF_RUN: [&str; 10] = [
     "sizes",
     "weights-0",
     "codebook-0",
@@ -28,6 +28,7 @@ const OF_RUN: [&str; 9] = [
     "curve-weights",
     "curve-components",
     "class-errors",
+    "parts",
 ];
 const OF_FILE: [&str; 3] = ["sizes", "codebook-0", "parts"];
 const OF_SEARCH: [&str; 2] = ["files", "curve-loss"];

@@ -18,17 +18,17 @@ pub(crate) fn training(args: &CompressArgs, recipe: &Recipe, defaults: &Defaults
     command.0
 }
 
-/// As far as the file alone tells: it names no data.
+/// As far as the file alone tells: it names no data. Nothing where its recipe cannot be read.
 pub(crate) fn of_file(model: &CompressedModel, defaults: &Defaults) -> Option<String> {
     let definition = model.definition()?;
-    let seed = model.metadata().seed?;
+    let recipe = model.metadata().seed.and_then(|_| model.recipe().ok())?;
     let mut command = Command::new(defaults);
     let is_known = zoo::by_name(&definition.name).as_ref() == Some(definition);
     command.option("--network", if is_known { &definition.name } else { "network.toml" });
     if *definition != zoo::digits_mlp() {
         command.option("--data", "DATA");
     }
-    command.recipe(model.metadata().recipe.is_some(), seed);
+    command.recipe(recipe.to_differences().is_some(), recipe.seed);
     Some(command.0)
 }
 
