@@ -3,32 +3,34 @@
 use std::path::Path;
 
 use mixpress::compress::Treatment;
-use mixpress::prelude::{CompressedModel, Recipe, zoo};
+use mixpress::prelude::{CompressedModel, zoo};
 
 use crate::args::{CompressArgs, ErrorKind, WantedArgs};
 use crate::defaults::Defaults;
 
-/// Of a network that was trained here. What of the recipe is not default, it takes from the file `recipe.toml`.
-pub(crate) fn training(args: &CompressArgs, recipe: &Recipe, defaults: &Defaults) -> String {
+/// The file that a repeated run writes.
+const AGAIN: &str = "again.mxp";
+
+/// Of a network that was trained here, from the file that was made: it holds network, recipe and seed.
+pub(crate) fn training(file: &Path, args: &CompressArgs, defaults: &Defaults) -> String {
     let mut command = Command::new(defaults);
-    command.option("--network", args.network.as_deref().unwrap_or(defaults.network));
+    command.path("--recipe", file);
     args.data.iter().for_each(|path| command.path("--data", path));
     args.label.iter().for_each(|name| command.option("--label", name));
-    command.recipe(recipe.to_differences().is_some(), recipe.seed);
+    command.option("-o", AGAIN);
     command.0
 }
 
-/// As far as the file alone tells: it names no data. Nothing where its recipe cannot be read.
-pub(crate) fn of_file(model: &CompressedModel, defaults: &Defaults) -> Option<String> {
+/// As far as the file alone tells: it names no data.
+pub(crate) fn of_file(file: &Path, model: &CompressedModel, defaults: &Defaults) -> Option<String> {
     let definition = model.definition()?;
-    let recipe = model.metadata().seed.and_then(|_| model.recipe().ok())?;
+    model.recipe().ok()?;
     let mut command = Command::new(defaults);
-    let is_known = zoo::by_name(&definition.name).as_ref() == Some(definition);
-    command.option("--network", if is_known { &definition.name } else { "network.toml" });
+    command.path("--recipe", file);
     if *definition != zoo::digits_mlp() {
         command.option("--data", "DATA");
     }
-    command.recipe(recipe.to_differences().is_some(), recipe.seed);
+    command.option("-o", AGAIN);
     Some(command.0)
 }
 
@@ -84,13 +86,6 @@ impl Command {
     fn path(&mut self, name: &str, path: &Path) {
         self.option(name, &path.to_string_lossy());
     }
-
-    fn recipe(&mut self, is_own: bool, seed: u64) {
-        if is_own {
-            self.option("--recipe", "recipe.toml");
-        }
-        self.option("--seed", &seed.to_string());
-    }
 }
 
 #[cfg(test)]
@@ -100,13 +95,12 @@ mod tests {
     #[test]
     fn a_run_is_told_by_what_makes_its_file() {
         let defaults = Defaults::default();
-        let plain = training(&CompressArgs::default(), &Recipe { seed: 3, ..Recipe::default() }, &defaults);
-        assert_eq!(plain, "mixpress compress --network digits-mlp --seed 3");
+        let plain = training(Path::new("a.mxp"), &CompressArgs::default(), &defaults);
+        assert_eq!(plain, "mixpress compress --recipe a.mxp -o again.mxp");
         let args = CompressArgs { data: Some("my data".into()), label: Some("it's".into()), ..CompressArgs::default() };
-        let own = training(&args, &Recipe { batch: 64, ..Recipe::default() }, &defaults);
         assert_eq!(
-            own,
-            r"mixpress compress --network digits-mlp --data 'my data' --label 'it'\''s' --recipe recipe.toml --seed 0"
+            training(Path::new("a.mxp"), &args, &defaults),
+            r"mixpress compress --recipe a.mxp --data 'my data' --label 'it'\''s' -o again.mxp"
         );
     }
 

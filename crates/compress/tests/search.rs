@@ -165,7 +165,7 @@ fn time_ends_a_search_with_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let (out, frontier) = (folder.path().join("a.mxp"), folder.path().join("files"));
     let limited = search(budget).time_limit(Duration::from_hours(1)).frontier(&frontier).build().unwrap();
-    let outcome = limited.run_to(&out, Overwrite::Refuse).unwrap();
+    let outcome = limited.run_to(&out, Overwrite::Refuse).unwrap().outcome;
     let table = fs::read_to_string(frontier.join("frontier.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + outcome.frontier.len());
     for (line, point) in table.lines().skip(1).zip(&outcome.frontier) {

@@ -17,6 +17,7 @@
 mod json;
 mod model;
 mod page;
+mod search;
 mod table;
 mod units;
 mod verdict;

@@ -1,8 +1,9 @@
 //! The outcome as a table for people.
 
 use comfy_table::{CellAlignment, Table, presets};
-use mixpress_compress::{Budget, FrontierPoint, Judgement, Outcome};
+use mixpress_compress::Outcome;
 
+use crate::search::files_of_search;
 use crate::units::{duration, grouped, percent, printable, size, times_smaller};
 
 /// The whole report of a run: what was compressed, one line a tensor, size and error before and after. Ends with a line
@@ -18,7 +19,7 @@ pub fn table(outcome: &Outcome) -> String {
         outcome.seed,
         tensors(outcome, false),
         totals(outcome),
-        search(outcome),
+        files_of_search(outcome),
         percent(outcome.sparsity.clamp(0.0, 1.0)),
         duration(outcome.seconds),
     )
@@ -108,46 +109,6 @@ fn totals(outcome: &Outcome) -> String {
     }
     align_numbers(&mut table, 1..4);
     format!("{}\n", table.trim_fmt())
-}
-
-/// The files of a search, and whether the chosen one keeps the budget; nothing for a fixed recipe.
-fn search(outcome: &Outcome) -> String {
-    let Some(Judgement { budget, samples }) = outcome.judgement else { return String::new() };
-    let mut table = plain(&["", "bytes", "smaller", "strength", "validation error", "increase", "bound"]);
-    for point in &outcome.frontier {
-        table.add_row([
-            if point.is_chosen { "chosen" } else { "" }.to_owned(),
-            grouped(point.file_bytes),
-            format!("{:.1} times", point.ratio),
-            format!("{:.4}", point.strength),
-            format!("{:.2} %", point.validation_error),
-            format!("{:+.2} points", point.increase),
-            format!("{:.2}", point.bound),
-        ]);
-    }
-    align_numbers(&mut table, 1..7);
-    let chosen = outcome.frontier.iter().find(|point| point.is_chosen);
-    format!("{}\n\n{}\n\n", table.trim_fmt(), chosen.map_or(String::new(), |point| verdict(&budget, samples, point)))
-}
-
-/// Whether the chosen file keeps the budget, in a sentence.
-fn verdict(budget: &Budget, samples: usize, point: &FrontierPoint) -> String {
-    let (what, bound) = match budget {
-        Budget::ErrorIncrease(points) => {
-            (format!("at most {points:+.2} points of error"), format!("{:+.2} points", point.bound))
-        }
-        Budget::Error(percent) => (format!("at most {percent:.2} % of error"), format!("{:.2} %", point.bound)),
-        Budget::Bytes(bytes) if point.is_within => return format!("budget: at most {}: kept", size(*bytes)),
-        Budget::Bytes(bytes) => {
-            return format!("budget: at most {}: NOT KEPT; the smallest file found is larger", size(*bytes));
-        }
-    };
-    let shown = format!("{} held-out samples show at most {bound}, with 95 % confidence", grouped(samples as u64));
-    if point.is_within {
-        format!("budget: {what}: kept; {shown}")
-    } else {
-        format!("budget: {what}: NOT SHOWN TO BE KEPT; {shown}. This is the file that comes closest")
-    }
 }
 
 /// A figure as text; `-` when it is not known.
@@ -256,35 +217,6 @@ pub(crate) mod tests {
             .filter_map(|start| text.lines().find(|line| line.trim_start().starts_with(start)).map(str::len))
             .collect();
         assert_eq!(ends[0], ends[1], "{text}");
-    }
-
-    #[test]
-    fn a_search_lists_its_files_and_says_whether_the_budget_is_kept() {
-        let point = |file_bytes, bound, is_chosen| FrontierPoint {
-            file_bytes,
-            ratio: 940_800.0 / file_bytes as f64,
-            strength: 0.1,
-            validation_error: 1.94,
-            increase: 0.1,
-            bound,
-            is_within: bound <= 0.2,
-            is_optimal: true,
-            is_chosen,
-        };
-        let said = |budget, bound| {
-            let frontier = vec![point(3000, 0.05, false), point(2202, bound, true)];
-            table(&Outcome { frontier, judgement: Some(Judgement { budget, samples: 10_000 }), ..example() })
-        };
-        let kept = said(Budget::ErrorIncrease(0.2), 0.19);
-        assert!(
-            kept.contains("at most +0.20 points of error: kept; 10,000 held-out samples show at most +0.19 points"),
-            "{kept}"
-        );
-        assert!(kept.contains("chosen  2,202") && kept.contains("3,000"), "{kept}");
-        assert!(said(Budget::ErrorIncrease(0.2), 0.3).contains("NOT SHOWN TO BE KEPT"));
-        assert!(said(Budget::Error(2.0), 0.1).contains("at most 2.00 % of error: kept"));
-        assert!(said(Budget::Bytes(2500), 0.1).contains("at most 2,500 bytes: kept"));
-        assert!(!table(&example()).contains("budget"));
     }
 
     #[test]

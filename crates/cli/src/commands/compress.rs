@@ -46,7 +46,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     }
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
-    let command = repeat::training(args, &recipe, defaults);
+    let command = repeat::training(&out, args, defaults);
     let cancel = CancelToken::new();
     let budget = budget(args);
     let progress = Progress::new(&args.talk, &recipe);

@@ -30,7 +30,7 @@ pub(crate) fn report(args: &ReportArgs, defaults: &Defaults) -> Result<(), Failu
     let html = match &opened {
         Opened::Network(model) => {
             let (outcome, details) = (Outcome::of_model(model), Details::of_model(model));
-            let command = repeat::of_file(model, defaults);
+            let command = repeat::of_file(&args.file, model, defaults);
             page(&outcome, &PageOptions { details: Some(&details), file, command: command.as_deref() })
         }
         Opened::Model(model) => {

@@ -57,11 +57,8 @@ impl Details {
     /// What an opened file tells.
     #[must_use]
     pub fn of_model(model: &CompressedModel) -> Self {
-        let recipe = model.metadata().recipe.as_deref();
-        // The first byte is the version of the defaults, which is known where the recipe can be read.
-        let text = || String::from_utf8_lossy(recipe.and_then(|bytes| bytes.get(1..)).unwrap_or_default()).into_owned();
         Self {
-            recipe: model.recipe().ok().map(|_| text()),
+            recipe: model.recipe().ok().map(|recipe| recipe.differences()),
             definition: model.definition().map(mixpress_network::Definition::to_toml),
             file: FileBytes::of(model.breakdown()),
             codebooks: model.entries().iter().map(codebook).collect(),

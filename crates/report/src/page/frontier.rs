@@ -7,6 +7,7 @@ use super::figure::{ACROSS, Figure, HEIGHT, Plot, UP, area_sample, joined, line_
 use super::keyed::{count, keyed, percent, ratio_text};
 use super::scale::Scale;
 use super::table;
+use crate::search::verdict_of_search;
 
 /// The section; nothing for a run of a fixed recipe.
 pub(super) fn markup(outcome: &Outcome) -> Markup {
@@ -18,7 +19,10 @@ pub(super) fn markup(outcome: &Outcome) -> Markup {
             h2 id="frontier" { "Size against error" }
             p {
                 "Each point is a file that the search made, judged on the validation split. On the line are those that no other is at most "
-                "as large and at most as wrong as; the chosen one is within the budget."
+                "as large and at most as wrong as."
+            }
+            @if let Some(verdict) = verdict_of_search(outcome) {
+                p { "Budget: " (verdict) "." }
             }
             (drawn(&outcome.frontier))
             (numbers(&outcome.frontier))

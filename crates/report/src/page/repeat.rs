@@ -30,7 +30,7 @@ pub(super) fn markup(outcome: Option<&Outcome>, options: &PageOptions<'_>) -> Ma
                     @match details.recipe.as_deref() {
                         None => "The file's recipe refers to other defaults than this version of mixpress has.",
                         Some("") => "All other settings are the defaults.",
-                        Some(_) => "These settings differ from the defaults; as the file recipe.toml they are the recipe:",
+                        Some(_) => "These settings differ from the defaults; as a TOML file they are a recipe, too:",
                     }
                 }
                 @if let Some(recipe) = details.recipe.as_deref().filter(|recipe| !recipe.is_empty()) {
