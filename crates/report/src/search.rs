@@ -42,7 +42,7 @@ pub(crate) fn verdict_of_search(outcome: &Outcome) -> Option<String> {
     Some(if point.is_within {
         format!("{what}: kept; {shown}")
     } else {
-        format!("{what}: NOT SHOWN TO BE KEPT; {shown}. This is the file that comes closest")
+        format!("{what}: NOT SHOWN TO BE KEPT; {shown}. This is the largest of the files found")
     })
 }
 

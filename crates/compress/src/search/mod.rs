@@ -104,26 +104,36 @@ impl Search<'_> {
         }
     }
 
-    /// Follows the trajectory until the budget has been left, then makes the best points' files again, thoroughly.
+    /// Follows the trajectory and, where no file of it keeps a budget of error, another one of lower strengths.
     fn explore(&self, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
-        let mut stages = vec![self.stage(0, &float.snapshot)?];
+        self.follow(&self.plan, float, files)?;
+        if matches!(self.budget, Budget::Bytes(_)) || files.iter().any(|file| file.point.is_within) {
+            return Ok(());
+        }
+        self.follow(&self.plan.lower(), float, files)
+    }
+
+    /// Follows a trajectory until the budget has been left, then makes the best points' files again, thoroughly.
+    fn follow(&self, plan: &Plan, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
+        let before = files.len();
+        let mut stages = vec![self.stage(plan, 0, &float.snapshot)?];
         loop {
-            self.expects(stages.len() as u64, files);
             let at = stages.len() - 1;
-            let is_last = stages.len() as u64 >= self.plan.most_points;
-            let next = || if is_last { Ok(None) } else { self.stage(at as u64 + 1, &stages[at]).map(Some) };
-            let (next, file) = rayon::join(next, || self.file(at as u64, &stages[at], float, false));
+            self.expects(plan, at as u64, &files[before..]);
+            let is_last = stages.len() as u64 >= plan.most_points;
+            let next = || if is_last { Ok(None) } else { self.stage(plan, at as u64 + 1, &stages[at]).map(Some) };
+            let (next, file) = rayon::join(next, || self.file(plan, at as u64, &stages[at], float, false));
             files.push(file?);
             match next? {
-                Some(next) if !self.is_beyond(files) => stages.push(next),
+                Some(next) if !self.is_beyond(plan, &files[before..]) => stages.push(next),
                 _ => break,
             }
         }
-        let best = files.iter().rposition(|file| file.point.is_within).unwrap_or(0);
-        let most = usize::try_from(self.plan.most_thorough).unwrap_or(usize::MAX);
+        let Some(best) = files[before..].iter().rposition(|file| file.point.is_within) else { return Ok(()) };
+        let most = usize::try_from(plan.most_thorough).unwrap_or(usize::MAX);
         let ahead: Vec<usize> = (best..stages.len()).take(most).collect();
         for pair in ahead.chunks(2) {
-            let make = |at: usize| self.file(at as u64, &stages[at], float, true);
+            let make = |at: usize| self.file(plan, at as u64, &stages[at], float, true);
             let (first, second) = rayon::join(|| make(pair[0]), || pair.get(1).map(|&at| make(at)).transpose());
             let made = [Some(first?), second?];
             let goes_on = made.iter().flatten().all(|file| file.point.is_within);
@@ -135,20 +145,20 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Tells the watcher what is expected before the file of point `point - 1` is made.
-    fn expects(&self, points: u64, files: &[Found]) {
-        let Plan { first, least_points, thorough, most_thorough, .. } = &self.plan;
+    /// Tells the watcher what is expected before the file of a point is made, after those of the points before it.
+    fn expects(&self, plan: &Plan, point: u64, files: &[Found]) {
+        let Plan { first, least_points, thorough, most_thorough, .. } = plan;
         let brief = first.hard.rounds + first.tied.rounds;
-        let to_come = least_points.saturating_sub(points).max(u64::from(!self.is_beyond(files)));
-        let done = first.plain.rounds + self.plan.recipe(points - 1, false).joint.all_rounds() + (points - 1) * brief;
+        let to_come = least_points.saturating_sub(point + 1).max(u64::from(!self.is_beyond(plan, files)));
+        let done = first.plain.rounds + plan.recipe(point, false).joint.all_rounds() + point * brief;
         let left =
             brief + to_come * (first.joint.rise.rounds + brief) + most_thorough.min(&2) * thorough.iter().sum::<u64>();
         self.observer.expects(done, left);
     }
 
     /// Whether smaller files than these need not be tried.
-    fn is_beyond(&self, files: &[Found]) -> bool {
-        if (files.len() as u64) < self.plan.least_points {
+    fn is_beyond(&self, plan: &Plan, files: &[Found]) -> bool {
+        if (files.len() as u64) < plan.least_points {
             return false;
         }
         match self.budget {
@@ -172,18 +182,16 @@ impl Search<'_> {
     }
 
     /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the
-    /// one that comes closest.
+    /// one that comes closest. With a budget of error that is the largest: the one with the lowest bound of many would be a lucky one.
     fn choose(&self, files: &[Found]) -> usize {
+        let error = |file: &Found| file.point.validation_error;
         let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
-        let of = |figure: fn(&FrontierPoint) -> f64| {
-            move |&a: &usize, &b: &usize| figure(&files[a].point).total_cmp(&figure(&files[b].point))
-        };
         match self.budget {
-            Budget::Bytes(_) => within.min_by(of(|point| point.validation_error)).unwrap_or(files.len() - 1),
-            Budget::ErrorIncrease(_) | Budget::Error(_) => {
-                let closest = || (0..files.len()).min_by(of(|point| point.bound)).unwrap_or(0);
-                within.next_back().unwrap_or_else(closest)
+            Budget::Bytes(_) => {
+                let by_error = |&a: &usize, &b: &usize| error(&files[a]).total_cmp(&error(&files[b]));
+                within.min_by(by_error).unwrap_or(files.len() - 1)
             }
+            Budget::ErrorIncrease(_) | Budget::Error(_) => within.next_back().unwrap_or(0),
         }
     }
 
@@ -209,9 +217,9 @@ impl Search<'_> {
     }
 
     /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
-    fn stage(&self, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
-        let recipe = &self.plan.recipe(stage, false);
-        self.part(&format!("stage-{stage}"), SearchPart::Stage(stage), |recorder, keeper, running| {
+    fn stage(&self, plan: &Plan, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
+        let recipe = &plan.recipe(stage, false);
+        self.part(&format!("{}stage-{stage}", plan.tag), SearchPart::Stage(stage), |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
             let start = match running.or((stage > 0).then_some(before)) {
@@ -226,9 +234,16 @@ impl Search<'_> {
     }
 
     /// The file of a point of the trajectory.
-    fn file(&self, stage: u64, joint: &Snapshot, float: &Float, is_thorough: bool) -> Result<Found, Error> {
-        let recipe = self.plan.recipe(stage, is_thorough);
-        let name = format!("file-{stage}{}", if is_thorough { "-thorough" } else { "" });
+    fn file(
+        &self,
+        plan: &Plan,
+        stage: u64,
+        joint: &Snapshot,
+        float: &Float,
+        is_thorough: bool,
+    ) -> Result<Found, Error> {
+        let recipe = plan.recipe(stage, is_thorough);
+        let name = format!("{}file-{stage}{}", plan.tag, if is_thorough { "-thorough" } else { "" });
         let part = self.part(&name, SearchPart::File { stage, is_thorough }, |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let (shop, recipe) = (self.shop, &recipe);

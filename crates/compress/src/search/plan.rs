@@ -2,7 +2,6 @@
 
 use mixpress_network::Graph;
 use mixpress_train::ROUND;
-use serde::{Deserialize, Serialize};
 
 use crate::Recipe;
 
@@ -22,6 +21,9 @@ const FACTOR: f64 = 1.26;
 /// with 0.15 and phases C and D shortened likewise.
 const STAGE: f64 = 0.6;
 
+/// By how much it rises below that, where a budget asks for it.
+const LOWER_FACTOR: f64 = 1.5;
+
 /// Points that are tried even when the budget has been left: a frontier of fewer says little.
 const LEAST_POINTS: u64 = 6;
 const MOST_POINTS: u64 = 12;
@@ -36,8 +38,10 @@ const MOST_THOROUGH: u64 = 4;
 const MOST_MULTIPLY_ADDS: f64 = 40.0 * 50_000.0 * 31e6;
 
 /// What a search does, apart from what it decides on its way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
+    /// What names of its parts begin with.
+    pub tag: &'static str,
     /// The recipe of the point before the strength rises.
     pub first: Recipe,
     /// Points of the trajectory at least, if time allows.
@@ -62,6 +66,7 @@ impl Plan {
         first.joint.rise.factor = FACTOR;
         let thorough = [recipe.hard.rounds, recipe.tied.rounds].map(|rounds| rounds.saturating_mul(THOROUGH));
         let mut plan = Self {
+            tag: "",
             first,
             least_points: LEAST_POINTS,
             most_points: MOST_POINTS,
@@ -71,6 +76,16 @@ impl Plan {
         let cost = (graph.multiply_adds() * ROUND) as f64 * recipe.batch as f64;
         plan.shorten(MOST_MULTIPLY_ADDS / cost);
         plan
+    }
+
+    /// The plan of a search where no file of this one keeps the budget: its strengths end where this plan's begin.
+    pub fn lower(&self) -> Self {
+        let mut lower = self.clone();
+        lower.tag = "lower-";
+        lower.first.joint.rise.factor = LOWER_FACTOR;
+        lower.first.joint.strength *= LOWER_FACTOR.powf(-(self.least_points as f64));
+        lower.most_points = self.least_points;
+        lower
     }
 
     /// Shortens all phases in proportion where the search would take more than so many rounds.
@@ -125,4 +140,54 @@ impl Plan {
 /// A share of some rounds, at least one.
 fn share(rounds: u64, share: f64) -> u64 {
     ((rounds as f64 * share).round() as u64).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use mixpress_network::{Definition, zoo};
+
+    use super::*;
+
+    fn plan(definition: &Definition, samples: usize) -> Plan {
+        Plan::new(&Recipe::default(), &definition.lower(&[1, 28, 28]).unwrap(), samples)
+    }
+
+    #[test]
+    fn large_networks_pass_over_their_data_forty_times_in_all() {
+        for definition in [zoo::vgg_small(), zoo::resnet_20()] {
+            let plan = plan(&definition, 60_000);
+            let samples = plan.expected_rounds() * ROUND * plan.first.batch as u64;
+            assert!(samples <= 40 * 50_000, "{}: {samples} samples", definition.name);
+            assert!(plan.expected_rounds() > 20 && plan.least_points == LEAST_POINTS, "{plan:?}");
+        }
+    }
+
+    #[test]
+    fn small_networks_have_all_the_rounds_of_their_recipe() {
+        for definition in [zoo::lenet_300_100(), zoo::lenet_5_caffe()] {
+            let (plan, recipe) = (plan(&definition, 60_000), Recipe::default());
+            let rounds =
+                |recipe: &Recipe| (recipe.plain.rounds, recipe.joint.rounds, recipe.hard.rounds, recipe.tied.rounds);
+            assert_eq!(rounds(&plan.first), rounds(&recipe), "{}", definition.name);
+            assert_eq!(plan.recipe(3, true).hard.rounds, 2 * recipe.hard.rounds);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_samples_are_held_out_where_the_data_have_them() {
+        for (samples, one_in) in [(60_000, 6), (100_000, 10), (1_000_000, 12), (1_437, 6), (10, 6)] {
+            assert_eq!(plan(&zoo::lenet_300_100(), samples).first.validation, one_in, "{samples}");
+        }
+        let graph = zoo::lenet_300_100().lower(&[1, 28, 28]).unwrap();
+        let own = Recipe { validation: 5, ..Recipe::default() };
+        assert_eq!(Plan::new(&own, &graph, 60_000).first.validation, 5, "who says it is obeyed");
+    }
+
+    #[test]
+    fn lower_strengths_end_where_the_others_begin() {
+        let plan = plan(&zoo::lenet_300_100(), 60_000);
+        let lower = plan.lower();
+        let last = lower.recipe(lower.most_points, false).joint.last_strength();
+        assert!((last / plan.first.joint.strength - 1.0).abs() < 1e-9);
+    }
 }
