@@ -33,9 +33,14 @@ const THOROUGH: u64 = 2;
 /// Such files at most.
 const MOST_THOROUGH: u64 = 4;
 
-/// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000 samples of a network of 31
+/// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000 samples of a network of 29
 /// million multiply-adds. Larger networks have shorter phases.
-const MOST_MULTIPLY_ADDS: f64 = 40.0 * 50_000.0 * 31e6;
+const MOST_MULTIPLY_ADDS: f64 = 40.0 * 50_000.0 * 29e6;
+
+/// Rounds of phase A and of phase B before the first point, at least, where the recipe has as many.
+const LEAST_ROUNDS: [u64; 2] = [4, 5];
+/// Phases shortened further than that have one round each.
+const LEAST_FACTOR: f64 = 0.01;
 
 /// What a search does, apart from what it decides on its way.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,31 +93,26 @@ impl Plan {
         lower
     }
 
-    /// Shortens all phases in proportion where the search would take more than so many rounds.
+    /// Shortens phases in proportion where the search would take more than so many rounds. What everything else stands on, the float network
+    /// and the trajectory's beginning, is shortened to [`LEAST_ROUNDS`] at most.
     fn shorten(&mut self, most: f64) {
-        let expected = self.expected_rounds() as f64;
-        if expected <= most {
-            return;
-        }
-        // Phases of one round cannot be shortened, so the others are shortened more, until all fit or all have one.
         let whole = self.clone();
-        let mut factor = most / expected;
-        loop {
-            let Recipe { plain, joint, hard, tied, .. } = &mut self.first;
-            plain.rounds = share(whole.first.plain.rounds, factor);
-            joint.rounds = share(whole.first.joint.rounds, factor);
-            joint.rise.rounds = share(whole.first.joint.rise.rounds, factor);
-            hard.rounds = share(whole.first.hard.rounds, factor);
-            tied.rounds = share(whole.first.tied.rounds, factor);
+        let mut factor = most / self.expected_rounds() as f64;
+        while self.expected_rounds() as f64 > most {
+            let Recipe { plain, joint, hard, tied, .. } = &whole.first;
+            self.first.plain.rounds = share(plain.rounds, factor).max(plain.rounds.min(LEAST_ROUNDS[0]));
+            self.first.joint.rounds = share(joint.rounds, factor).max(joint.rounds.min(LEAST_ROUNDS[1]));
+            self.first.joint.rise.rounds = share(joint.rise.rounds, factor);
+            self.first.hard.rounds = share(hard.rounds, factor);
+            self.first.tied.rounds = share(tied.rounds, factor);
             self.thorough = whole.thorough.map(|rounds| share(rounds, factor));
-            let rounds = self.expected_rounds();
-            if rounds as f64 <= most || rounds <= 4 + 3 * self.least_points {
+            self.most_points = self.least_points;
+            self.most_thorough = 1;
+            if factor < LEAST_FACTOR {
                 break;
             }
             factor *= 0.95;
         }
-        self.most_points = self.least_points;
-        self.most_thorough = 1;
     }
 
     /// Rounds of a search that tries as many points as it must, and hands one over.
@@ -158,7 +158,7 @@ mod tests {
             let plan = plan(&definition, 60_000);
             let samples = plan.expected_rounds() * ROUND * plan.first.batch as u64;
             assert!(samples <= 40 * 50_000, "{}: {samples} samples", definition.name);
-            assert!(plan.expected_rounds() > 20 && plan.least_points == LEAST_POINTS, "{plan:?}");
+            assert_eq!([plan.first.plain.rounds, plan.first.joint.rounds], LEAST_ROUNDS);
         }
     }
 
