@@ -444,6 +444,8 @@ fn compress_help() -> String {
     "Examples:
   mixpress compress --seed 1 --json
   mixpress compress --network lenet-300-100 --data mnist --force
+  mixpress compress --network lenet-300-100 --data mnist --max-error-increase 0.2 --frontier files
+  mixpress compress --network lenet-300-100 --data mnist --max-bytes 2kB --time-limit 10min
   mixpress compress --report digits-mlp.html
   mixpress compress --print-recipe > recipe.toml
   mixpress compress --network my-network.toml --data my-images --recipe recipe.toml -o mine.mxp

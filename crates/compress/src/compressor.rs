@@ -350,9 +350,14 @@ impl<'a> Compressor<'a> {
         let plan = Plan::new(&self.recipe, &graph, self.data.train.len());
         let identity = format!("{}budget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first));
         let (ledger, _lock) = match &self.checkpoint {
-            Some(folder) if self.resume => (Ledger::resumed(folder, identity)?, Some(Lock::take(folder)?)),
-            Some(folder) => (Ledger::new(Some(folder), None, identity), Some(claim(folder)?)),
-            None => (Ledger::new(None, self.checkpoint_on_interrupt.as_deref(), identity), None),
+            Some(folder) if self.resume => {
+                (Ledger::resumed(folder, identity, self.cancel.clone())?, Some(Lock::take(folder)?))
+            }
+            Some(folder) => (Ledger::new(Some(folder), None, identity, self.cancel.clone()), Some(claim(folder)?)),
+            None => {
+                let folder = self.checkpoint_on_interrupt.as_deref();
+                (Ledger::new(None, folder, identity, self.cancel.clone()), None)
+            }
         };
         let mut cancel = self.cancel.clone();
         if let Some(deadline) = self.time_limit.and_then(|limit| Instant::now().checked_add(limit)) {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mixpress_train::{Error as TrainError, Keeper, Snapshot};
+use mixpress_train::{CancelToken, Error as TrainError, Keeper, Snapshot};
 
 use crate::Error;
 use crate::checkpoint::{ENDING, refuse_other_run};
@@ -25,6 +25,8 @@ pub(crate) struct Ledger<'a> {
     folder_on_interrupt: Option<&'a Path>,
     /// What the search is of; a folder of another is refused.
     identity: String,
+    /// By which somebody may interrupt the search.
+    cancel: CancelToken,
     clock: Clock,
     /// By the name of the file without its ending.
     parts: Mutex<BTreeMap<String, Snapshot>>,
@@ -32,16 +34,21 @@ pub(crate) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     /// A ledger without parts.
-    pub fn new(folder: Option<&'a Path>, folder_on_interrupt: Option<&'a Path>, identity: String) -> Self {
+    pub fn new(
+        folder: Option<&'a Path>,
+        folder_on_interrupt: Option<&'a Path>,
+        identity: String,
+        cancel: CancelToken,
+    ) -> Self {
         let (clock, parts) = (Clock::start(0.0), Mutex::default());
-        Self { folder, folder_on_interrupt, identity, clock, parts }
+        Self { folder, folder_on_interrupt, identity, cancel, clock, parts }
     }
 
     /// A ledger with the parts in a folder.
     ///
     /// # Errors
     /// [`Error::NoCheckpoint`] where there are none, [`Error::OtherRun`], and what reading them meets.
-    pub fn resumed(folder: &'a Path, identity: String) -> Result<Self, Error> {
+    pub fn resumed(folder: &'a Path, identity: String, cancel: CancelToken) -> Result<Self, Error> {
         let refused = |source| Error::Read { path: folder.into(), source };
         let mut parts = BTreeMap::new();
         let mut seconds: f64 = 0.0;
@@ -60,8 +67,8 @@ impl<'a> Ledger<'a> {
         if parts.is_empty() {
             return Err(Error::NoCheckpoint { path: folder.into() });
         }
-        let parts = Mutex::new(parts);
-        Ok(Self { folder: Some(folder), folder_on_interrupt: None, identity, clock: Clock::start(seconds), parts })
+        let (clock, parts) = (Clock::start(seconds), Mutex::new(parts));
+        Ok(Self { folder: Some(folder), folder_on_interrupt: None, identity, cancel, clock, parts })
     }
 
     /// Seconds of the search so far.
@@ -150,6 +157,10 @@ impl Keeper for PartKeeper<'_> {
             return self.save(folder, snapshot);
         }
         let Some(folder) = self.ledger.folder_on_interrupt else { return Ok(()) };
+        // A search whose time is over ends with a result, and leaves nothing else.
+        if !self.ledger.cancel.is_cancelled() {
+            return Ok(());
+        }
         for (name, part) in &*self.ledger.lock() {
             write(folder, name, part)?;
         }

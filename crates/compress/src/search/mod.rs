@@ -135,10 +135,10 @@ impl Search<'_> {
         for pair in ahead.chunks(2) {
             let make = |at: usize| self.file(plan, at as u64, &stages[at], float, true);
             let (first, second) = rayon::join(|| make(pair[0]), || pair.get(1).map(|&at| make(at)).transpose());
-            let made = [Some(first?), second?];
-            let goes_on = made.iter().flatten().all(|file| file.point.is_within);
-            files.extend(made.into_iter().flatten());
-            if !goes_on {
+            let made_before = files.len();
+            files.push(first?);
+            files.extend(second?);
+            if !files[made_before..].iter().all(|file| file.point.is_within) {
                 break;
             }
         }
