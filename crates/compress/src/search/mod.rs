@@ -9,28 +9,25 @@
 
 mod budget;
 mod ledger;
+mod parts;
 mod plan;
 mod watch;
 
 pub use budget::Budget;
 pub(crate) use ledger::Ledger;
+pub(crate) use parts::Found;
 pub(crate) use plan::Plan;
 pub use watch::{SearchObserver, SearchPart};
 
 use std::cmp::Reverse;
 
 use budget::percent;
-use mixpress_codebook::encode;
-use mixpress_network::{Network, Parameters};
-use mixpress_tensor::Pool;
-use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, Start, wrong_samples};
+use mixpress_network::Network;
+use mixpress_train::Error as TrainError;
+use parts::Float;
 
-use crate::checkpoint::phase_of;
-use crate::details::LayerDetails;
-use crate::history::Recorder;
-use crate::package::ValidationErrors;
+use crate::Error;
 use crate::pipeline::Workshop;
-use crate::{Error, FrontierPoint};
 
 /// A search: on what it works, for what, how, who watches, and what is done of it.
 pub(crate) struct Search<'a> {
@@ -39,27 +36,6 @@ pub(crate) struct Search<'a> {
     pub budget: Budget,
     pub observer: &'a dyn SearchObserver,
     pub ledger: &'a Ledger<'a>,
-}
-
-/// The float network of a search.
-struct Float {
-    /// The state that joint training begins with.
-    snapshot: Snapshot,
-    network: Network,
-    /// Which samples of the validation split it gets wrong.
-    wrong: Vec<bool>,
-}
-
-/// A file that a search made.
-pub(crate) struct Found {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// The readings on the way to it.
-    pub history: Vec<Measurement>,
-    /// The layers' weights and mixtures at the end of joint training.
-    pub layers: Vec<LayerDetails>,
-    /// How it was judged.
-    pub point: FrontierPoint,
 }
 
 /// What a search found.
@@ -194,146 +170,4 @@ impl Search<'_> {
             Budget::ErrorIncrease(_) | Budget::Error(_) => within.next_back().unwrap_or(0),
         }
     }
-
-    /// The float network: phase A.
-    fn float(&self) -> Result<Float, Error> {
-        let recipe = &self.plan.first;
-        let snapshot = self.part("float", SearchPart::Float, |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
-            let start = match running {
-                Some(snapshot) => Start::From(snapshot, self.shop.restored(recipe, snapshot)?),
-                None => Start::With(self.shop.drawn(recipe)?),
-            };
-            let trainee = session.plain(start, &recipe.plain)?;
-            let mut snapshot = Snapshot::new();
-            put_wrong(&mut snapshot, &self.wrong(&trainee.full_parameters()));
-            trainee.save(&mut snapshot);
-            Ok(snapshot)
-        })?;
-        let parameters = self.shop.restored(recipe, &snapshot)?.full_parameters();
-        let network = Network::new(self.shop.graph.clone(), parameters)?;
-        let wrong = wrong_of(&snapshot)?;
-        Ok(Float { snapshot, network, wrong })
-    }
-
-    /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
-    fn stage(&self, plan: &Plan, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
-        let recipe = &plan.recipe(stage, false);
-        self.part(&format!("{}stage-{stage}", plan.tag), SearchPart::Stage(stage), |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
-            let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
-            let start = match running.or((stage > 0).then_some(before)) {
-                Some(snapshot) => Start::From(snapshot, trainee),
-                None => Start::With(trainee),
-            };
-            let mut snapshot =
-                session.joint_stage(start, &self.shop.mixtures, self.shop.joint_settings(recipe), stage)?;
-            put_history_before(&mut snapshot, before)?;
-            Ok(snapshot)
-        })
-    }
-
-    /// The file of a point of the trajectory.
-    fn file(
-        &self,
-        plan: &Plan,
-        stage: u64,
-        joint: &Snapshot,
-        float: &Float,
-        is_thorough: bool,
-    ) -> Result<Found, Error> {
-        let recipe = plan.recipe(stage, is_thorough);
-        let name = format!("{}file-{stage}{}", plan.tag, if is_thorough { "-thorough" } else { "" });
-        let part = self.part(&name, SearchPart::File { stage, is_thorough }, |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
-            let (shop, recipe) = (self.shop, &recipe);
-            let phase = running.map(phase_of).transpose()?;
-            let outcome = session.joint_outcome(joint, shop.restored(recipe, joint)?, shop.joint_settings(recipe))?;
-            let layers = LayerDetails::all(&shop.covered, float.network.parameters(), &outcome);
-            let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
-                let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
-                session.tied(start, &[], &recipe.tied)?
-            } else {
-                let (start, levels) = if let Some(snapshot) = running {
-                    (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
-                } else {
-                    let levels = shop.levels(recipe, &outcome);
-                    (Start::With(outcome.trainee), levels)
-                };
-                let (trainee, levels) = session.hard(start, levels, shop.hard_settings(recipe))?;
-                session.tied(Start::With(trainee), &levels, &recipe.tied)?
-            };
-            let (trainee, _) = tied;
-            let wrong = self.wrong(&trainee.full_parameters());
-            let errors = ValidationErrors { float: percent(&float.wrong), compressed: percent(&wrong) };
-            let bytes = encode(&shop.pack(recipe, &trainee, errors)?)?;
-            let mut snapshot = Snapshot::new();
-            snapshot.put_u8("file", &[bytes.len()], &bytes);
-            put_wrong(&mut snapshot, &wrong);
-            snapshot.put_json("layers", &layers);
-            put_history_before(&mut snapshot, joint)?;
-            Ok(snapshot)
-        })?;
-        let (bytes, wrong) = (part.get_u8("file")?.to_vec(), wrong_of(&part)?);
-        let layers = part.get_json("layers")?;
-        let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
-        let bound = self.budget.bound(&float.wrong, &wrong);
-        let file_bytes = bytes.len() as u64;
-        let point = FrontierPoint {
-            file_bytes,
-            ratio: 4.0 * self.shop.graph.parameter_count() as f64 / file_bytes as f64,
-            strength: recipe.joint.last_strength(),
-            validation_error: percent(&wrong),
-            increase: percent(&wrong) - percent(&float.wrong),
-            bound,
-            is_within: self.budget.is_kept(file_bytes, bound),
-            is_optimal: false,
-            is_chosen: false,
-        };
-        self.observer.file_made(&point);
-        Ok(Found { bytes, history, layers, point })
-    }
-
-    /// Which samples of the validation split a network at full shape gets wrong.
-    fn wrong(&self, parameters: &Parameters) -> Vec<bool> {
-        wrong_samples(&self.shop.graph, parameters, &self.shop.validation, &Pool::new())
-    }
-
-    /// A part of the search: as the ledger has it, or run, from where it was interrupted if it was.
-    fn part(
-        &self,
-        name: &str,
-        part: SearchPart,
-        run: impl FnOnce(&Recorder<'_>, &ledger::PartKeeper<'_>, Option<&Snapshot>) -> Result<Snapshot, Error>,
-    ) -> Result<Snapshot, Error> {
-        if let Some(done) = self.ledger.done(name) {
-            return Ok(done);
-        }
-        let running = self.ledger.running(name);
-        let history = running.as_ref().map(|snapshot| snapshot.get_json("history")).transpose()?.unwrap_or_default();
-        let observer = self.observer.part_started(part);
-        let recorder = Recorder::new(&*observer, history);
-        let keeper = self.ledger.keeper(name, &recorder);
-        let mut snapshot = run(&recorder, &keeper, running.as_ref())?;
-        snapshot.put_json("history", &recorder.readings());
-        self.ledger.finish(name, snapshot.clone())?;
-        Ok(snapshot)
-    }
-}
-
-fn put_wrong(snapshot: &mut Snapshot, wrong: &[bool]) {
-    let wrong: Vec<u8> = wrong.iter().map(|&wrong| u8::from(wrong)).collect();
-    snapshot.put_u8("wrong", &[wrong.len()], &wrong);
-}
-
-fn wrong_of(snapshot: &Snapshot) -> Result<Vec<bool>, TrainError> {
-    Ok(snapshot.get_u8("wrong")?.iter().map(|&wrong| wrong != 0).collect())
-}
-
-/// The readings of all parts before this one: those that led to `before`, and its own.
-fn put_history_before(snapshot: &mut Snapshot, before: &Snapshot) -> Result<(), TrainError> {
-    let earlier: Vec<Measurement> = before.get_json("before").unwrap_or_default();
-    let own: Vec<Measurement> = before.get_json("history")?;
-    snapshot.put_json("before", &[earlier, own].concat());
-    Ok(())
 }
