@@ -7,13 +7,14 @@ use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, CoveredLayer, DataSource, Dataset, HardSettings, JointOutcome,
     JointSettings, Keeper, Levels, Observer, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers,
-    draw_weights, error_rate, initial_mixtures, initial_scales,
+    draw_weights, initial_mixtures, initial_scales, wrong_samples,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
 use crate::details::LayerDetails;
 use crate::history::Recorder;
 use crate::package::{Facts, ValidationErrors, package};
+use crate::search::percent;
 use crate::select::select;
 use crate::{Error, Recipe};
 
@@ -133,6 +134,11 @@ impl<'a> Workshop<'a> {
         self.covered.iter().map(CoveredLayer::len).collect()
     }
 
+    /// Which samples of the validation split a network at full shape gets wrong.
+    pub fn wrong(&self, parameters: &Parameters) -> Vec<bool> {
+        wrong_samples(&self.graph, parameters, &self.validation, &Pool::new())
+    }
+
     /// What the file of a fine-tuned network holds.
     pub fn pack(&self, recipe: &Recipe, trainee: &Trainee, errors: ValidationErrors) -> Result<Container, Error> {
         package(self.definition, &self.graph, &trainee.full_parameters(), &Facts { recipe, errors })
@@ -220,11 +226,9 @@ impl Run<'_> {
         tracing::debug!(?codebooks, "fine-tuned codebooks");
 
         let float = Network::new(shop.graph.clone(), checkpoints.take_float())?;
-        let error =
-            |graph: &Graph, parameters: &Parameters| error_rate(graph, parameters, &shop.validation, &session.pool);
         let errors = ValidationErrors {
-            float: error(&shop.graph, float.parameters()),
-            compressed: error(trainee.graph(), trainee.parameters()),
+            float: percent(&shop.wrong(float.parameters())),
+            compressed: percent(&shop.wrong(&trainee.full_parameters())),
         };
         let container = shop.pack(recipe, &trainee, errors)?;
         Ok(Product { container, float, errors, layers: checkpoints.take_layers() })

@@ -44,9 +44,7 @@ impl Budget {
     /// What the budget is compared with, from which of the held-out samples the float network and the compressed one got wrong:
     /// the upper end of the one-sided 95 % confidence interval of the increase in percentage points, or of the error in percent.
     ///
-    /// The increase is one of paired proportions: Wald's interval after half a sample was added to each of the four cells
-    /// (Agresti & Min 2005, "Simple improved confidence intervals for comparing matched proportions"). The error's interval is Wilson's score
-    /// interval (Wilson 1927).
+    /// Both are score intervals: Tango's of the difference of paired proportions (1998), Wilson's of a proportion (1927).
     pub(crate) fn bound(self, float: &[bool], compressed: &[bool]) -> f64 {
         match self {
             Self::ErrorIncrease(_) | Self::Bytes(_) => paired(float, compressed),
@@ -64,15 +62,28 @@ impl Budget {
 }
 
 /// Upper end for the difference of two paired error rates, in percentage points.
+///
+/// The difference at which the score test no longer refuses it (Tango 1998, "Equivalence test and confidence interval for the difference in
+/// proportions for the paired-sample design", equations 3 and 4), which keeps its level for few samples, too.
 fn paired(float: &[bool], compressed: &[bool]) -> f64 {
     let newly = |was: bool, is: bool| {
         float.iter().zip(compressed).filter(|&(&float, &compressed)| (float, compressed) == (was, is)).count() as f64
     };
-    let (worse, better) = (newly(false, true) + 0.5, newly(true, false) + 0.5);
-    let samples = float.len() as f64 + 2.0;
-    let difference = (worse - better) / samples;
-    let variance = ((worse + better) / samples - difference * difference) / samples;
-    100.0 * (difference + QUANTILE * variance.sqrt())
+    let (worse, better, samples) = (newly(false, true), newly(true, false), float.len().max(1) as f64);
+    let is_refused = |difference: f64| {
+        let spread = difference * (1.0 - difference);
+        let linear = (2.0 * samples - worse + better) * difference - worse - better;
+        let root = (linear * linear + 8.0 * samples * better * spread).sqrt();
+        // The likeliest share of samples that became right, were this the difference.
+        let share = (root - linear) / (4.0 * samples);
+        samples * difference - (worse - better) > QUANTILE * (samples * (2.0 * share + spread)).sqrt()
+    };
+    let (mut kept, mut refused) = ((worse - better) / samples, 1.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(kept, refused);
+        if is_refused(middle) { refused = middle } else { kept = middle }
+    }
+    100.0 * refused
 }
 
 /// Upper end for an error rate, in percent.
@@ -102,12 +113,20 @@ mod tests {
 
     #[test]
     fn bounds_are_those_of_the_formulas() {
-        // 100 wrong before; of those 60 still, and 60 others: no difference, 100 samples apart.
+        // 100 wrong before; of those 60 still, and 60 others: 60 became wrong and 40 right.
         let (float, compressed) = (wrong(10_000, 0..100), wrong(10_000, 40..160));
-        let (worse, better, samples) = (60.5_f64, 40.5_f64, 10_002.0_f64);
-        let difference = (worse - better) / samples;
-        let expected = difference + QUANTILE * (worse + better - samples * difference * difference).sqrt() / samples;
-        assert!((paired(&float, &compressed) - 100.0 * expected).abs() < 1e-9);
+        // By its defining equation, with the nuisance share found by maximising the likelihood on a grid.
+        let bound = paired(&float, &compressed) / 100.0;
+        let likelihood =
+            |share: f64| 60.0 * (share + bound).ln() + 40.0 * share.ln() + 9_900.0 * (1.0 - 2.0 * share - bound).ln();
+        let share =
+            (1..200_000).map(|step| f64::from(step) * 1e-7).max_by(|&a, &b| likelihood(a).total_cmp(&likelihood(b)));
+        let variance = 10_000.0 * (2.0 * share.unwrap() + bound * (1.0 - bound));
+        let distance = (10_000.0 * bound - 20.0) / variance.sqrt();
+        assert!((distance - QUANTILE).abs() < 1e-3, "{distance}");
+        // Nothing seen is no proof of nothing: some three samples may still have become wrong (Hanley & Lippman-Hand 1983).
+        let none = paired(&wrong(10_000, 0..0), &wrong(10_000, 0..0));
+        assert!((0.025..0.035).contains(&none), "{none}");
         // Wilson's interval by its defining equation: the bound is the rate from which the observed one is as far as allowed.
         let bound = wilson(&compressed) / 100.0;
         let distance = (bound - 0.012) / (bound * (1.0 - bound) / 10_000.0).sqrt();
@@ -122,13 +141,35 @@ mod tests {
         assert!(Budget::Bytes(5).is_kept(5, 99.0) && !Budget::Bytes(5).is_kept(6, 0.0));
     }
 
+    #[test]
+    fn a_true_difference_is_seldom_above_its_bound() {
+        // One sample in 25 becomes wrong, one in 1000 right; drawn from a simple generator, each time by the same numbers.
+        let mut state = 1_u64;
+        let mut draw = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % 1000
+        };
+        let missed = (0..2000)
+            .filter(|_| {
+                let pairs = (0..240).map(|_| match draw() {
+                    0..40 => (false, true),
+                    40 => (true, false),
+                    _ => (false, false),
+                });
+                let (float, compressed): (Vec<bool>, Vec<bool>) = pairs.unzip();
+                paired(&float, &compressed) < 3.9
+            })
+            .count();
+        assert!((40..140).contains(&missed), "{missed} of 2000 are above, of which 5 % are 100");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn a_bound_is_above_what_was_seen(pairs in proptest::collection::vec(any::<(bool, bool)>(), 1..300)) {
             let (float, compressed): (Vec<bool>, Vec<bool>) = pairs.into_iter().unzip();
-            prop_assert!(paired(&float, &compressed) > percent(&compressed) - percent(&float) - 100.0 / float.len() as f64);
+            prop_assert!(paired(&float, &compressed) >= percent(&compressed) - percent(&float));
             prop_assert!(wilson(&compressed) >= percent(&compressed) && wilson(&compressed) <= 100.0);
         }
 

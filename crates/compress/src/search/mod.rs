@@ -21,7 +21,7 @@ pub use watch::{SearchObserver, SearchPart};
 
 use std::cmp::Reverse;
 
-use budget::percent;
+pub(crate) use budget::percent;
 use mixpress_network::Network;
 use mixpress_train::Error as TrainError;
 use parts::Float;

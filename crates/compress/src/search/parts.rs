@@ -3,9 +3,8 @@
 //! Each is a function of the parts before it, so it is run once and remembered by the ledger.
 
 use mixpress_codebook::encode;
-use mixpress_network::{Network, Parameters};
-use mixpress_tensor::Pool;
-use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, Start, wrong_samples};
+use mixpress_network::Network;
+use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, Start};
 
 use super::budget::percent;
 use super::ledger::PartKeeper;
@@ -49,7 +48,8 @@ impl Search<'_> {
             };
             let trainee = session.plain(start, &recipe.plain)?;
             let mut snapshot = Snapshot::new();
-            put_wrong(&mut snapshot, &self.wrong(&trainee.full_parameters()));
+            put_wrong(&mut snapshot, &self.shop.wrong(&trainee.full_parameters()));
+            snapshot.put_json("before", &Vec::<Measurement>::new());
             trainee.save(&mut snapshot);
             Ok(snapshot)
         })?;
@@ -107,7 +107,7 @@ impl Search<'_> {
                 session.tied(Start::With(trainee), &levels, &recipe.tied)?
             };
             let (trainee, _) = tied;
-            let wrong = self.wrong(&trainee.full_parameters());
+            let wrong = self.shop.wrong(&trainee.full_parameters());
             let errors = ValidationErrors { float: percent(&float.wrong), compressed: percent(&wrong) };
             let bytes = encode(&shop.pack(recipe, &trainee, errors)?)?;
             let mut snapshot = Snapshot::new();
@@ -135,11 +135,6 @@ impl Search<'_> {
         };
         self.observer.file_made(&point);
         Ok(Found { bytes, history, layers, point })
-    }
-
-    /// Which samples of the validation split a network at full shape gets wrong.
-    fn wrong(&self, parameters: &Parameters) -> Vec<bool> {
-        wrong_samples(&self.shop.graph, parameters, &self.shop.validation, &Pool::new())
     }
 
     /// A part of the search: as the ledger has it, or run, from where it was interrupted if it was.
@@ -175,7 +170,7 @@ fn wrong_of(snapshot: &Snapshot) -> Result<Vec<bool>, TrainError> {
 
 /// The readings of all parts before this one: those that led to `before`, and its own.
 fn put_history_before(snapshot: &mut Snapshot, before: &Snapshot) -> Result<(), TrainError> {
-    let earlier: Vec<Measurement> = before.get_json("before").unwrap_or_default();
+    let earlier: Vec<Measurement> = before.get_json("before")?;
     let own: Vec<Measurement> = before.get_json("history")?;
     snapshot.put_json("before", &[earlier, own].concat());
     Ok(())
