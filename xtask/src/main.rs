@@ -77,7 +77,7 @@ enum Job {
     /// Runs the jobs behind the README's results, one at a time, and puts each that is done into docs/results.md at once.
     ///
     /// The jobs stand in docs/recipes/jobs.toml. What is there already for this commit on this processor is skipped, so several
-    /// sittings add up. All take an hour; Ctrl-C keeps what is finished.
+    /// sittings add up. All take several hours; Ctrl-C keeps what is finished.
     Results(results::ResultsArgs),
     /// Measures this machine: prior, training steps, codec and codebooks, each beside what it is compared with.
     ///

@@ -224,21 +224,21 @@ pub struct CompressArgs {
     /// with its recipe, its seed and its network, and with the same data makes the same bytes.
     #[arg(long, value_name = "FILE.toml|FILE.mxp", value_hint = ValueHint::FilePath)]
     pub recipe: Option<PathBuf>,
-    /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. It is judged
-    /// on held-out samples, with 95 % confidence; a search takes about four times as long as a run without a budget.
+    /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. Files are
+    /// judged on held-out samples, each by a 95 % confidence bound; a search takes some four times as long as a run without a budget.
     #[arg(long, value_name = "POINTS", group = "budget", value_parser = number, allow_negative_numbers = true)]
     pub max_error_increase: Option<f64>,
     /// Finds the smallest file whose error is at most so many percent, judged likewise.
     #[arg(long, value_name = "PERCENT", group = "budget", value_parser = number, allow_negative_numbers = true)]
     pub max_error: Option<f64>,
-    /// Ends a search after so long, as 90s or 30min or 2h, with the best file that it has by then.
+    /// Ends a search after so long, as 90s or 30min or 2h, with the best file that it has by then. A resumed search has all of it again.
     #[arg(long, value_name = "TIME", requires = "budget", value_parser = time)]
     pub time_limit: Option<Duration>,
     /// A folder for all files that a search makes, from the largest to the smallest, and a table of them, frontier.csv.
     #[arg(long, value_name = "DIR", requires = "budget", value_hint = ValueHint::DirPath)]
     pub frontier: Option<PathBuf>,
     /// Prints every setting of the run as TOML, a valid --recipe, and stops.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "budget")]
     pub print_recipe: bool,
     /// The seed of all randomness: the same seed gives the same file [default: the recipe's, 0].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -105,6 +105,11 @@ fn all_files_of_a_search_can_be_had_and_repeated() {
     let text = search(&place, &["-q", "-o", "a.mxp"]).done().stdout;
     assert!(text.contains("at most +4.00 points") && text.contains("held-out samples"), "{text}");
     place.run(["compress", "-o", "c.mxp", "--max-error", "5", "--frontier", "files"]).refused(1, &["files", "--force"]);
+    // Of a shorter search, too, only its own files are there afterwards.
+    let named = |table: &str| table.lines().count() - 1;
+    search(&place, &["-q", "-o", "a.mxp", "--frontier", "files", "--seed", "1"]).done();
+    let table = fs::read_to_string(place.path("files/frontier.csv")).expect("a table");
+    assert_eq!(fs::read_dir(place.path("files")).expect("a folder").count(), 1 + named(&table));
 }
 
 #[test]
@@ -133,6 +138,7 @@ fn budgets_are_for_networks_that_are_trained_here() {
         misused(&place.run(["compress", "m.safetensors", budget, "1"]), &[budget, "MODEL"]);
     }
     misused(&place.run(["compress", "--max-error", "1", "--max-error-increase", "1"]), &["--max-error"]);
-    misused(&search(&place, &["-q", "-o", "a.mxp", "--snr", "3"]), &["MODEL"]);
+    search(&place, &["-q", "-o", "a.mxp", "--snr", "3"]).refused(2, &["--snr", "MODEL"]);
+    misused(&search(&place, &["--print-recipe"]), &["--print-recipe"]);
     place.run(["compress", "--max-error", "101", "-o", "a.mxp"]).refused(2, &["101", "percent"]);
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use mixpress_network::{Definition, Graph, Parameters};
@@ -140,14 +141,21 @@ pub(crate) fn identity(definition: &Definition, data: &DataSource, recipe: &Reci
 pub(crate) fn claim(folder: &Path) -> Result<Lock, Error> {
     let refused = |source| Error::Write { path: folder.into(), source };
     fs::create_dir_all(folder).map_err(refused)?;
-    let is_state = |path: PathBuf| path.extension().is_some_and(|ending| ending == ENDING);
-    for file in fs::read_dir(folder).map_err(refused)? {
-        if is_state(file.map_err(refused)?.path()) {
-            return Err(Error::CheckpointExists { path: folder.into() });
-        }
+    if has_state(folder).map_err(refused)? {
+        return Err(Error::CheckpointExists { path: folder.into() });
     }
     tempfile::tempfile_in(folder).map_err(refused)?;
     Lock::take(folder)
+}
+
+/// Whether a folder holds the state of a run.
+fn has_state(folder: &Path) -> io::Result<bool> {
+    for file in fs::read_dir(folder)? {
+        if file?.path().extension().is_some_and(|ending| ending == ENDING) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A folder of checkpoints that no other run may use; the system frees it when the process ends, however it ends.
@@ -157,6 +165,18 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Takes the folder of a run that is to go on.
+    ///
+    /// # Errors
+    /// As [`Lock::take`], and [`Error::NoCheckpoint`] when there is no state of a run.
+    pub fn of_earlier_run(folder: &Path) -> Result<Self, Error> {
+        if has_state(folder).unwrap_or(false) {
+            Self::take(folder)
+        } else {
+            Err(Error::NoCheckpoint { path: folder.into() })
+        }
+    }
+
     /// Takes the folder.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The whole method behind one builder.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::details::{Baseline, ClassErrors, Details, LayerDetails};
 use crate::history::{Clock, Recorder};
 use crate::package::ValidationErrors;
 use crate::pipeline::{Run, Workshop, lower};
-use crate::search::{Discovery, Found, Ledger, Plan, Search};
+use crate::search::{BEST, Discovery, Found, Ledger, Plan, Search};
 use crate::{
     Budget, CompressedModel, Error, Format, FrontierPoint, Judgement, ModelCompressor, Outcome, Recipe, SearchObserver,
     frontier,
@@ -220,6 +221,10 @@ impl<'a> CompressorBuilder<'a> {
         lower(&definition, &data.train)?;
         if let Some(budget) = self.budget {
             budget.validate()?;
+            if self.recipe.joint.rise.stages > 0 {
+                let (setting, value) = ("joint.rise.stages", self.recipe.joint.rise.stages as f64);
+                return Err(Error::Setting { setting, value, range: "0 where a budget is given: a search finds it" });
+            }
         } else if self.time_limit.is_some() || self.frontier.is_some() {
             return Err(Error::Missing("budget for a search"));
         }
@@ -308,7 +313,10 @@ impl<'a> Compressor<'a> {
     fn train_once(&self) -> Result<Trained, Error> {
         let identity = identity(&self.definition, &self.data, &self.recipe);
         let (resumed, _lock) = match &self.checkpoint {
-            Some(folder) if self.resume => (Some(load(folder, &identity)?), Some(Lock::take(folder)?)),
+            Some(folder) if self.resume => {
+                let lock = Lock::of_earlier_run(folder)?;
+                (Some(load(folder, &identity)?), Some(lock))
+            }
             Some(folder) => (None, Some(claim(folder)?)),
             None => (None, None),
         };
@@ -348,10 +356,12 @@ impl<'a> Compressor<'a> {
     fn search(&self, budget: Budget) -> Result<Trained, Error> {
         let graph = lower(&self.definition, &self.data.train)?;
         let plan = Plan::new(&self.recipe, &graph, self.data.train.len());
-        let identity = format!("{}budget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first));
+        let identity =
+            format!("{}{}\nbudget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first), plan.outline());
         let (ledger, _lock) = match &self.checkpoint {
             Some(folder) if self.resume => {
-                (Ledger::resumed(folder, identity, self.cancel.clone())?, Some(Lock::take(folder)?))
+                let lock = Lock::of_earlier_run(folder)?;
+                (Ledger::resumed(folder, identity, self.cancel.clone())?, Some(lock))
             }
             Some(folder) => (Ledger::new(Some(folder), None, identity, self.cancel.clone()), Some(claim(folder)?)),
             None => {
@@ -373,9 +383,13 @@ impl<'a> Compressor<'a> {
                 Error::Interrupted { checkpoint, best }
             }
             Error::Train(TrainError::Interrupted) => Error::TimeLimit { seconds: ledger.seconds() },
-            error => error,
+            error => match unfinished.found {
+                // What has been found is not lost with what failed.
+                Some(found) => saved(error, &found),
+                None => error,
+            },
         })?;
-        let Discovery { files, float, float_validation_error } = found;
+        let Discovery { files, float, float_validation_error, is_complete } = found;
         let chosen = files.iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files");
         Ok(Trained {
             bytes: chosen.bytes.clone(),
@@ -383,7 +397,7 @@ impl<'a> Compressor<'a> {
             errors: ValidationErrors { float: float_validation_error, compressed: chosen.point.validation_error },
             history: chosen.history.clone(),
             layers: chosen.layers.clone(),
-            judgement: Some(Judgement { budget, samples: shop.validation.len() }),
+            judgement: Some(Judgement { budget, samples: shop.validation.len(), is_complete }),
             files: files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
             seconds: ledger.seconds(),
         })
@@ -439,9 +453,18 @@ struct Trained {
 /// Saves the best file of a search that was interrupted; where it was saved.
 fn save_best(folder: &Path, found: &Discovery) -> Option<PathBuf> {
     let chosen = found.files.iter().find(|file| file.point.is_chosen)?;
-    let path = folder.join("best.mxp");
+    let path = folder.join(BEST);
     // The parts of the search have been saved already, and it makes the file again from them.
     write_whole(&path, &chosen.bytes).ok().map(|()| path)
+}
+
+/// What a search had found before a problem ended it, saved among the system's temporary files.
+fn saved(problem: Error, found: &Discovery) -> Error {
+    let chosen = found.files.iter().find(|file| file.point.is_chosen);
+    match chosen.map(|chosen| write_new(&env::temp_dir(), OsStr::new("mixpress-"), ".mxp", &chosen.bytes)) {
+        Some(Ok(saved)) => Error::Saved { problem: Box::new(problem), saved },
+        _ => problem,
+    }
 }
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.

@@ -228,7 +228,7 @@ pub enum Error {
         best: Option<PathBuf>,
     },
     /// The time that a search was given was over before it had made a file.
-    #[error("{seconds:.0} seconds were too short for a first file")]
+    #[error("{seconds:.0} seconds were too short for a first file; a longer time limit finds one")]
     TimeLimit {
         /// Seconds that passed.
         seconds: f64,

@@ -42,22 +42,26 @@ pub struct Judgement {
     pub budget: Budget,
     /// Held-out samples that files were judged on.
     pub samples: usize,
+    /// Whether the search came to its own end: smaller files may be left to find where its time ended first.
+    pub is_complete: bool,
 }
 
 /// Makes sure before a search that a folder takes its files.
 ///
 /// # Errors
-/// [`Error::Exists`] when another search's table is there and may not be replaced, [`Error::Write`].
+/// [`Error::Exists`] when something is there and may not be replaced, [`Error::Write`].
 pub(crate) fn claim(folder: &Path, overwrite: Overwrite) -> Result<(), Error> {
-    overwrite.refuse_taken(&folder.join(TABLE))?;
     let refused = |source| Error::Write { path: folder.into(), source };
     fs::create_dir_all(folder).map_err(refused)?;
+    if overwrite == Overwrite::Refuse && fs::read_dir(folder).map_err(refused)?.next().is_some() {
+        return Err(Error::Exists { path: folder.into() });
+    }
     tempfile::tempfile_in(folder).map(drop).map_err(refused)
 }
 
-/// Writes the files of a search into a folder, each named by its size, and then their table. What was there under the same names is
-/// replaced.
+/// Writes the files of a search into a folder, each named by its size, and then their table, in place of those of an earlier search.
 pub(crate) fn write(folder: &Path, files: &[FrontierFile]) -> Result<(), Error> {
+    remove_earlier(folder);
     let mut table = "file,bytes,ratio,strength,validation error in percent,increase in points,bound,within the budget,optimal,chosen\n".to_owned();
     for (at, FrontierFile { point, bytes }) in files.iter().enumerate() {
         let FrontierPoint { file_bytes, ratio, strength, validation_error, increase, bound, .. } = point;
@@ -71,4 +75,16 @@ pub(crate) fn write(folder: &Path, files: &[FrontierFile]) -> Result<(), Error> 
         writeln!(table, "{line}").expect("text takes any line");
     }
     Overwrite::Replace.write(&folder.join(TABLE), table.as_bytes())
+}
+
+/// Removes the files that an earlier search's table names: they would stand among those of this one.
+fn remove_earlier(folder: &Path) {
+    let Ok(table) = fs::read_to_string(folder.join(TABLE)) else { return };
+    for name in table.lines().skip(1).filter_map(|line| line.split(',').next()) {
+        // Only names that a search gives, whatever the table says; what cannot be removed stays.
+        let is_own = |stem: &str| stem.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        if name.strip_suffix(".mxp").is_some_and(is_own) {
+            let _ = fs::remove_file(folder.join(name));
+        }
+    }
 }

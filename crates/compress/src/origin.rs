@@ -16,6 +16,8 @@ pub struct Origin {
     pub recipe: Recipe,
     /// The network, if the file holds its definition.
     pub network: Option<Definition>,
+    /// Shape of an item that the network takes, known together with it.
+    pub input_shape: Option<Vec<usize>>,
 }
 
 impl Origin {
@@ -36,8 +38,10 @@ impl Origin {
             return none("it does not tell the seed of the run that made it");
         };
         let recipe = Recipe::from_differences(metadata.recipe.as_deref(), seed)?;
-        let network = archive.definition().map(read_definition).transpose()?.map(|(definition, _)| definition);
-        Ok(Self { recipe, network })
+        let network = archive.definition().map(read_definition).transpose()?;
+        let (network, input_shape) =
+            network.map(|(definition, graph)| (definition, graph.input_shape().to_vec())).unzip();
+        Ok(Self { recipe, network, input_shape })
     }
 }
 
@@ -63,9 +67,12 @@ mod tests {
         let metadata = Metadata { recipe: recipe.to_differences(), seed: Some(5), ..Metadata::default() };
         let definition = Some(write_definition(&zoo::digits_mlp(), &[1, 8, 8]));
         let told = origin(&Container { metadata: metadata.clone(), definition, ..Container::default() }).unwrap();
-        assert_eq!(told, Origin { recipe: recipe.clone(), network: Some(zoo::digits_mlp()) });
+        assert_eq!(
+            told,
+            Origin { recipe: recipe.clone(), network: Some(zoo::digits_mlp()), input_shape: Some(vec![1, 8, 8]) }
+        );
         let without = origin(&Container { metadata, ..Container::default() }).unwrap();
-        assert_eq!(without, Origin { recipe, network: None });
+        assert_eq!(without, Origin { recipe, network: None, input_shape: None });
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The version of the defaults that differences refer to. It changes whenever a default does.
+/// The version of the defaults that differences refer to. From the first release on it changes whenever a default does.
 pub const DEFAULTS_VERSION: u8 = 1;
 
 /// What a reader who knows no Rust is told of a number that must not be negative.

@@ -28,21 +28,25 @@ pub(crate) fn files_of_search(outcome: &Outcome) -> String {
 
 /// Whether the file that a search chose keeps the budget, in words; `None` for a run of a fixed recipe.
 pub(crate) fn verdict_of_search(outcome: &Outcome) -> Option<String> {
-    let Judgement { budget, samples } = outcome.judgement?;
+    let Judgement { budget, samples, is_complete } = outcome.judgement?;
+    let ended = if is_complete { "" } else { "; the search ended with its time, before it was complete" };
     let point = outcome.frontier.iter().find(|point| point.is_chosen)?;
     let (what, bound) = match budget {
         Budget::ErrorIncrease(points) => {
             (format!("at most {points:+.2} points of error"), format!("{:+.2} points", point.bound))
         }
         Budget::Error(percent) => (format!("at most {percent:.2} % of error"), format!("{:.2} %", point.bound)),
-        Budget::Bytes(bytes) if point.is_within => return Some(format!("at most {}: kept", size(bytes))),
-        Budget::Bytes(bytes) => return Some(format!("at most {}: NOT KEPT by the smallest file found", size(bytes))),
+        Budget::Bytes(bytes) if point.is_within => return Some(format!("at most {}: kept{ended}", size(bytes))),
+        Budget::Bytes(bytes) => {
+            return Some(format!("at most {}: NOT KEPT by the smallest file found{ended}", size(bytes)));
+        }
     };
-    let shown = format!("{} held-out samples show at most {bound}, with 95 % confidence", grouped(samples as u64));
+    let shown =
+        format!("{} held-out samples bound it at {bound}, with 95 % confidence for one file", grouped(samples as u64));
     Some(if point.is_within {
-        format!("{what}: kept; {shown}")
+        format!("{what}: kept; {shown}{ended}")
     } else {
-        format!("{what}: NOT SHOWN TO BE KEPT; {shown}. This is the largest of the files found")
+        format!("{what}: NOT SHOWN TO BE KEPT; {shown}. This is the largest of the files found{ended}")
     })
 }
 
@@ -69,11 +73,15 @@ mod tests {
         };
         let said = |budget, bound| {
             let frontier = vec![point(3000, 0.05, false), point(2202, bound, true)];
-            table(&Outcome { frontier, judgement: Some(Judgement { budget, samples: 10_000 }), ..example() })
+            table(&Outcome {
+                frontier,
+                judgement: Some(Judgement { budget, samples: 10_000, is_complete: true }),
+                ..example()
+            })
         };
         let kept = said(Budget::ErrorIncrease(0.2), 0.19);
         assert!(
-            kept.contains("at most +0.20 points of error: kept; 10,000 held-out samples show at most +0.19 points"),
+            kept.contains("at most +0.20 points of error: kept; 10,000 held-out samples bound it at +0.19 points"),
             "{kept}"
         );
         assert!(kept.contains("chosen  2,202") && kept.contains("3,000"), "{kept}");

@@ -42,10 +42,16 @@ impl CancelToken {
         self.flag.load(Ordering::Relaxed)
     }
 
+    /// Whether the time of the run is over.
+    #[must_use]
+    pub fn is_expired(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
     /// Whether the run is to stop: somebody asked for it, or its time is over.
     #[must_use]
     pub fn must_stop(&self) -> bool {
-        self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.is_cancelled() || self.is_expired()
     }
 }
 

@@ -56,7 +56,9 @@ impl JointConfig {
         check_range("joint.rise.stages", self.rise.stages as f64, 0.0, 1000.0, "from 0 to 1000")?;
         rounds("joint.rise.rounds", self.rise.rounds)?;
         rate("joint.rise.learning_rate", self.rise.learning_rate)?;
-        check_range("joint.rise.factor", self.rise.factor, 1.0, 100.0, "from 1 to 100")
+        check_range("joint.rise.factor", self.rise.factor, 1.0, 100.0, "from 1 to 100")?;
+        rounds("joint.rounds, with those of all stages,", self.all_rounds())?;
+        strength("joint.strength, after all stages,", self.last_strength())
     }
 }
 

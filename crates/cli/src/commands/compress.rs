@@ -1,6 +1,6 @@
 //! `mixpress compress`: train, compress, write, read back, report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use mixpress::compress::{Budget, Error, Measured, Origin};
@@ -9,7 +9,7 @@ use mixpress::report;
 
 use super::report::Place;
 use super::{inputs, model};
-use crate::args::CompressArgs;
+use crate::args::{CompressArgs, WantedArgs};
 use crate::defaults::Defaults;
 use crate::failure::Failure;
 use crate::interrupt::cancel_on_signal;
@@ -23,7 +23,8 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     if let Some(path) = &args.model {
         return model::compress(path, args, defaults);
     }
-    let Origin { recipe, network } = inputs::origin(args)?;
+    refuse_goals_of_models(&args.wanted)?;
+    let Origin { recipe, network, input_shape } = inputs::origin(args)?;
     if args.print_recipe {
         return Ok(output::write(&recipe.to_toml())?);
     }
@@ -33,7 +34,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     args.recipe.iter().try_for_each(|recipe| files::refuse_input(&out, recipe))?;
     files::refuse_taken(&out, replace)?;
     if let Some(folder) = &args.frontier {
-        files::refuse_taken(&folder.join("frontier.csv"), replace)?;
+        refuse_filled(folder, args.force)?;
     }
     if args.out.is_none() {
         files::make_folder(&defaults.folder)?;
@@ -43,6 +44,15 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     let is_embedded = args.data.is_none() && defaults.images.is_none();
     if is_embedded && !args.talk.quiet && is_a_surprise(&network, &data) {
         eprintln!("note: without --data, {} is trained on {}", network.name, data.train.name());
+    }
+    let shape = input_shape.filter(|_| args.network.is_none());
+    if let (Some(shape), Some(recipe)) = (shape.filter(|shape| shape != data.train.item_shape()), &args.recipe) {
+        return Err(Failure::usage(format!(
+            "the network in {} takes items of shape {shape:?}, but those of {} have shape {:?}; name the data that it was trained on with --data",
+            recipe.display(),
+            data.train.name(),
+            data.train.item_shape(),
+        )));
     }
     let what = format!("cannot compress {} on {}", network.name, data.train.name());
 
@@ -84,6 +94,40 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     };
     output::write(&text).with_context(|| format!("the result is in {}, but cannot be printed", out.display()))?;
     page.map(drop)
+}
+
+/// Refuses goals that only a trained model can have. The parser does not where a MODEL is excluded by other arguments.
+fn refuse_goals_of_models(wanted: &WantedArgs) -> Result<(), Failure> {
+    let WantedArgs { bits, ratio, snr, max_output_error, lossless, distortion, inputs, sensitivity, .. } = wanted;
+    let given = [
+        ("--bits", bits.is_some()),
+        ("--ratio", ratio.is_some()),
+        ("--snr", snr.is_some()),
+        ("--max-output-error", max_output_error.is_some()),
+        ("--lossless", *lossless),
+        ("--distortion", distortion.is_some()),
+        ("--inputs", inputs.is_some()),
+        ("--sensitivity", sensitivity.is_some()),
+        ("--tensor", !wanted.rules.is_empty()),
+        ("--dry-run", wanted.dry_run),
+        ("--strict", wanted.strict),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure::usage(format!("{option} is for a trained MODEL, and none was named"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a folder for a search's files that has something in it, unless it may be replaced.
+fn refuse_filled(folder: &Path, replace: bool) -> Result<(), Failure> {
+    let is_filled = folder.read_dir().is_ok_and(|mut files| files.next().is_some());
+    if is_filled && !replace {
+        let folder = folder.display();
+        return Err(Failure::failed(format!(
+            "{folder} has files in it; --frontier takes another folder, --force replaces those of an earlier search"
+        )));
+    }
+    Ok(())
 }
 
 /// What a search is asked for, if one is wanted.

@@ -20,9 +20,9 @@ const MNIST_ITEM: [usize; 3] = [1, 28, 28];
 /// network, too.
 pub(crate) fn origin(args: &CompressArgs) -> Result<Origin, Failure> {
     let mut origin = match &args.recipe {
-        None => Origin { recipe: Recipe::default(), network: None },
+        None => Origin { recipe: Recipe::default(), network: None, input_shape: None },
         Some(path) if is_mxp(path) => repeated(path)?,
-        Some(path) => Origin { recipe: written(path)?, network: None },
+        Some(path) => Origin { recipe: written(path)?, network: None, input_shape: None },
     };
     if let Some(seed) = args.seed {
         origin.recipe.seed = seed;

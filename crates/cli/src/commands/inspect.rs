@@ -51,7 +51,7 @@ fn recipe(file: &Path) -> String {
             let differences = origin.recipe.differences();
             let settings: Vec<&str> = differences.lines().collect();
             let settings = if settings.is_empty() { "all defaults".to_owned() } else { settings.join(", ") };
-            format!("recipe: {settings}; compress --recipe {} repeats it\n", file.display())
+            format!("recipe: {settings}; compress --recipe {} --data DATA repeats it\n", file.display())
         }
         Err(error) => format!("recipe: {error}\n"),
     }

@@ -55,7 +55,7 @@ impl Progress {
     /// A watcher of a run of `recipe`. Bars are drawn when standard error is a terminal and nobody asked for quiet.
     pub(crate) fn new(talk: &Talk, recipe: &Recipe) -> Self {
         let bars = bars(talk);
-        let rounds = [recipe.plain.rounds, recipe.joint.rounds, recipe.hard.rounds, recipe.tied.rounds];
+        let rounds = [recipe.plain.rounds, recipe.joint.all_rounds(), recipe.hard.rounds, recipe.tied.rounds];
         let estimate = Estimate::new(rounds.map(|rounds| rounds.saturating_mul(ROUND)));
         let overall = bars.add(bar(1000, "{prefix:>16} [{bar:30}] {percent:>3} %  {msg}"));
         overall.set_prefix("all");

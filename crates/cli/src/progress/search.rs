@@ -85,6 +85,13 @@ impl SearchProgress {
     }
 }
 
+impl State {
+    fn skip(&mut self, steps: u64) {
+        self.done += steps;
+        self.read.0 += steps;
+    }
+}
+
 impl SearchObserver for SearchProgress {
     fn part_started(&self, part: SearchPart) -> Box<dyn Observer + '_> {
         let title = match part {
@@ -102,14 +109,8 @@ impl SearchObserver for SearchProgress {
         }
     }
 
-    fn expects(&self, done: u64, left: u64) {
-        let mut state = self.state();
-        // Steps before a resume were done, too, but took no time of this process.
-        if state.done < done * ROUND {
-            state.done = done * ROUND;
-            state.read = (state.done, self.start.elapsed());
-        }
-        state.expected = state.done + left * ROUND;
+    fn expects(&self, rounds: u64) {
+        self.state().expected = rounds * ROUND;
     }
 }
 
@@ -135,6 +136,8 @@ impl Observer for PartProgress<'_> {
         new.set_prefix(self.title.clone());
         new.set_message(phase.title());
         new.set_position(step);
+        // Steps before a resume were done, too, but took no time of this process.
+        self.search.state().skip(step);
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(new);
     }
 
@@ -195,7 +198,7 @@ mod tests {
         let second = progress.part_started(SearchPart::File { stage: 2, is_thorough: true });
         second.phase_started(PhaseName::Hard, 10, 5);
         second.stepped(PhaseName::Hard, 11);
-        progress.expects(5, 0);
+        progress.expects(5);
         first.phase_finished(PhaseName::Joint);
         second.phase_finished(PhaseName::Tied);
         progress.clear();

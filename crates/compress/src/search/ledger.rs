@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mixpress_train::{CancelToken, Error as TrainError, Keeper, Snapshot};
@@ -14,6 +15,8 @@ use crate::Error;
 use crate::checkpoint::{ENDING, refuse_other_run};
 use crate::history::{Clock, Recorder};
 
+/// Name of the file that is the best of an interrupted search.
+pub(crate) const BEST: &str = "best.mxp";
 /// What the name of a part's file begins with once it is done.
 const DONE: &str = "done-";
 /// What it begins with while it runs.
@@ -28,6 +31,8 @@ pub(crate) struct Ledger<'a> {
     /// By which somebody may interrupt the search.
     cancel: CancelToken,
     clock: Clock,
+    /// Whether what other runs left in the folder for interruptions is gone.
+    is_swept: AtomicBool,
     /// By the name of the file without its ending.
     parts: Mutex<BTreeMap<String, Snapshot>>,
 }
@@ -41,7 +46,7 @@ impl<'a> Ledger<'a> {
         cancel: CancelToken,
     ) -> Self {
         let (clock, parts) = (Clock::start(0.0), Mutex::default());
-        Self { folder, folder_on_interrupt, identity, cancel, clock, parts }
+        Self { folder, folder_on_interrupt, identity, cancel, clock, is_swept: AtomicBool::new(false), parts }
     }
 
     /// A ledger with the parts in a folder.
@@ -49,6 +54,9 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`Error::NoCheckpoint`] where there are none, [`Error::OtherRun`], and what reading them meets.
     pub fn resumed(folder: &'a Path, identity: String, cancel: CancelToken) -> Result<Self, Error> {
+        if !folder.exists() {
+            return Err(Error::NoCheckpoint { path: folder.into() });
+        }
         let refused = |source| Error::Read { path: folder.into(), source };
         let mut parts = BTreeMap::new();
         let mut seconds: f64 = 0.0;
@@ -68,7 +76,8 @@ impl<'a> Ledger<'a> {
             return Err(Error::NoCheckpoint { path: folder.into() });
         }
         let (clock, parts) = (Clock::start(seconds), Mutex::new(parts));
-        Ok(Self { folder: Some(folder), folder_on_interrupt: None, identity, cancel, clock, parts })
+        let is_swept = AtomicBool::new(true);
+        Ok(Self { folder: Some(folder), folder_on_interrupt: None, identity, cancel, clock, is_swept, parts })
     }
 
     /// Seconds of the search so far.
@@ -126,6 +135,22 @@ fn file_in(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.{ENDING}"))
 }
 
+/// Removes what another run left in a folder that is for interrupted runs: it has been given up.
+fn sweep(folder: &Path) -> Result<(), TrainError> {
+    let refused = |source| TrainError::Write { path: folder.into(), source };
+    if !folder.exists() {
+        return Ok(());
+    }
+    for file in fs::read_dir(folder).map_err(refused)? {
+        let path = file.map_err(refused)?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) || path.file_name().is_some_and(|name| name == BEST)
+        {
+            fs::remove_file(&path).map_err(refused)?;
+        }
+    }
+    Ok(())
+}
+
 fn write(folder: &Path, name: &str, snapshot: &Snapshot) -> Result<(), TrainError> {
     fs::create_dir_all(folder).map_err(|source| TrainError::Write { path: folder.into(), source })?;
     snapshot.save(&file_in(folder, name))
@@ -161,9 +186,14 @@ impl Keeper for PartKeeper<'_> {
         if !self.ledger.cancel.is_cancelled() {
             return Ok(());
         }
-        for (name, part) in &*self.ledger.lock() {
+        let parts = self.ledger.lock();
+        if !self.ledger.is_swept.swap(true, Ordering::Relaxed) {
+            sweep(folder)?;
+        }
+        for (name, part) in &*parts {
             write(folder, name, part)?;
         }
+        drop(parts);
         self.save(folder, snapshot)
     }
 }

@@ -14,7 +14,7 @@ mod plan;
 mod watch;
 
 pub use budget::Budget;
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{BEST, Ledger};
 pub(crate) use parts::Found;
 pub(crate) use plan::Plan;
 pub use watch::{SearchObserver, SearchPart};
@@ -46,6 +46,8 @@ pub(crate) struct Discovery {
     pub float: Network,
     /// Its error on the validation split, percent.
     pub float_validation_error: f64,
+    /// Whether the search came to its own end, and not to that of its time.
+    pub is_complete: bool,
 }
 
 /// A search that did not come to its end.
@@ -68,13 +70,16 @@ impl Search<'_> {
     /// # Errors
     /// With what had been found by then, if there was anything.
     pub fn run(&self) -> Result<Discovery, Box<Unfinished>> {
+        self.expects(&self.plan, 0, &[]);
         let float = self.float()?;
         let mut files = Vec::new();
         let explored = self.explore(&float, &mut files);
         let found = (!files.is_empty()).then(|| self.conclude(files, float));
         match (explored, found) {
             (Ok(()), Some(found)) => Ok(found),
-            (Err(Error::Train(TrainError::Interrupted)), Some(found)) if !self.shop.cancel.is_cancelled() => Ok(found),
+            (Err(Error::Train(TrainError::Interrupted)), Some(found)) if self.shop.cancel.is_expired() => {
+                Ok(Discovery { is_complete: false, ..found })
+            }
             (Err(error), found) => Err(Box::new(Unfinished { error, found })),
             (Ok(()), None) => unreachable!("a search that ends well has made the file of its first point"),
         }
@@ -83,10 +88,12 @@ impl Search<'_> {
     /// Follows the trajectory and, where no file of it keeps a budget of error, another one of lower strengths.
     fn explore(&self, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
         self.follow(&self.plan, float, files)?;
-        if matches!(self.budget, Budget::Bytes(_)) || files.iter().any(|file| file.point.is_within) {
-            return Ok(());
-        }
-        self.follow(&self.plan.lower(), float, files)
+        let needs_lower = match self.budget {
+            // Larger files than the first may be within, too, and more accurate.
+            Budget::Bytes(_) => files.first().is_some_and(|file| file.point.is_within),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => !files.iter().any(|file| file.point.is_within),
+        };
+        if needs_lower { self.follow(&self.plan.lower(), float, files) } else { Ok(()) }
     }
 
     /// Follows a trajectory until the budget has been left, then makes the best points' files again, thoroughly.
@@ -100,12 +107,17 @@ impl Search<'_> {
             let next = || if is_last { Ok(None) } else { self.stage(plan, at as u64 + 1, &stages[at]).map(Some) };
             let (next, file) = rayon::join(next, || self.file(plan, at as u64, &stages[at], float, false));
             files.push(file?);
-            match next? {
-                Some(next) if !self.is_beyond(plan, &files[before..]) => stages.push(next),
-                _ => break,
+            match next {
+                Ok(Some(next)) if !self.is_beyond(plan, &files[before..]) => stages.push(next),
+                Ok(_) => break,
+                Err(Error::Train(error @ TrainError::Diverged { .. })) => {
+                    tracing::warn!(%error, "the trajectory ends where training diverged");
+                    break;
+                }
+                Err(error) => return Err(error),
             }
         }
-        let Some(best) = files[before..].iter().rposition(|file| file.point.is_within) else { return Ok(()) };
+        let Some(best) = self.most_promising(&files[before..]) else { return Ok(()) };
         let most = usize::try_from(plan.most_thorough).unwrap_or(usize::MAX);
         let ahead: Vec<usize> = (best..stages.len()).take(most).collect();
         for pair in ahead.chunks(2) {
@@ -121,15 +133,25 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Tells the watcher what is expected before the file of a point is made, after those of the points before it.
+    /// The point from which on files are made again: the best one within the budget. For a budget of bytes that is the point before
+    /// the first within, whose file may yet become small enough.
+    fn most_promising(&self, files: &[Found]) -> Option<usize> {
+        let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
+        match self.budget {
+            Budget::Bytes(_) => within.next().map(|first| first.saturating_sub(1)),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => within.next_back(),
+        }
+    }
+
+    /// Tells the watcher what is expected of a trajectory before the file of a point is made, after those of the points before it.
     fn expects(&self, plan: &Plan, point: u64, files: &[Found]) {
         let Plan { first, least_points, thorough, most_thorough, .. } = plan;
         let brief = first.hard.rounds + first.tied.rounds;
         let to_come = least_points.saturating_sub(point + 1).max(u64::from(!self.is_beyond(plan, files)));
-        let done = first.plain.rounds + plan.recipe(point, false).joint.all_rounds() + point * brief;
-        let left =
-            brief + to_come * (first.joint.rise.rounds + brief) + most_thorough.min(&2) * thorough.iter().sum::<u64>();
-        self.observer.expects(done, left);
+        let before_first = first.plain.rounds + first.joint.rounds;
+        let each = first.joint.rise.rounds + brief;
+        let last = most_thorough.min(&2) * thorough.iter().sum::<u64>();
+        self.observer.expects(before_first + point * each + brief + to_come * each + last);
     }
 
     /// Whether smaller files than these need not be tried.
@@ -154,20 +176,25 @@ impl Search<'_> {
         }
         let chosen = self.choose(&files);
         files[chosen].point.is_chosen = true;
-        Discovery { files, float: float.network, float_validation_error: percent(&float.wrong) }
+        Discovery { files, float: float.network, float_validation_error: percent(&float.wrong), is_complete: true }
     }
 
     /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the
-    /// one that comes closest. With a budget of error that is the largest: the one with the lowest bound of many would be a lucky one.
+    /// one that comes closest. With a budget of error, files beyond two in a row that are not within do not count: one of them that is has
+    /// been lucky. So has the one with the lowest bound where none is within, and the largest is taken.
     fn choose(&self, files: &[Found]) -> usize {
         let error = |file: &Found| file.point.validation_error;
-        let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
+        let within = (0..files.len()).filter(|&at| files[at].point.is_within);
         match self.budget {
             Budget::Bytes(_) => {
                 let by_error = |&a: &usize, &b: &usize| error(&files[a]).total_cmp(&error(&files[b]));
                 within.min_by(by_error).unwrap_or(files.len() - 1)
             }
-            Budget::ErrorIncrease(_) | Budget::Error(_) => within.next_back().unwrap_or(0),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => {
+                let is_out = |at: usize| files.get(at).is_some_and(|file| !file.point.is_within);
+                let end = (0..files.len()).find(|&at| is_out(at) && is_out(at + 1)).unwrap_or(files.len());
+                within.take_while(|&at| at < end).last().unwrap_or(0)
+            }
         }
     }
 }

@@ -83,6 +83,16 @@ impl Plan {
         plan
     }
 
+    /// What a plan does beyond its first recipe, in a line.
+    pub fn outline(&self) -> String {
+        let Self { least_points, most_points, thorough: [hard, tied], most_thorough, .. } = self;
+        let lower = self.lower().first.joint;
+        format!(
+            "search = {least_points} to {most_points} points, {most_thorough} files of {hard} and {tied} rounds, lower from {} by {}",
+            lower.strength, lower.rise.factor
+        )
+    }
+
     /// The plan of a search where no file of this one keeps the budget: its strengths end where this plan's begin.
     pub fn lower(&self) -> Self {
         let mut lower = self.clone();

@@ -33,9 +33,9 @@ pub trait SearchObserver: Sync {
         let _ = point;
     }
 
-    /// The rounds that the search has done, and those that it expects to do from here on.
-    fn expects(&self, done: u64, left: u64) {
-        let _ = (done, left);
+    /// The rounds that the search expects to take in all, those of a second trajectory aside, of which it tells anew.
+    fn expects(&self, rounds: u64) {
+        let _ = rounds;
     }
 }
 
