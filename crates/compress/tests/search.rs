@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mixpress_compress::{
     Budget, CompressedModel, Compressor, CompressorBuilder, Error, FrontierPoint, Overwrite, Recipe, SearchObserver,
@@ -155,6 +155,53 @@ fn a_search_that_was_stopped_goes_on_to_the_same_bytes_on_any_number_of_threads(
         let other = search(Budget::ErrorIncrease(5.0)).checkpoint(folder.path()).resume(true).build().unwrap().run();
         assert!(matches!(other, Err(Error::OtherRun { .. })), "{other:?}");
     }
+}
+
+#[test]
+fn what_an_interrupted_search_leaves_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let stopped = |budget| {
+        let token = CancelToken::new();
+        let observer = StopAfter::new(1500, token.clone());
+        let search = search(budget).search_observer(&observer).cancel(token).checkpoint_on_interrupt(folder.path());
+        let stopped = search.build().unwrap().run();
+        assert!(matches!(stopped, Err(Error::Interrupted { checkpoint: Some(_), .. })), "{stopped:?}");
+    };
+    let resumed = |budget| search(budget).checkpoint(folder.path()).resume(true).build().unwrap().run();
+    let (first, second) = (Budget::ErrorIncrease(4.0), Budget::Bytes(600));
+    stopped(first);
+    stopped(second);
+    // The second took the place of the first.
+    assert!(matches!(resumed(first), Err(Error::OtherRun { .. })));
+    assert_eq!(resumed(second).unwrap().bytes, search(second).build().unwrap().run().unwrap().bytes);
+}
+
+#[test]
+fn time_ends_a_search_on_its_way() {
+    let budget = Budget::ErrorIncrease(4.0);
+    let begun = Instant::now();
+    let whole = search(budget).build().unwrap().run().unwrap().outcome;
+    assert!(whole.judgement.unwrap().is_complete);
+    let time = begun.elapsed();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    // Machines differ in how even their pace is: one of these ends between the first file and the last.
+    let ended = (2..10).find_map(|tenths| {
+        let limited = search(budget).time_limit(time * tenths / 10).checkpoint_on_interrupt(&state);
+        match limited.build().unwrap().run() {
+            Err(Error::TimeLimit { .. }) => None,
+            other => Some(other.unwrap().outcome),
+        }
+    });
+    let ended = ended.expect("a file in nine tenths of the time");
+    assert!(!ended.judgement.unwrap().is_complete && ended.frontier.len() < whole.frontier.len());
+    // The files are those of the whole search, as far as it went.
+    let sizes = |outcome: &mixpress_compress::Outcome| -> Vec<u64> {
+        outcome.frontier.iter().map(|point| point.file_bytes).collect()
+    };
+    let all = sizes(&whole);
+    assert!(sizes(&ended).iter().all(|size| all.contains(size)));
+    assert!(!state.exists(), "there is nothing to resume");
 }
 
 #[test]
