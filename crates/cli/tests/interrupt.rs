@@ -4,26 +4,19 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
 
-use common::{Ended, Place, hash};
+use common::{Ended, Place, hash, interrupt};
 
 /// Starts `compress` with the arguments and sends it SIGINT when it has told of its `rounds`-th round.
 fn interrupted(place: &Place, args: &[&str], rounds: usize) -> Ended {
     let fixed = ["compress", "--recipe", "short.toml", "-v"];
-    let mut child = place
-        .command(fixed.iter().chain(args))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let mut child = place.start(fixed.iter().chain(args));
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut text = String::new();
     for _ in 0..rounds {
         stderr.read_line(&mut text).expect("a line");
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
+    interrupt(&child);
     stderr.read_to_string(&mut text).expect("text");
     let output = child.wait_with_output().expect("the program ends");
     Ended { code: output.status.code(), stdout: String::from_utf8_lossy(&output.stdout).into_owned(), stderr: text }
@@ -59,12 +52,7 @@ fn without_a_checkpoint_the_state_is_saved_beside_the_output() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = Place::new();
-    let mut child = place
-        .command(["compress", "--help"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let mut child = place.start(["compress", "--help"]);
     drop(child.stdout.take());
     let ended = Ended::from(child.wait_with_output().expect("the program ends"));
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);

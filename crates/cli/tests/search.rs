@@ -5,11 +5,11 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Ended, Place, hash};
+use common::{Ended, Place, hash, interrupt};
 
 /// A search of a few seconds: short phases, and a budget that some of its files keep.
 const SEARCH: [&str; 6] = ["compress", "--recipe", "short.toml", "--max-error-increase", "4", "--force"];
@@ -61,20 +61,14 @@ fn killed_ten_times_it_ends_with_the_same_bytes() {
 #[test]
 fn a_stopped_search_keeps_its_best_file_and_says_how_to_go_on() {
     let place = Place::new();
-    let mut child = place
-        .command(SEARCH.iter().chain(&["-o", "a.mxp"]))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+    let mut child = place.start(SEARCH.iter().chain(&["-o", "a.mxp"]));
     let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
     let mut text = String::new();
     // The second file was made.
     while text.matches(" bytes (").count() < 2 {
         assert_ne!(stderr.read_line(&mut text).expect("a line"), 0, "{text}");
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
+    interrupt(&child);
     stderr.read_to_string(&mut text).expect("text");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
     let last = text.lines().last().expect("a last line");

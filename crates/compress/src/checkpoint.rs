@@ -148,10 +148,15 @@ pub(crate) fn claim(folder: &Path) -> Result<Lock, Error> {
     Lock::take(folder)
 }
 
+/// Whether a file in a folder of checkpoints is a part of a run's state.
+pub(crate) fn is_state(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == ENDING)
+}
+
 /// Whether a folder holds the state of a run.
 fn has_state(folder: &Path) -> io::Result<bool> {
     for file in fs::read_dir(folder)? {
-        if file?.path().extension().is_some_and(|ending| ending == ENDING) {
+        if is_state(&file?.path()) {
             return Ok(true);
         }
     }

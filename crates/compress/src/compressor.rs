@@ -385,20 +385,21 @@ impl<'a> Compressor<'a> {
             Error::Train(TrainError::Interrupted) => Error::TimeLimit { seconds: ledger.seconds() },
             error => match unfinished.found {
                 // What has been found is not lost with what failed.
-                Some(found) => saved(error, &found),
+                Some(found) => {
+                    saved_elsewhere(error, &found.chosen().bytes, OsStr::new("mixpress-"), &[&env::temp_dir()])
+                }
                 None => error,
             },
         })?;
-        let Discovery { files, float, float_validation_error, is_complete } = found;
-        let chosen = files.iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files");
+        let chosen = found.chosen();
         Ok(Trained {
             bytes: chosen.bytes.clone(),
-            float,
-            errors: ValidationErrors { float: float_validation_error, compressed: chosen.point.validation_error },
+            errors: ValidationErrors { float: found.float_validation_error, compressed: chosen.point.validation_error },
             history: chosen.history.clone(),
-            layers: chosen.layers.clone(),
-            judgement: Some(Judgement { budget, samples: shop.validation.len(), is_complete }),
-            files: files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
+            float: found.float,
+            layers: found.layers,
+            judgement: Some(Judgement { budget, samples: shop.validation.len(), is_complete: found.is_complete }),
+            files: found.files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
             seconds: ledger.seconds(),
         })
     }
@@ -452,19 +453,9 @@ struct Trained {
 
 /// Saves the best file of a search that was interrupted; where it was saved.
 fn save_best(folder: &Path, found: &Discovery) -> Option<PathBuf> {
-    let chosen = found.files.iter().find(|file| file.point.is_chosen)?;
     let path = folder.join(BEST);
     // The parts of the search have been saved already, and it makes the file again from them.
-    write_whole(&path, &chosen.bytes).ok().map(|()| path)
-}
-
-/// What a search had found before a problem ended it, saved among the system's temporary files.
-fn saved(problem: Error, found: &Discovery) -> Error {
-    let chosen = found.files.iter().find(|file| file.point.is_chosen);
-    match chosen.map(|chosen| write_new(&env::temp_dir(), OsStr::new("mixpress-"), ".mxp", &chosen.bytes)) {
-        Some(Ok(saved)) => Error::Saved { problem: Box::new(problem), saved },
-        _ => problem,
-    }
+    write_whole(&path, &found.chosen().bytes).ok().map(|()| path)
 }
 
 /// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
@@ -472,12 +463,16 @@ fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), E
     overwrite.write(path, bytes).map_err(|problem| {
         let mut prefix = path.file_stem().unwrap_or_default().to_owned();
         prefix.push("-");
-        let save = |folder: &Path| write_new(folder, &prefix, ".mxp", bytes);
-        match save(folder_of(path)).or_else(|_| save(&env::temp_dir())) {
-            Ok(saved) => Error::Saved { problem: Box::new(problem), saved },
-            Err(_) => problem,
-        }
+        saved_elsewhere(problem, bytes, &prefix, &[folder_of(path), &env::temp_dir()])
     })
+}
+
+/// A problem that a file's bytes outlive: in the first of some folders that takes them.
+fn saved_elsewhere(problem: Error, bytes: &[u8], prefix: &OsStr, folders: &[&Path]) -> Error {
+    match folders.iter().find_map(|folder| write_new(folder, prefix, ".mxp", bytes).ok()) {
+        Some(saved) => Error::Saved { problem: Box::new(problem), saved },
+        None => problem,
+    }
 }
 
 /// Finds out before a long run whether its result can be written.

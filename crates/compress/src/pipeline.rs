@@ -125,6 +125,12 @@ impl<'a> Workshop<'a> {
         }
     }
 
+    /// What joint training has come to where a snapshot was taken of it.
+    pub fn joint_outcome(&self, recipe: &Recipe, snapshot: &Snapshot) -> Result<JointOutcome, Error> {
+        let (trainee, settings) = (self.restored(recipe, snapshot)?, self.joint_settings(recipe));
+        Ok(JointOutcome::at(snapshot, trainee, settings)?)
+    }
+
     /// The levels that each layer has after joint training.
     pub fn levels(&self, recipe: &Recipe, outcome: &JointOutcome) -> Vec<Levels> {
         select(&outcome.trainee, &outcome.means, &recipe.prior, &self.full_lens())

@@ -216,6 +216,14 @@ impl Default for RiseConfig {
     }
 }
 
+impl RiseConfig {
+    /// By how much all stages together multiply the strength.
+    #[must_use]
+    pub fn gain(&self) -> f64 {
+        self.factor.powf(self.stages as f64)
+    }
+}
+
 impl JointConfig {
     /// Rounds of the whole phase, its stages included.
     #[must_use]
@@ -226,7 +234,7 @@ impl JointConfig {
     /// The strength after all stages, where there are many training samples.
     #[must_use]
     pub fn last_strength(&self) -> f64 {
-        self.strength * self.rise.factor.powf(self.rise.stages as f64)
+        self.strength * self.rise.gain()
     }
 
     /// The strength before any stage, for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with

@@ -81,8 +81,7 @@ pub(crate) fn compress(args: &CompressArgs, defaults: &Defaults) -> Result<(), F
     let overwrite = if replace { Overwrite::Replace } else { Overwrite::Refuse };
     let result =
         with_threads(args.threads, || with_logging(&args.talk, &lines, || builder.build()?.run_to(&out, overwrite)))?;
-    progress.clear();
-    search.clear();
+    lines.clear();
 
     let Measured { outcome, details } = result.map_err(|error| failure(error, what))?;
     let page = place.map_or(Ok(String::new()), |place| place.write_run(&outcome, &details, &out, &command));

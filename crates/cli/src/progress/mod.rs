@@ -49,6 +49,12 @@ impl Lines {
             let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
         });
     }
+
+    /// Takes the bars away, so that what is printed next stands where they were.
+    pub(crate) fn clear(&self) {
+        // Nothing depends on it.
+        let _ = self.0.clear();
+    }
 }
 
 impl Progress {
@@ -66,12 +72,6 @@ impl Progress {
     /// Where other lines may be written while the bars stand.
     pub(crate) fn lines(&self) -> Lines {
         self.lines.clone()
-    }
-
-    /// Takes the bars away, so that what is printed next stands where they were.
-    pub(crate) fn clear(&self) {
-        // Nothing depends on it.
-        let _ = self.lines.0.clear();
     }
 
     fn with_state(&self, change: impl FnOnce(&mut State, Duration)) {
@@ -187,6 +187,6 @@ mod tests {
         progress.phase_started(PhaseName::Plain, 10, 5);
         progress.stepped(PhaseName::Plain, 11);
         progress.phase_finished(PhaseName::Plain);
-        progress.clear();
+        progress.lines().clear();
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct SearchProgress {
 /// What changes as the search goes.
 struct State {
     overall: ProgressBar,
-    /// Steps done, by this process or one before it, and steps that are expected to come when all of these are done.
+    /// Steps done, by this process or in the same parts by one before it, and all that are expected.
     done: u64,
     expected: u64,
     /// Steps and time of the last reading, and the mean of all readings.
@@ -49,12 +49,6 @@ impl SearchProgress {
     /// Where other lines may be written while the bars stand.
     pub(crate) fn lines(&self) -> Lines {
         self.lines.clone()
-    }
-
-    /// Takes the bars away, so that what is printed next stands where they were.
-    pub(crate) fn clear(&self) {
-        // Nothing depends on it.
-        let _ = self.lines.0.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -201,6 +195,6 @@ mod tests {
         progress.expects(5);
         first.phase_finished(PhaseName::Joint);
         second.phase_finished(PhaseName::Tied);
-        progress.clear();
+        progress.lines().clear();
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mixpress_train::{CancelToken, Error as TrainError, Keeper, Snapshot};
 
 use crate::Error;
-use crate::checkpoint::{ENDING, refuse_other_run};
+use crate::checkpoint::{ENDING, is_state, refuse_other_run};
 use crate::history::{Clock, Recorder};
 
 /// Name of the file that is the best of an interrupted search.
@@ -54,9 +54,6 @@ impl<'a> Ledger<'a> {
     /// # Errors
     /// [`Error::NoCheckpoint`] where there are none, [`Error::OtherRun`], and what reading them meets.
     pub fn resumed(folder: &'a Path, identity: String, cancel: CancelToken) -> Result<Self, Error> {
-        if !folder.exists() {
-            return Err(Error::NoCheckpoint { path: folder.into() });
-        }
         let refused = |source| Error::Read { path: folder.into(), source };
         let mut parts = BTreeMap::new();
         let mut seconds: f64 = 0.0;
@@ -64,7 +61,7 @@ impl<'a> Ledger<'a> {
             let path = file.map_err(refused)?.path();
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let is_part = name.starts_with(DONE) || name.starts_with(RUNNING);
-            if !is_part || path.extension().is_none_or(|ending| ending != ENDING) {
+            if !is_part || !is_state(&path) {
                 continue;
             }
             let snapshot = Snapshot::load(&path)?;
@@ -76,8 +73,7 @@ impl<'a> Ledger<'a> {
             return Err(Error::NoCheckpoint { path: folder.into() });
         }
         let (clock, parts) = (Clock::start(seconds), Mutex::new(parts));
-        let is_swept = AtomicBool::new(true);
-        Ok(Self { folder: Some(folder), folder_on_interrupt: None, identity, cancel, clock, is_swept, parts })
+        Ok(Self { clock, parts, ..Self::new(Some(folder), None, identity, cancel) })
     }
 
     /// Seconds of the search so far.
@@ -143,8 +139,7 @@ fn sweep(folder: &Path) -> Result<(), TrainError> {
     }
     for file in fs::read_dir(folder).map_err(refused)? {
         let path = file.map_err(refused)?.path();
-        if path.extension().is_some_and(|ending| ending == ENDING) || path.file_name().is_some_and(|name| name == BEST)
-        {
+        if is_state(&path) || path.file_name().is_some_and(|name| name == BEST) {
             fs::remove_file(&path).map_err(refused)?;
         }
     }

@@ -27,6 +27,7 @@ use mixpress_train::Error as TrainError;
 use parts::Float;
 
 use crate::Error;
+use crate::details::LayerDetails;
 use crate::pipeline::Workshop;
 
 /// A search: on what it works, for what, how, who watches, and what is done of it.
@@ -48,6 +49,15 @@ pub(crate) struct Discovery {
     pub float_validation_error: f64,
     /// Whether the search came to its own end, and not to that of its time.
     pub is_complete: bool,
+    /// The layers' weights and mixtures at the end of the chosen file's joint training.
+    pub layers: Vec<LayerDetails>,
+}
+
+impl Discovery {
+    /// The file that is handed over.
+    pub fn chosen(&self) -> &Found {
+        self.files.iter().find(|file| file.point.is_chosen).expect("a search chooses one of its files")
+    }
 }
 
 /// A search that did not come to its end.
@@ -74,7 +84,7 @@ impl Search<'_> {
         let float = self.float()?;
         let mut files = Vec::new();
         let explored = self.explore(&float, &mut files);
-        let found = (!files.is_empty()).then(|| self.conclude(files, float));
+        let found = if files.is_empty() { None } else { Some(self.conclude(files, float)?) };
         match (explored, found) {
             (Ok(()), Some(found)) => Ok(found),
             (Err(Error::Train(TrainError::Interrupted)), Some(found)) if self.shop.cancel.is_expired() => {
@@ -160,13 +170,13 @@ impl Search<'_> {
             return false;
         }
         match self.budget {
-            Budget::Bytes(most) => files.iter().filter(|file| file.point.file_bytes <= most).count() >= 2,
+            Budget::Bytes(_) => files.iter().filter(|file| file.point.is_within).count() >= 2,
             Budget::ErrorIncrease(_) | Budget::Error(_) => files.iter().rev().take(2).all(|file| !file.point.is_within),
         }
     }
 
     /// Orders the files and marks the best ones.
-    fn conclude(&self, mut files: Vec<Found>, float: Float) -> Discovery {
+    fn conclude(&self, mut files: Vec<Found>, float: Float) -> Result<Discovery, Error> {
         files.sort_by_key(|file| Reverse(file.point.file_bytes));
         let figures: Vec<(u64, f64)> =
             files.iter().map(|file| (file.point.file_bytes, file.point.validation_error)).collect();
@@ -176,7 +186,9 @@ impl Search<'_> {
         }
         let chosen = self.choose(&files);
         files[chosen].point.is_chosen = true;
-        Discovery { files, float: float.network, float_validation_error: percent(&float.wrong), is_complete: true }
+        let layers = self.layers(&files[chosen], &float)?;
+        let float_validation_error = percent(&float.wrong);
+        Ok(Discovery { files, float: float.network, float_validation_error, is_complete: true, layers })
     }
 
     /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the

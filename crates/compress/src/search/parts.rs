@@ -30,10 +30,10 @@ pub(crate) struct Found {
     pub bytes: Vec<u8>,
     /// The readings on the way to it.
     pub history: Vec<Measurement>,
-    /// The layers' weights and mixtures at the end of joint training.
-    pub layers: Vec<LayerDetails>,
     /// How it was judged.
     pub point: FrontierPoint,
+    /// The part that it was made of.
+    stage: String,
 }
 
 impl Search<'_> {
@@ -62,7 +62,7 @@ impl Search<'_> {
     /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
     pub(super) fn stage(&self, plan: &Plan, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
         let recipe = &plan.recipe(stage, false);
-        self.part(&format!("{}stage-{stage}", plan.tag), SearchPart::Stage(stage), |recorder, keeper, running| {
+        self.part(&stage_name(plan, stage), SearchPart::Stage(stage), |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper);
             let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
             let start = match running.or((stage > 0).then_some(before)) {
@@ -91,8 +91,6 @@ impl Search<'_> {
             let session = self.shop.session(recorder, keeper);
             let (shop, recipe) = (self.shop, &recipe);
             let phase = running.map(phase_of).transpose()?;
-            let outcome = session.joint_outcome(joint, shop.restored(recipe, joint)?, shop.joint_settings(recipe))?;
-            let layers = LayerDetails::all(&shop.covered, float.network.parameters(), &outcome);
             let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
                 let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
                 session.tied(start, &[], &recipe.tied)?
@@ -100,6 +98,7 @@ impl Search<'_> {
                 let (start, levels) = if let Some(snapshot) = running {
                     (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
                 } else {
+                    let outcome = shop.joint_outcome(recipe, joint)?;
                     let levels = shop.levels(recipe, &outcome);
                     (Start::With(outcome.trainee), levels)
                 };
@@ -113,12 +112,10 @@ impl Search<'_> {
             let mut snapshot = Snapshot::new();
             snapshot.put_u8("file", &[bytes.len()], &bytes);
             put_wrong(&mut snapshot, &wrong);
-            snapshot.put_json("layers", &layers);
             put_history_before(&mut snapshot, joint)?;
             Ok(snapshot)
         })?;
         let (bytes, wrong) = (part.get_u8("file")?.to_vec(), wrong_of(&part)?);
-        let layers = part.get_json("layers")?;
         let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
         let bound = self.budget.bound(&float.wrong, &wrong);
         let file_bytes = bytes.len() as u64;
@@ -134,7 +131,14 @@ impl Search<'_> {
             is_chosen: false,
         };
         self.observer.file_made(&point);
-        Ok(Found { bytes, history, layers, point })
+        Ok(Found { bytes, history, point, stage: stage_name(plan, stage) })
+    }
+
+    /// The layers' weights and mixtures at the end of a file's joint training.
+    pub(super) fn layers(&self, file: &Found, float: &Float) -> Result<Vec<LayerDetails>, Error> {
+        let joint = self.ledger.done(&file.stage).expect("a file is made of a part that is done");
+        let outcome = self.shop.joint_outcome(&self.plan.first, &joint)?;
+        Ok(LayerDetails::all(&self.shop.covered, float.network.parameters(), &outcome))
     }
 
     /// A part of the search: as the ledger has it, or run, from where it was interrupted if it was.
@@ -157,6 +161,10 @@ impl Search<'_> {
         self.ledger.finish(name, snapshot.clone())?;
         Ok(snapshot)
     }
+}
+
+fn stage_name(plan: &Plan, stage: u64) -> String {
+    format!("{}stage-{stage}", plan.tag)
 }
 
 fn put_wrong(snapshot: &mut Snapshot, wrong: &[bool]) {

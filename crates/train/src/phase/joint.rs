@@ -47,7 +47,7 @@ impl JointSettings {
     /// `τ / n` at the end of the phase.
     #[must_use]
     pub fn final_strength(&self) -> f32 {
-        (self.tau() * self.config.rise.factor.powf(self.config.rise.stages as f64) / self.samples as f64) as f32
+        (self.tau() * self.config.rise.gain() / self.samples as f64) as f32
     }
 
     /// `τ / n` at a step: it rises linearly to that of the recipe, and geometrically in the stages that follow.
@@ -152,6 +152,16 @@ pub struct JointOutcome {
     pub means: Vec<Vec<f64>>,
     /// Each layer's mixture, to look at.
     pub mixtures: Vec<LayerMixture>,
+}
+
+impl JointOutcome {
+    /// What the phase would return if it ended where the snapshot was taken of it, with the network as it was then.
+    ///
+    /// # Errors
+    /// [`Error::CheckpointEntry`] when the snapshot is of another run.
+    pub fn at(snapshot: &Snapshot, trainee: Trainee, settings: JointSettings) -> Result<Self, Error> {
+        Ok(JointPhase::restore(trainee, snapshot, settings)?.finish())
+    }
 }
 
 impl JointPhase {

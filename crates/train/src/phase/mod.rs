@@ -66,18 +66,13 @@ impl Session<'_> {
         mixtures: &[Mixture],
         settings: JointSettings,
     ) -> Result<JointOutcome, Error> {
-        settings.config.validate()?;
-        settings.prior.validate()?;
-        let (mut phase, step) = match start {
-            Start::With(trainee) => (JointPhase::new(trainee, mixtures, settings)?, 0),
-            Start::From(snapshot, trainee) => (JointPhase::restore(trainee, snapshot, settings)?, step_of(snapshot)?),
-        };
+        let (mut phase, step) = begin_joint(start, mixtures, settings)?;
         self.drive(&mut phase, step)?;
         Ok(phase.finish())
     }
 
     /// Phase B up to the end of one of the stages in which its strength rises ([`RiseConfig`](crate::RiseConfig); 0 is the end of what
-    /// comes before them). The snapshot is where the phase goes on, and what [`Session::joint_outcome`] takes.
+    /// comes before them). The snapshot is where the phase goes on, and what [`JointOutcome::at`] takes.
     ///
     /// # Errors
     /// As [`Session::joint`].
@@ -88,28 +83,10 @@ impl Session<'_> {
         settings: JointSettings,
         stage: u64,
     ) -> Result<Snapshot, Error> {
-        settings.config.validate()?;
-        settings.prior.validate()?;
         let until = settings.steps_to(stage);
-        let (mut phase, step) = match start {
-            Start::With(trainee) => (JointPhase::new(trainee, mixtures, settings)?, 0),
-            Start::From(snapshot, trainee) => (JointPhase::restore(trainee, snapshot, settings)?, step_of(snapshot)?),
-        };
+        let (mut phase, step) = begin_joint(start, mixtures, settings)?;
         self.drive_to(&mut phase, step, until)?;
         Ok(snapshot(&phase, until))
-    }
-
-    /// What phase B would return if it ended where the snapshot was taken of it, with the network as it was then.
-    ///
-    /// # Errors
-    /// [`Error::CheckpointEntry`] when the snapshot is of another run.
-    pub fn joint_outcome(
-        &self,
-        snapshot: &Snapshot,
-        trainee: Trainee,
-        settings: JointSettings,
-    ) -> Result<JointOutcome, Error> {
-        Ok(JointPhase::restore(trainee, snapshot, settings)?.finish())
     }
 
     /// Phase C: trains under hard assignment to the given levels of each layer, which are not looked at after a resume.
@@ -152,6 +129,20 @@ impl Session<'_> {
         self.drive(&mut phase, step)?;
         Ok(phase.finish())
     }
+}
+
+/// Phase B where it begins, and the step that it begins with.
+fn begin_joint(
+    start: Start<'_, Trainee>,
+    mixtures: &[Mixture],
+    settings: JointSettings,
+) -> Result<(JointPhase, u64), Error> {
+    settings.config.validate()?;
+    settings.prior.validate()?;
+    Ok(match start {
+        Start::With(trainee) => (JointPhase::new(trainee, mixtures, settings)?, 0),
+        Start::From(snapshot, trainee) => (JointPhase::restore(trainee, snapshot, settings)?, step_of(snapshot)?),
+    })
 }
 
 /// A half-cosine between two learning rates.
