@@ -1,6 +1,6 @@
 //! Checkpoints of a run: the running phase's snapshot, together with what the phases before it left.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,11 @@ impl<'a> Checkpoints<'a> {
         *self.float.borrow_mut() = Some(parameters);
     }
 
+    /// The float network, at full shape.
+    pub fn float(&self) -> Ref<'_, Parameters> {
+        Ref::map(self.float.borrow(), |float| float.as_ref().expect("kept at the end of plain training, or restored"))
+    }
+
     /// The float network that was kept.
     pub fn take_float(&self) -> Parameters {
         self.float.borrow_mut().take().expect("kept at the end of plain training, or restored")
@@ -71,9 +76,8 @@ impl<'a> Checkpoints<'a> {
 
     /// Remembers what joint training left of the network's covered layers, for whoever looks at it.
     pub fn keep_layers(&self, covered: &[CoveredLayer], joint: &JointOutcome) {
-        let float = self.float.borrow();
-        let float = float.as_ref().expect("kept at the end of plain training, or restored");
-        *self.layers.borrow_mut() = Some(LayerDetails::all(covered, float, joint));
+        let layers = LayerDetails::all(covered, &self.float(), joint);
+        *self.layers.borrow_mut() = Some(layers);
     }
 
     /// The layers that were kept.

@@ -6,8 +6,8 @@ use mixpress_network::{Definition, Graph, Network, Parameters};
 use mixpress_tensor::Pool;
 use mixpress_train::{
     Augmentation, BatchConfig, CancelToken, CoveredLayer, DataSource, Dataset, HardSettings, JointOutcome,
-    JointSettings, Keeper, Levels, Observer, PhaseName, Session, Snapshot, Split, Start, Trainee, covered_layers,
-    draw_weights, initial_mixtures, initial_scales, wrong_samples,
+    JointSettings, Keeper, Levels, Observer, PhaseName, Session, Snapshot, SoftTargets, Split, Start, Trainee,
+    covered_layers, draw_weights, initial_mixtures, initial_scales, wrong_samples,
 };
 
 use crate::checkpoint::{Checkpoints, phase_of};
@@ -79,17 +79,28 @@ impl<'a> Workshop<'a> {
         })
     }
 
-    /// A session of phases, watched and kept.
-    pub fn session<'s>(&'s self, observer: &'s dyn Observer, keeper: &'s dyn Keeper) -> Session<'s> {
+    /// A session of phases, watched and kept, that learns from labels or from `targets`.
+    pub fn session<'s>(
+        &'s self,
+        observer: &'s dyn Observer,
+        keeper: &'s dyn Keeper,
+        targets: Option<&'s SoftTargets>,
+    ) -> Session<'s> {
         Session {
             train: &self.training,
             validation: &self.validation,
             batch: self.batch,
+            targets,
             observer,
             cancel: self.cancel.clone(),
             keeper,
             pool: Pool::new(),
         }
+    }
+
+    /// What the phases after plain training learn from the float network it made, at full shape.
+    pub fn soft_targets(&self, recipe: &Recipe, float: &Parameters) -> Option<SoftTargets> {
+        SoftTargets::new(&self.graph, float, &self.training, &recipe.distillation, &Pool::new())
     }
 
     /// The network before its first step.
@@ -179,8 +190,6 @@ impl Run<'_> {
     pub fn run(&self, resumed: Option<&Snapshot>) -> Result<Product, Error> {
         let Run { recipe, checkpoints, .. } = *self;
         let shop = Workshop::new(self.definition, self.data, recipe, self.cancel)?;
-        let session = shop.session(self.recorder, checkpoints);
-
         // The snapshot serves the phase that it was taken of, and none after it.
         let mut resumed = match resumed {
             Some(snapshot) => Some((phase_of(snapshot)?, snapshot)),
@@ -204,7 +213,12 @@ impl Run<'_> {
                 }
             }
         };
+        let mut targets = None;
         let (trainee, codebooks) = loop {
+            if targets.is_none() && !matches!(stage, Stage::Plain(_)) {
+                targets = shop.soft_targets(recipe, &checkpoints.float());
+            }
+            let session = shop.session(self.recorder, checkpoints, targets.as_ref());
             let snapshot = resumed.take().map(|(_, snapshot)| snapshot);
             let from = |trainee| match snapshot {
                 Some(snapshot) => Start::From(snapshot, trainee),

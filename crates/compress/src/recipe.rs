@@ -3,7 +3,9 @@
 //! A recipe is written in TOML, is printed back whole by `--print-recipe`, and is stored in the file as its
 //! *differences from versioned defaults*, which for a default run costs no byte at all.
 
-use mixpress_train::{Error as TrainError, HardConfig, JointConfig, PlainConfig, PriorConfig, TiedConfig, check_range};
+use mixpress_train::{
+    DistillationConfig, Error as TrainError, HardConfig, JointConfig, PlainConfig, PriorConfig, TiedConfig, check_range,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -26,6 +28,8 @@ pub struct Recipe {
     pub augment: bool,
     /// One sample in this many is held out of the training set for validation.
     pub validation: usize,
+    /// What phases B, C and D learn from the float network.
+    pub distillation: DistillationConfig,
     /// The Gaussian mixture.
     pub prior: PriorConfig,
     /// Phase A: plain training.
@@ -45,6 +49,7 @@ impl Default for Recipe {
             batch: 128,
             augment: true,
             validation: 12,
+            distillation: DistillationConfig::default(),
             prior: PriorConfig::default(),
             plain: PlainConfig::default(),
             joint: JointConfig::default(),
@@ -84,6 +89,7 @@ impl Recipe {
         let settings = || {
             check_range("batch", self.batch as f64, 1.0, 65536.0, "from 1 to 65536")?;
             check_range("validation", self.validation as f64, 2.0, 1e9, "at least 2 (one sample in 2 is held out)")?;
+            self.distillation.validate()?;
             self.prior.validate()?;
             self.plain.validate()?;
             self.joint.validate()?;

@@ -120,7 +120,7 @@ fn a_budget_that_cannot_be_kept_gives_what_comes_closest() {
     let chosen = found.frontier.iter().find(|point| point.is_chosen).unwrap();
     assert!(!chosen.is_within);
     assert!(found.frontier.iter().all(|point| !point.is_within && point.file_bytes <= chosen.file_bytes));
-    assert!(found.frontier.len() >= 12, "lower strengths were tried, too");
+    assert!(found.frontier.len() >= 8, "two points, then six of lower strengths");
 }
 
 #[test]

@@ -132,6 +132,8 @@ pub struct RiseConfig {
     pub factor: f64,
     /// Learning rate of Adam at the start of a stage; it falls to where the phase's own learning rate ended.
     pub learning_rate: f64,
+    /// The last stage multiplies the strength by `factor` to this power only: 1 is a stage like the others.
+    pub last: f64,
 }
 
 /// Phase C: hard assignment with a straight-through gradient, still under the joint objective.
@@ -212,7 +214,7 @@ impl Default for JointConfig {
 
 impl Default for RiseConfig {
     fn default() -> Self {
-        Self { stages: 0, rounds: 6, factor: 1.3, learning_rate: 1e-3 }
+        Self { stages: 0, rounds: 6, factor: 1.3, learning_rate: 1e-3, last: 1.0 }
     }
 }
 
@@ -220,7 +222,13 @@ impl RiseConfig {
     /// By how much all stages together multiply the strength.
     #[must_use]
     pub fn gain(&self) -> f64 {
-        self.factor.powf(self.stages as f64)
+        if self.stages == 0 { 1.0 } else { self.risen_by(self.stages, 1.0) }
+    }
+
+    /// By how much the strength has been multiplied when a share of stage `stage`, counted from 1, has been risen.
+    pub(crate) fn risen_by(&self, stage: u64, share: f64) -> f64 {
+        let share = if stage == self.stages { share * self.last } else { share };
+        self.factor.powf((stage - 1) as f64 + share)
     }
 }
 

@@ -5,6 +5,7 @@ mod cancel;
 mod checkpoint;
 mod config;
 mod data;
+mod distillation;
 mod draw;
 mod error;
 mod files;
@@ -26,6 +27,7 @@ pub use config::{
 pub use data::{
     Augmentation, BatchConfig, Batches, DataSource, Dataset, Feed, Pixels, Shifts, Split, digits, open, open_csv,
 };
+pub use distillation::{DistillationConfig, SoftTargets};
 pub use draw::{draw_weights, initial_mixtures, initial_scales};
 pub use error::Error;
 pub use files::{Draft, folder_of, write_new, write_whole, write_whole_new};

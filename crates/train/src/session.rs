@@ -5,6 +5,7 @@ use mixpress_tensor::{Buffer, Gradients, Mode, Pool, Tape, Tensor, Var};
 
 use crate::checkpoint::Snapshot;
 use crate::config::ROUND;
+use crate::distillation::SoftTargets;
 use crate::metrics::{Evaluation, predict};
 use crate::observer::{Measurement, Observer, PhaseName};
 use crate::random::{Purpose, stream};
@@ -18,6 +19,8 @@ pub struct Session<'a> {
     pub validation: &'a Dataset,
     /// How batches are drawn.
     pub batch: BatchConfig,
+    /// What is learned of the training samples instead of their labels alone.
+    pub targets: Option<&'a SoftTargets>,
     /// Who is told of progress.
     pub observer: &'a dyn Observer,
     /// Who may stop the run.
@@ -115,6 +118,15 @@ impl StepGradients<'_> {
     }
 }
 
+/// What the outputs of a batch should be.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    /// A class for each sample.
+    Labels(&'a [u32]),
+    /// A distribution over the classes for each sample, `[samples, classes]`.
+    Distributions(&'a [f32]),
+}
+
 impl Session<'_> {
     /// Runs a phase from step `start` to its end.
     pub(crate) fn drive<P: Phase>(&self, phase: &mut P, start: u64) -> Result<(), Error> {
@@ -128,7 +140,7 @@ impl Session<'_> {
         self.observer.phase_started(P::NAME, start, steps);
         let mut feed = Feed::new(self.train, self.batch);
         let mut inputs = Tensor::zeros(&item_shape(feed.size(), self.train));
-        let mut labels = vec![0; feed.size()];
+        let (mut labels, mut targets) = (vec![0; feed.size()], Vec::new());
         // The mean loss of a round is for people only; after a resume its first round averages fewer steps.
         let (mut loss_sum, mut loss_steps) = (0.0, 0);
         let mut loss = 0.0;
@@ -139,7 +151,13 @@ impl Session<'_> {
                 return Err(Error::Interrupted);
             }
             feed.fill(before + step, None, inputs.data_mut(), &mut labels);
-            loss = self.step(phase, step, before, &inputs, &labels)?;
+            let target = if let Some(soft) = self.targets {
+                soft.fill(feed.samples(before + step), &mut targets);
+                Target::Distributions(&targets)
+            } else {
+                Target::Labels(&labels)
+            };
+            loss = self.step(phase, step, before, &inputs, target)?;
             loss_sum += f64::from(loss);
             loss_steps += 1;
             self.observer.stepped(P::NAME, step + 1);
@@ -172,14 +190,17 @@ impl Session<'_> {
         step: u64,
         before: u64,
         inputs: &Tensor,
-        labels: &[u32],
+        target: Target<'_>,
     ) -> Result<f32, Error> {
         let (graph, parameters) = phase.network();
         let mut tape = Tape::new(&self.pool, Mode::Training);
         let input = tape.constant(inputs);
         let mut rng = stream(self.batch.seed, Purpose::Dropout, 0, before + step);
         let forward = graph.forward_with(phase.plan(), parameters, &mut tape, input, &mut rng);
-        let loss_variable = tape.softmax_cross_entropy(forward.output, labels);
+        let loss_variable = match target {
+            Target::Labels(labels) => tape.softmax_cross_entropy(forward.output, labels),
+            Target::Distributions(rows) => tape.softmax_cross_entropy_with(forward.output, rows),
+        };
         let loss = tape.value(loss_variable)[0];
         if !loss.is_finite() {
             return Err(Error::Diverged { phase: P::NAME, round: step / ROUND + 1, loss });
@@ -252,7 +273,7 @@ fn evaluate_with(plan: Option<&SparsePlan>, network: (&Graph, &Parameters), data
 }
 
 /// Runs a network on all of a data set, and tells the logits and labels of each batch.
-fn each_batch(
+pub(crate) fn each_batch(
     plan: Option<&SparsePlan>,
     (graph, parameters): (&Graph, &Parameters),
     data: &Dataset,

@@ -41,6 +41,7 @@ fn a_run_that_diverges_says_where_and_what_to_change() {
         train: &data.train,
         validation: &data.test,
         batch: BatchConfig { size: 128, augmentation: Augmentation::None, seed: 0 },
+        targets: None,
         observer: &Silent,
         cancel: CancelToken::new(),
         keeper: &keeper,

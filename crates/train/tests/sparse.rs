@@ -76,6 +76,7 @@ fn run(data: &DataSource, phase: Run, stop: u64, start: Start<'_, Trainee>) -> R
         train: &data.train,
         validation: &data.test,
         batch: BatchConfig { size: 100, augmentation: Augmentation::None, seed: 0 },
+        targets: None,
         observer: &observer,
         cancel: token,
         keeper: &keeper,

@@ -42,6 +42,7 @@ fn train(kind: PriorKind) -> [f32; 2] {
         train: &data.train,
         validation: &data.test,
         batch: BatchConfig { size: 128, augmentation: Augmentation::None, seed },
+        targets: None,
         observer: &StopAt { step: STEPS, token: token.clone() },
         cancel: token,
         keeper: &keeper,

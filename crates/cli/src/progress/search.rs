@@ -90,9 +90,8 @@ impl SearchObserver for SearchProgress {
     fn part_started(&self, part: SearchPart) -> Box<dyn Observer + '_> {
         let title = match part {
             SearchPart::Float => "float network".to_owned(),
-            SearchPart::Stage(stage) => format!("strength {}", stage + 1),
-            SearchPart::File { stage, is_thorough: false } => format!("file {}", stage + 1),
-            SearchPart::File { stage, is_thorough: true } => format!("file {}, longer", stage + 1),
+            SearchPart::Stage(point) => format!("strength {}", number(point)),
+            SearchPart::File(point) => format!("file {}", number(point)),
         };
         Box::new(PartProgress { search: self, title, bar: Mutex::new(None) })
     }
@@ -151,6 +150,12 @@ impl Observer for PartProgress<'_> {
     }
 }
 
+/// The number of a point, counted from 1; one between two others has a fraction.
+fn number(point: f64) -> String {
+    let digits = usize::from(point.fract() != 0.0);
+    format!("{:.digits$}", point + 1.0)
+}
+
 /// What is said of a file that was made.
 fn file_line(point: &FrontierPoint) -> String {
     let FrontierPoint { file_bytes, ratio, validation_error, increase, bound, is_within, .. } = point;
@@ -187,9 +192,9 @@ mod tests {
     #[test]
     fn a_hidden_search_can_be_watched_in_any_order() {
         let progress = SearchProgress::new(&Talk { quiet: true, verbose: 0 });
-        let first = progress.part_started(SearchPart::Stage(3));
+        let first = progress.part_started(SearchPart::Stage(3.0));
         first.stepped(PhaseName::Joint, 3);
-        let second = progress.part_started(SearchPart::File { stage: 2, is_thorough: true });
+        let second = progress.part_started(SearchPart::File(2.33));
         second.phase_started(PhaseName::Hard, 10, 5);
         second.stepped(PhaseName::Hard, 11);
         progress.expects(5);

@@ -1,8 +1,8 @@
 //! The search for the smallest file that keeps a budget.
 //!
 //! The prior's strength rises along one trajectory of joint training. Each point of it is compressed (selected, assigned, fine-tuned,
-//! packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has been left for good, the
-//! best points are compressed again, more thoroughly, and the smallest file that keeps the budget is the result.
+//! packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has been left for good, points
+//! between the best one and the next are tried, and the smallest file that keeps the budget is the result.
 //!
 //! Parts that do not need each other run at the same time; what is decided depends on their results alone, never on which came
 //! first.
@@ -16,7 +16,7 @@ mod watch;
 pub use budget::Budget;
 pub(crate) use ledger::{BEST, Ledger};
 pub(crate) use parts::Found;
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Place, Plan};
 pub use watch::{SearchObserver, SearchPart};
 
 use std::cmp::Reverse;
@@ -25,6 +25,7 @@ pub(crate) use budget::percent;
 use mixpress_network::Network;
 use mixpress_train::Error as TrainError;
 use parts::Float;
+use rayon::prelude::*;
 
 use crate::Error;
 use crate::details::LayerDetails;
@@ -106,16 +107,16 @@ impl Search<'_> {
         if needs_lower { self.follow(&self.plan.lower(), float, files) } else { Ok(()) }
     }
 
-    /// Follows a trajectory until the budget has been left, then makes the best points' files again, thoroughly.
+    /// Follows a trajectory until the budget has been left, then tries points between the best one and the next.
     fn follow(&self, plan: &Plan, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
         let before = files.len();
-        let mut stages = vec![self.stage(plan, 0, &float.snapshot)?];
+        let mut stages = vec![self.stage(plan, Place::at(0), &float.snapshot, float)?];
         loop {
-            let at = stages.len() - 1;
-            self.expects(plan, at as u64, &files[before..]);
-            let is_last = stages.len() as u64 >= plan.most_points;
-            let next = || if is_last { Ok(None) } else { self.stage(plan, at as u64 + 1, &stages[at]).map(Some) };
-            let (next, file) = rayon::join(next, || self.file(plan, at as u64, &stages[at], float, false));
+            let (last, at) = (&stages[stages.len() - 1], stages.len() as u64 - 1);
+            self.expects(plan, at, &files[before..]);
+            let is_last = at + 1 >= plan.most_points;
+            let next = || if is_last { Ok(None) } else { self.stage(plan, Place::at(at + 1), last, float).map(Some) };
+            let (next, file) = rayon::join(next, || self.file(plan, Place::at(at), last, float));
             files.push(file?);
             match next {
                 Ok(Some(next)) if !self.is_beyond(plan, &files[before..]) => stages.push(next),
@@ -127,25 +128,28 @@ impl Search<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let Some(best) = self.most_promising(&files[before..]) else { return Ok(()) };
-        let most = usize::try_from(plan.most_thorough).unwrap_or(usize::MAX);
-        let ahead: Vec<usize> = (best..stages.len()).take(most).collect();
-        for pair in ahead.chunks(2) {
-            let make = |at: usize| self.file(plan, at as u64, &stages[at], float, true);
-            let (first, second) = rayon::join(|| make(pair[0]), || pair.get(1).map(|&at| make(at)).transpose());
-            let made_before = files.len();
-            files.push(first?);
-            files.extend(second?);
-            if !files[made_before..].iter().all(|file| file.point.is_within) {
-                break;
+        let Some(best) = self.last_before_budget(&files[before..]) else { return Ok(()) };
+        let between: Vec<Result<Found, Error>> = plan
+            .places_between(best as u64)
+            .into_par_iter()
+            .map(|place| self.file(plan, place, &self.stage(plan, place, &stages[best], float)?, float))
+            .collect();
+        let mut end = Ok(());
+        for file in between {
+            match file {
+                Ok(file) => files.push(file),
+                Err(Error::Train(error @ TrainError::Diverged { .. })) => {
+                    tracing::warn!(%error, "a point between two others is left out, since training diverged");
+                }
+                Err(error) => end = Err(error),
             }
         }
-        Ok(())
+        end
     }
 
-    /// The point from which on files are made again: the best one within the budget. For a budget of bytes that is the point before
-    /// the first within, whose file may yet become small enough.
-    fn most_promising(&self, files: &[Found]) -> Option<usize> {
+    /// The point after which the budget begins or ends, whichever it is that the points after it are tried for: the last within a budget of
+    /// error, the one before the first within a budget of bytes.
+    fn last_before_budget(&self, files: &[Found]) -> Option<usize> {
         let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
         match self.budget {
             Budget::Bytes(_) => within.next().map(|first| first.saturating_sub(1)),
@@ -155,23 +159,24 @@ impl Search<'_> {
 
     /// Tells the watcher what is expected of a trajectory before the file of a point is made, after those of the points before it.
     fn expects(&self, plan: &Plan, point: u64, files: &[Found]) {
-        let Plan { first, least_points, thorough, most_thorough, .. } = plan;
-        let brief = first.hard.rounds + first.tied.rounds;
+        let Plan { first, least_points, between, .. } = plan;
         let to_come = least_points.saturating_sub(point + 1).max(u64::from(!self.is_beyond(plan, files)));
         let before_first = first.plain.rounds + first.joint.rounds;
-        let each = first.joint.rise.rounds + brief;
-        let last = most_thorough.min(&2) * thorough.iter().sum::<u64>();
-        self.observer.expects(before_first + point * each + brief + to_come * each + last);
+        let each = first.joint.rise.rounds + plan.rounds_a_file();
+        self.observer.expects(before_first + plan.rounds_a_file() + (point + to_come + between) * each);
     }
 
-    /// Whether smaller files than these need not be tried.
+    /// Whether smaller files than these need not be tried: there are as many as a frontier needs and the budget has been left for good, or a
+    /// trajectory of lower strengths will be needed anyway.
     fn is_beyond(&self, plan: &Plan, files: &[Found]) -> bool {
-        if (files.len() as u64) < plan.least_points {
-            return false;
-        }
+        let is_enough = files.len() as u64 >= plan.least_points;
+        let are_out = |files: &[Found]| files.iter().all(|file| !file.point.is_within);
         match self.budget {
-            Budget::Bytes(_) => files.iter().filter(|file| file.point.is_within).count() >= 2,
-            Budget::ErrorIncrease(_) | Budget::Error(_) => files.iter().rev().take(2).all(|file| !file.point.is_within),
+            Budget::Bytes(_) => is_enough && files.iter().filter(|file| file.point.is_within).count() >= 2,
+            Budget::ErrorIncrease(_) | Budget::Error(_) => {
+                let is_too_strong = files.len() >= 2 && !plan.is_lowest && are_out(files);
+                is_too_strong || is_enough && are_out(&files[files.len() - 2..])
+            }
         }
     }
 

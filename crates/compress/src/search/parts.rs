@@ -4,11 +4,11 @@
 
 use mixpress_codebook::encode;
 use mixpress_network::Network;
-use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, Start};
+use mixpress_train::{Error as TrainError, Measurement, PhaseName, Snapshot, SoftTargets, Start};
 
 use super::budget::percent;
 use super::ledger::PartKeeper;
-use super::{Plan, Search, SearchPart};
+use super::{Place, Plan, Search, SearchPart};
 use crate::checkpoint::phase_of;
 use crate::details::LayerDetails;
 use crate::history::Recorder;
@@ -22,6 +22,8 @@ pub(super) struct Float {
     pub network: Network,
     /// Which samples of the validation split it gets wrong.
     pub wrong: Vec<bool>,
+    /// What the other parts learn from it.
+    pub targets: Option<SoftTargets>,
 }
 
 /// A file that a search made.
@@ -41,7 +43,7 @@ impl Search<'_> {
     pub(super) fn float(&self) -> Result<Float, Error> {
         let recipe = &self.plan.first;
         let snapshot = self.part("float", SearchPart::Float, |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
+            let session = self.shop.session(recorder, keeper, None);
             let start = match running {
                 Some(snapshot) => Start::From(snapshot, self.shop.restored(recipe, snapshot)?),
                 None => Start::With(self.shop.drawn(recipe)?),
@@ -56,39 +58,33 @@ impl Search<'_> {
         let parameters = self.shop.restored(recipe, &snapshot)?.full_parameters();
         let network = Network::new(self.shop.graph.clone(), parameters)?;
         let wrong = wrong_of(&snapshot)?;
-        Ok(Float { snapshot, network, wrong })
+        let targets = self.shop.soft_targets(recipe, network.parameters());
+        Ok(Float { snapshot, network, wrong, targets })
     }
 
-    /// Joint training up to the end of a stage; `before` is the end of the stage before it, or of the float network.
-    pub(super) fn stage(&self, plan: &Plan, stage: u64, before: &Snapshot) -> Result<Snapshot, Error> {
-        let recipe = &plan.recipe(stage, false);
-        self.part(&stage_name(plan, stage), SearchPart::Stage(stage), |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
+    /// Joint training up to a point; `before` is the end of the stage before it, or of the float network.
+    pub(super) fn stage(&self, plan: &Plan, place: Place, before: &Snapshot, float: &Float) -> Result<Snapshot, Error> {
+        let recipe = &plan.recipe(place);
+        self.part(&stage_name(plan, place), SearchPart::Stage(place.position()), |recorder, keeper, running| {
+            let session = self.shop.session(recorder, keeper, float.targets.as_ref());
             let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
-            let start = match running.or((stage > 0).then_some(before)) {
+            let start = match running.or((place.stage > 0).then_some(before)) {
                 Some(snapshot) => Start::From(snapshot, trainee),
                 None => Start::With(trainee),
             };
             let mut snapshot =
-                session.joint_stage(start, &self.shop.mixtures, self.shop.joint_settings(recipe), stage)?;
+                session.joint_stage(start, &self.shop.mixtures, self.shop.joint_settings(recipe), place.stage)?;
             put_history_before(&mut snapshot, before)?;
             Ok(snapshot)
         })
     }
 
     /// The file of a point of the trajectory.
-    pub(super) fn file(
-        &self,
-        plan: &Plan,
-        stage: u64,
-        joint: &Snapshot,
-        float: &Float,
-        is_thorough: bool,
-    ) -> Result<Found, Error> {
-        let recipe = plan.recipe(stage, is_thorough);
-        let name = format!("{}file-{stage}{}", plan.tag, if is_thorough { "-thorough" } else { "" });
-        let part = self.part(&name, SearchPart::File { stage, is_thorough }, |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper);
+    pub(super) fn file(&self, plan: &Plan, place: Place, joint: &Snapshot, float: &Float) -> Result<Found, Error> {
+        let recipe = plan.recipe(place);
+        let name = format!("{}file-{place}", plan.tag);
+        let part = self.part(&name, SearchPart::File(place.position()), |recorder, keeper, running| {
+            let session = self.shop.session(recorder, keeper, float.targets.as_ref());
             let (shop, recipe) = (self.shop, &recipe);
             let phase = running.map(phase_of).transpose()?;
             let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
@@ -131,7 +127,7 @@ impl Search<'_> {
             is_chosen: false,
         };
         self.observer.file_made(&point);
-        Ok(Found { bytes, history, point, stage: stage_name(plan, stage) })
+        Ok(Found { bytes, history, point, stage: stage_name(plan, place) })
     }
 
     /// The layers' weights and mixtures at the end of a file's joint training.
@@ -163,8 +159,8 @@ impl Search<'_> {
     }
 }
 
-fn stage_name(plan: &Plan, stage: u64) -> String {
-    format!("{}stage-{stage}", plan.tag)
+fn stage_name(plan: &Plan, place: Place) -> String {
+    format!("{}stage-{place}", plan.tag)
 }
 
 fn put_wrong(snapshot: &mut Snapshot, wrong: &[bool]) {

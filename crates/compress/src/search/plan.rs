@@ -1,7 +1,9 @@
-//! How a search spends its time: one rising trajectory, a file of each of its points, and a more thorough one of the best.
+//! How a search spends its time: one rising trajectory, a file of each of its points, and points between the best one and the next.
+
+use std::fmt;
 
 use mixpress_network::Graph;
-use mixpress_train::ROUND;
+use mixpress_train::{Augmentation, DistillationConfig, ROUND};
 
 use crate::Recipe;
 
@@ -11,15 +13,20 @@ const HELD_OUT: usize = 10_000;
 const AT_MOST_ONE_IN: usize = 6;
 
 /// Where the strength starts, as a factor of the recipe's.
-const FIRST_STRENGTH: f64 = 0.25;
+const FIRST_STRENGTH: f64 = 0.125;
 /// By how much it rises from point to point.
-const FACTOR: f64 = 1.26;
+const FACTOR: f64 = 1.3;
 
 /// Rounds of joint training between two points, as a share of the recipe's joint training.
 ///
 /// Long ones pay: files of `LeNet-300-100` were 20 % smaller at the same validation error (1.5 to 1.9 %, two seeds) with a share of 0.6 than
 /// with 0.15 and phases C and D shortened likewise.
 const STAGE: f64 = 0.6;
+
+/// The share of the float network's opinion in what a search's networks learn.
+const DISTILLATION_SHARE: f64 = 0.5;
+/// The temperature at which it is asked about samples that augmentation moves, and about samples that it knows by heart.
+const TEMPERATURES: [f64; 2] = [2.0, 4.0];
 
 /// By how much it rises below that, where a budget asks for it.
 const LOWER_FACTOR: f64 = 1.5;
@@ -28,10 +35,8 @@ const LOWER_FACTOR: f64 = 1.5;
 const LEAST_POINTS: u64 = 6;
 const MOST_POINTS: u64 = 12;
 
-/// Phases C and D of the files that are handed over in the end are so many times as long as the recipe's.
-const THOROUGH: u64 = 2;
-/// Such files at most.
-const MOST_THOROUGH: u64 = 4;
+/// Points that are tried between the best one and the next, in the end.
+const BETWEEN: u64 = 2;
 
 /// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000 samples of a network of 29
 /// million multiply-adds. Larger networks have shorter phases.
@@ -53,10 +58,38 @@ pub(crate) struct Plan {
     pub least_points: u64,
     /// Points of the trajectory at most.
     pub most_points: u64,
-    /// Rounds of phases C and D for the files that are handed over in the end.
-    pub thorough: [u64; 2],
-    /// Such files at most.
-    pub most_thorough: u64,
+    /// Points that are tried between the best one and the next, in the end.
+    pub between: u64,
+    /// Whether there is no plan of lower strengths.
+    pub is_lowest: bool,
+}
+
+/// A point of a trajectory: the end of a stage, or of what is one but for a smaller step of the strength.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    /// The stage, counted from 0, which is joint training before the strength rises.
+    pub stage: u64,
+    /// The stage's step as a share of a whole one.
+    pub last: f64,
+}
+
+impl Place {
+    /// The end of a stage.
+    pub fn at(stage: u64) -> Self {
+        Self { stage, last: 1.0 }
+    }
+
+    /// Steps of the trajectory up to here.
+    pub fn position(self) -> f64 {
+        if self.stage == 0 { 0.0 } else { (self.stage - 1) as f64 + self.last }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = if self.position().fract() == 0.0 { 0 } else { 2 };
+        write!(f, "{:.digits$}", self.position())
+    }
 }
 
 impl Plan {
@@ -66,17 +99,21 @@ impl Plan {
         if recipe.validation == Recipe::default().validation {
             first.validation = (samples / HELD_OUT).clamp(AT_MOST_ONE_IN, recipe.validation);
         }
+        if recipe.distillation == DistillationConfig::default() {
+            let is_moved = recipe.augment && Augmentation::suited_to(graph.input_shape()) != Augmentation::None;
+            let temperature = TEMPERATURES[usize::from(!is_moved)];
+            first.distillation = DistillationConfig { share: DISTILLATION_SHARE, temperature };
+        }
         first.joint.strength *= FIRST_STRENGTH;
         first.joint.rise.rounds = share(recipe.joint.rounds, STAGE);
         first.joint.rise.factor = FACTOR;
-        let thorough = [recipe.hard.rounds, recipe.tied.rounds].map(|rounds| rounds.saturating_mul(THOROUGH));
         let mut plan = Self {
             tag: "",
             first,
             least_points: LEAST_POINTS,
             most_points: MOST_POINTS,
-            thorough,
-            most_thorough: MOST_THOROUGH,
+            between: BETWEEN,
+            is_lowest: false,
         };
         let cost = (graph.multiply_adds() * ROUND) as f64 * recipe.batch as f64;
         plan.shorten(MOST_MULTIPLY_ADDS / cost);
@@ -85,10 +122,10 @@ impl Plan {
 
     /// What a plan does beyond its first recipe, in a line.
     pub fn outline(&self) -> String {
-        let Self { least_points, most_points, thorough: [hard, tied], most_thorough, .. } = self;
+        let Self { least_points, most_points, between, .. } = self;
         let lower = self.lower().first.joint;
         format!(
-            "search = {least_points} to {most_points} points, {most_thorough} files of {hard} and {tied} rounds, lower from {} by {}",
+            "search = {least_points} to {most_points} points, {between} between, lower from {} by {}",
             lower.strength, lower.rise.factor
         )
     }
@@ -100,6 +137,7 @@ impl Plan {
         lower.first.joint.rise.factor = LOWER_FACTOR;
         lower.first.joint.strength *= LOWER_FACTOR.powf(-(self.least_points as f64));
         lower.most_points = self.least_points;
+        lower.is_lowest = true;
         lower
     }
 
@@ -115,9 +153,8 @@ impl Plan {
             self.first.joint.rise.rounds = share(joint.rise.rounds, factor);
             self.first.hard.rounds = share(hard.rounds, factor);
             self.first.tied.rounds = share(tied.rounds, factor);
-            self.thorough = whole.thorough.map(|rounds| share(rounds, factor));
             self.most_points = self.least_points;
-            self.most_thorough = 1;
+            self.between = 1;
             if factor < LEAST_FACTOR {
                 break;
             }
@@ -125,24 +162,29 @@ impl Plan {
         }
     }
 
-    /// Rounds of a search that tries as many points as it must, and hands one over.
+    /// Rounds of a search that tries as many points as it must.
     fn expected_rounds(&self) -> u64 {
-        let Recipe { plain, joint, hard, tied, .. } = &self.first;
-        let brief = self.least_points * (hard.rounds + tied.rounds);
-        plain.rounds
-            + joint.rounds
-            + (self.least_points - 1) * joint.rise.rounds
-            + brief
-            + self.thorough.iter().sum::<u64>()
+        let Recipe { plain, joint, .. } = &self.first;
+        let points = self.least_points + self.between;
+        plain.rounds + joint.rounds + (points - 1) * joint.rise.rounds + points * self.rounds_a_file()
+    }
+
+    /// Rounds that the file of a point takes, once its stage is done.
+    pub fn rounds_a_file(&self) -> u64 {
+        self.first.hard.rounds + self.first.tied.rounds
+    }
+
+    /// Points between that of stage `best` and the next.
+    pub fn places_between(&self, best: u64) -> Vec<Place> {
+        let parts = (self.between + 1) as f64;
+        (1..=self.between).map(|part| Place { stage: best + 1, last: part as f64 / parts }).collect()
     }
 
     /// The recipe of a point's file.
-    pub fn recipe(&self, stage: u64, is_thorough: bool) -> Recipe {
+    pub fn recipe(&self, place: Place) -> Recipe {
         let mut recipe = self.first.clone();
-        recipe.joint.rise.stages = stage;
-        if is_thorough {
-            [recipe.hard.rounds, recipe.tied.rounds] = self.thorough;
-        }
+        recipe.joint.rise.stages = place.stage;
+        recipe.joint.rise.last = place.last;
         recipe
     }
 }
@@ -179,7 +221,6 @@ mod tests {
             let rounds =
                 |recipe: &Recipe| (recipe.plain.rounds, recipe.joint.rounds, recipe.hard.rounds, recipe.tied.rounds);
             assert_eq!(rounds(&plan.first), rounds(&recipe), "{}", definition.name);
-            assert_eq!(plan.recipe(3, true).hard.rounds, 2 * recipe.hard.rounds);
         }
     }
 
@@ -194,10 +235,24 @@ mod tests {
     }
 
     #[test]
+    fn points_between_rise_evenly() {
+        let plan = plan(&zoo::lenet_300_100(), 60_000);
+        let strength = |place| plan.recipe(place).joint.last_strength();
+        let mut places = plan.places_between(3);
+        places.insert(0, Place::at(3));
+        places.push(Place::at(4));
+        let steps: Vec<f64> = places.windows(2).map(|pair| strength(pair[1]) / strength(pair[0])).collect();
+        assert!(steps.iter().all(|step| (step - FACTOR.cbrt()).abs() < 1e-9), "{steps:?}");
+        let names: Vec<String> = places.iter().map(Place::to_string).collect();
+        assert_eq!(names, ["3", "3.33", "3.67", "4"]);
+        assert_eq!(Place::at(0).to_string(), "0");
+    }
+
+    #[test]
     fn lower_strengths_end_where_the_others_begin() {
         let plan = plan(&zoo::lenet_300_100(), 60_000);
         let lower = plan.lower();
-        let last = lower.recipe(lower.most_points - 1, false).joint.last_strength();
+        let last = lower.recipe(Place::at(lower.most_points - 1)).joint.last_strength();
         assert!((last * LOWER_FACTOR / plan.first.joint.strength - 1.0).abs() < 1e-9);
     }
 }

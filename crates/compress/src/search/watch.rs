@@ -5,19 +5,15 @@ use mixpress_train::{Observer, Silent};
 use crate::FrontierPoint;
 
 /// A part of a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SearchPart {
     /// The float network.
     Float,
-    /// Joint training up to one more point of the trajectory, counted from 0.
-    Stage(u64),
+    /// Joint training up to one more point of the trajectory. Points are counted from 0; those that are tried in the end between two of
+    /// them have a fraction.
+    Stage(f64),
     /// The file of a point.
-    File {
-        /// The point.
-        stage: u64,
-        /// Whether it is one of those that are made again in the end, with longer phases.
-        is_thorough: bool,
-    },
+    File(f64),
 }
 
 /// Watches a search. All methods have empty defaults: implement what you need.

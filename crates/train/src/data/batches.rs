@@ -134,6 +134,17 @@ impl<'a> Feed<'a> {
         step / self.batches_an_epoch()
     }
 
+    /// The samples of the batch of the step that was written last, or of another of its epoch.
+    ///
+    /// # Panics
+    /// When the step is of another epoch.
+    #[must_use]
+    #[track_caller]
+    pub fn samples(&self, step: u64) -> &[usize] {
+        assert_eq!(self.epoch_of(step), self.epoch, "step {step} is of another epoch");
+        self.batches.samples((step % self.batches_an_epoch()) as usize)
+    }
+
     /// Writes the batch of a step; see [`Batches::fill`]. Steps in order are cheap; a jump to another epoch draws its order.
     ///
     /// # Panics

@@ -58,7 +58,7 @@ impl JointSettings {
         let risen = if ramp > 0.0 { (step as f64 / ramp).min(1.0) } else { 1.0 };
         let factor = match stage {
             0 => risen,
-            stage => self.config.rise.factor.powf((stage - 1) as f64 + risen),
+            stage => self.config.rise.risen_by(stage, risen),
         };
         (self.tau() * factor / self.samples as f64) as f32
     }
