@@ -1,61 +1,24 @@
 //! The whole method behind one builder.
 
-use std::env;
-use std::ffi::OsStr;
-use std::fs::OpenOptions;
+mod saving;
+mod training;
+
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mixpress_network::{Definition, Network};
 use mixpress_tensor::Pool;
-use mixpress_train::{
-    CancelToken, DataSource, Draft, Error as TrainError, Measurement, Observer, Silent, evaluate, folder_of, write_new,
-    write_whole, write_whole_new,
-};
+use mixpress_train::{CancelToken, DataSource, Observer, Silent, evaluate};
 
-use crate::checkpoint::{Checkpoints, Lock, claim, identity, load};
-use crate::details::{Baseline, ClassErrors, Details, LayerDetails};
-use crate::history::{Clock, Recorder};
-use crate::package::ValidationErrors;
-use crate::pipeline::{Run, Workshop, lower};
-use crate::search::{BEST, Discovery, Found, Ledger, Plan, Search};
+pub use saving::Overwrite;
+use saving::{check_output, write_result};
+use training::Trained;
+
+use crate::details::{Baseline, ClassErrors, Details};
+use crate::pipeline::lower;
 use crate::{
-    Budget, CompressedModel, Error, Format, FrontierPoint, Judgement, ModelCompressor, Outcome, Recipe, SearchObserver,
-    frontier,
+    Budget, CompressedModel, Error, Format, FrontierPoint, ModelCompressor, Outcome, Recipe, SearchObserver, frontier,
 };
-
-/// What to do when the output exists already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrite {
-    /// Fail before anything is computed.
-    Refuse,
-    /// Replace it once the new file is whole.
-    Replace,
-}
-
-impl Overwrite {
-    /// Refuses an output that is there already, unless it may be replaced.
-    pub(crate) fn refuse_taken(self, path: &Path) -> Result<(), Error> {
-        match self {
-            Self::Refuse if path.symlink_metadata().is_ok() => Err(Error::Exists { path: path.into() }),
-            _ => Ok(()),
-        }
-    }
-
-    /// A file that waits beside its place.
-    pub(crate) fn draft(self, path: &Path) -> Result<Draft, Error> {
-        Ok(if self == Self::Replace { Draft::replacing(path)? } else { Draft::new(path)? })
-    }
-
-    /// Writes a file, whole or not at all.
-    pub(crate) fn write(self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        match self {
-            Self::Replace => write_whole(path, bytes)?,
-            Self::Refuse => write_whole_new(path, bytes)?,
-        }
-        Ok(())
-    }
-}
 
 /// What was measured on a compressed network.
 #[derive(Clone, Debug, PartialEq)]
@@ -303,107 +266,6 @@ impl<'a> Compressor<'a> {
         self.measure(&trained, &model)
     }
 
-    fn train(&self) -> Result<Trained, Error> {
-        match self.budget {
-            Some(budget) => self.search(budget),
-            None => self.train_once(),
-        }
-    }
-
-    fn train_once(&self) -> Result<Trained, Error> {
-        let identity = identity(&self.definition, &self.data, &self.recipe);
-        let (resumed, _lock) = match &self.checkpoint {
-            Some(folder) if self.resume => {
-                let lock = Lock::of_earlier_run(folder)?;
-                (Some(load(folder, &identity)?), Some(lock))
-            }
-            Some(folder) => (None, Some(claim(folder)?)),
-            None => (None, None),
-        };
-        let (snapshot, history, clock) = match resumed {
-            Some((snapshot, history, seconds)) => (Some(snapshot), history, Clock::start(seconds)),
-            None => (None, Vec::new(), Clock::start(0.0)),
-        };
-        let recorder = Recorder::new(self.observer, history);
-        let folders = (self.checkpoint.as_deref(), self.checkpoint_on_interrupt.as_deref());
-        let checkpoints = Checkpoints::new(folders.0, folders.1, &recorder, identity, clock);
-        let run = Run {
-            definition: &self.definition,
-            data: &self.data,
-            recipe: &self.recipe,
-            recorder: &recorder,
-            cancel: &self.cancel,
-            checkpoints: &checkpoints,
-        };
-        let product = run.run(snapshot.as_ref()).map_err(|error| match error {
-            Error::Train(TrainError::Interrupted) => {
-                Error::Interrupted { checkpoint: checkpoints.folder_after_interrupt(), best: None }
-            }
-            error => error,
-        })?;
-        Ok(Trained {
-            bytes: mixpress_codebook::encode(&product.container)?,
-            float: product.float,
-            errors: product.errors,
-            history: recorder.readings(),
-            layers: product.layers,
-            judgement: None,
-            files: Vec::new(),
-            seconds: clock.seconds(),
-        })
-    }
-
-    fn search(&self, budget: Budget) -> Result<Trained, Error> {
-        let graph = lower(&self.definition, &self.data.train)?;
-        let plan = Plan::new(&self.recipe, &graph, self.data.train.len());
-        let identity =
-            format!("{}{}\nbudget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first), plan.outline());
-        let (ledger, _lock) = match &self.checkpoint {
-            Some(folder) if self.resume => {
-                let lock = Lock::of_earlier_run(folder)?;
-                (Ledger::resumed(folder, identity, self.cancel.clone())?, Some(lock))
-            }
-            Some(folder) => (Ledger::new(Some(folder), None, identity, self.cancel.clone()), Some(claim(folder)?)),
-            None => {
-                let folder = self.checkpoint_on_interrupt.as_deref();
-                (Ledger::new(None, folder, identity, self.cancel.clone()), None)
-            }
-        };
-        let mut cancel = self.cancel.clone();
-        if let Some(deadline) = self.time_limit.and_then(|limit| Instant::now().checked_add(limit)) {
-            cancel = cancel.with_deadline(deadline);
-        }
-        let shop = Workshop::new(&self.definition, &self.data, &plan.first, &cancel)?;
-        let search = Search { shop: &shop, plan, budget, observer: self.search_observer, ledger: &ledger };
-        let found = search.run().map_err(|unfinished| match unfinished.error {
-            Error::Train(TrainError::Interrupted) if cancel.is_cancelled() => {
-                let checkpoint = ledger.folder_after_interrupt();
-                let best =
-                    checkpoint.as_deref().zip(unfinished.found).and_then(|(folder, found)| save_best(folder, &found));
-                Error::Interrupted { checkpoint, best }
-            }
-            Error::Train(TrainError::Interrupted) => Error::TimeLimit { seconds: ledger.seconds() },
-            error => match unfinished.found {
-                // What has been found is not lost with what failed.
-                Some(found) => {
-                    saved_elsewhere(error, &found.chosen().bytes, OsStr::new("mixpress-"), &[&env::temp_dir()])
-                }
-                None => error,
-            },
-        })?;
-        let chosen = found.chosen();
-        Ok(Trained {
-            bytes: chosen.bytes.clone(),
-            errors: ValidationErrors { float: found.float_validation_error, compressed: chosen.point.validation_error },
-            history: chosen.history.clone(),
-            float: found.float,
-            layers: found.layers,
-            judgement: Some(Judgement { budget, samples: shop.validation.len(), is_complete: found.is_complete }),
-            files: found.files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
-            seconds: ledger.seconds(),
-        })
-    }
-
     /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the baseline, by which
     /// nothing is chosen.
     fn measure(&self, trained: &Trained, model: &CompressedModel) -> Result<Measured, Error> {
@@ -432,55 +294,4 @@ impl<'a> Compressor<'a> {
         };
         Ok(Measured { outcome, details })
     }
-}
-
-/// What a run made, before it is measured.
-struct Trained {
-    bytes: Vec<u8>,
-    /// The float network, as it was at the end of plain training.
-    float: Network,
-    errors: ValidationErrors,
-    /// The readings on the way to the file.
-    history: Vec<Measurement>,
-    /// The layers' weights and mixtures at the end of joint training.
-    layers: Vec<LayerDetails>,
-    /// What a search was asked for.
-    judgement: Option<Judgement>,
-    /// Its files.
-    files: Vec<FrontierFile>,
-    seconds: f64,
-}
-
-/// Saves the best file of a search that was interrupted; where it was saved.
-fn save_best(folder: &Path, found: &Discovery) -> Option<PathBuf> {
-    let path = folder.join(BEST);
-    // The parts of the search have been saved already, and it makes the file again from them.
-    write_whole(&path, &found.chosen().bytes).ok().map(|()| path)
-}
-
-/// Writes the result of a run; where that fails, saves it beside the output or among the system's temporary files.
-fn write_result(path: &Path, bytes: &[u8], overwrite: Overwrite) -> Result<(), Error> {
-    overwrite.write(path, bytes).map_err(|problem| {
-        let mut prefix = path.file_stem().unwrap_or_default().to_owned();
-        prefix.push("-");
-        saved_elsewhere(problem, bytes, &prefix, &[folder_of(path), &env::temp_dir()])
-    })
-}
-
-/// A problem that a file's bytes outlive: in the first of some folders that takes them.
-fn saved_elsewhere(problem: Error, bytes: &[u8], prefix: &OsStr, folders: &[&Path]) -> Error {
-    match folders.iter().find_map(|folder| write_new(folder, prefix, ".mxp", bytes).ok()) {
-        Some(saved) => Error::Saved { problem: Box::new(problem), saved },
-        None => problem,
-    }
-}
-
-/// Finds out before a long run whether its result can be written.
-fn check_output(path: &Path, overwrite: Overwrite) -> Result<(), Error> {
-    overwrite.refuse_taken(path)?;
-    if path.exists() {
-        let opened = OpenOptions::new().append(true).open(path);
-        return opened.map(drop).map_err(|source| Error::Write { path: path.into(), source });
-    }
-    tempfile::tempfile_in(folder_of(path)).map(drop).map_err(|source| Error::Write { path: path.into(), source })
 }
