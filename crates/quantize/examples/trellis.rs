@@ -1,0 +1,109 @@
+//! Bits a weight by trellis-coded quantisation of a safetensors file at a signal-to-noise ratio:
+//! `trellis FILE [NAMES [EFFORT [DB...]]]`.
+//!
+//! All tensors with two axes whose names contain `NAMES` are quantised at one step and encoded to a section; everything that a
+//! reader needs is in its bytes, the shapes aside. Times are those of the threads that rayon has.
+
+use std::time::Instant;
+
+use mixpress_codebook::trellis::Section;
+use mixpress_quantize::{TrellisCoded, TrellisProfile, TrellisSource, quantize_trellis, states_of_effort};
+use safetensors::{Dtype, SafeTensors};
+
+type Failure = Box<dyn std::error::Error>;
+
+struct Tensor {
+    shape: [usize; 2],
+    weights: Vec<f32>,
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let path = arguments.next().ok_or("usage: trellis FILE [NAMES [EFFORT [DB...]]]")?;
+    let part = arguments.next().unwrap_or_default();
+    let effort: u8 = arguments.next().map_or(Ok(5), |effort| effort.parse())?;
+    let ratios: Vec<f64> = arguments.map(|ratio| ratio.parse()).collect::<Result<_, _>>()?;
+    let ratios = if ratios.is_empty() { vec![13.1, 20.8, 30.1] } else { ratios };
+    let bytes = std::fs::read(path)?;
+    let tensors = matrices(&SafeTensors::deserialize(&bytes)?, &part);
+    let count: usize = tensors.iter().map(|tensor| tensor.weights.len()).sum();
+    let energy: f64 = tensors.iter().flat_map(|tensor| &tensor.weights).map(|&w| f64::from(w) * f64::from(w)).sum();
+
+    let since = Instant::now();
+    let profiles = tensors.iter().map(|t| TrellisProfile::new(t.shape, &t.weights)).collect::<Result<Vec<_>, _>>()?;
+    println!("{} tensors, {count} weights, profiles in {:?}", tensors.len(), since.elapsed());
+    let coded = |step: f64| -> Result<TrellisCoded, Failure> {
+        let sources: Vec<_> = profiles.iter().map(|profile| TrellisSource { profile, step: step as f32 }).collect();
+        Ok(quantize_trellis(&sources, states_of_effort(effort))?)
+    };
+    for ratio in ratios {
+        let wanted = energy / 10f64.powf(ratio / 10.0);
+        let mut step = (wanted / count as f64 / 0.26).sqrt();
+        for _ in 0..5 {
+            let distortion = coded(step)?.distortion;
+            step *= (wanted / distortion).sqrt();
+            if (10.0 * (distortion / wanted).log10()).abs() < 1e-4 {
+                break;
+            }
+        }
+        let since = Instant::now();
+        let coded = coded(step)?;
+        let quantized = since.elapsed();
+        let since = Instant::now();
+        let section = coded.encode()?;
+        let encoded = since.elapsed();
+        report(&tensors, &section, energy)?;
+        let patches: usize = coded.matrices.iter().map(|matrix| matrix.patches.len()).sum();
+        println!(
+            "    step {step:.6}, distortion {:.4} steps², {patches} patches, {} classes from {}; \
+             million weights a second: quantised {:.1}, with encoding {:.1}",
+            coded.distortion / count as f64 / step / step,
+            coded.model.classes,
+            coded.model.lowest,
+            count as f64 / quantized.as_secs_f64() / 1e6,
+            count as f64 / (quantized + encoded).as_secs_f64() / 1e6,
+        );
+    }
+    Ok(())
+}
+
+/// Decodes the section as a reader would, and says what it comes to.
+fn report(tensors: &[Tensor], section: &[u8], energy: f64) -> Result<(), Failure> {
+    let shapes: Vec<[usize; 2]> = tensors.iter().map(|tensor| tensor.shape).collect();
+    let mut values: Vec<Vec<f32>> = tensors.iter().map(|tensor| vec![0.0; tensor.weights.len()]).collect();
+    let mut fastest = f64::INFINITY;
+    for _ in 0..20 {
+        let since = Instant::now();
+        let mut outputs: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
+        Section::open(section, &shapes)?.decode(&mut outputs)?;
+        fastest = fastest.min(since.elapsed().as_secs_f64());
+    }
+    let pairs = tensors.iter().zip(&values).flat_map(|(tensor, values)| tensor.weights.iter().zip(values));
+    let error: f64 = pairs.map(|(&w, &v)| (f64::from(w) - f64::from(v)).powi(2)).sum();
+    let count: usize = values.iter().map(Vec::len).sum();
+    println!(
+        "{:.3} dB, {:.4} bits a weight, {} bytes; decoded at {:.0} million weights a second",
+        10.0 * (energy / error).log10(),
+        8.0 * section.len() as f64 / count as f64,
+        section.len(),
+        count as f64 / fastest / 1e6,
+    );
+    Ok(())
+}
+
+/// The tensors with two axes whose names contain `part`, in the file's order.
+fn matrices(file: &SafeTensors, part: &str) -> Vec<Tensor> {
+    let mut names = file.names();
+    names.sort_unstable();
+    let mut found = Vec::new();
+    for name in names {
+        let Ok(tensor) = file.tensor(name) else { continue };
+        let &[rows, columns] = tensor.shape() else { continue };
+        if tensor.dtype() != Dtype::F32 || !name.contains(part) {
+            continue;
+        }
+        let weights = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        found.push(Tensor { shape: [rows, columns], weights });
+    }
+    found
+}
