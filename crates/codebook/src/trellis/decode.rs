@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use super::{
     LANES, Model, Patch, Predictor, TILE, Trellis,
     head::{HeadCoder, MatrixHead, SectionHead},
-    kernels::{self, Lanes, Rows, slots},
+    kernels::{self, Lanes, Rows, Turn, slots},
     layout::{Strip, blocks, lanes},
     predict::Scales,
-    window::{Tile, Window},
+    window::{Place, Tile, Window},
 };
 use crate::{Error, limits::zeros, range_coder::Decoder, rans::LOWER};
 
@@ -110,7 +110,8 @@ impl<'a> Section<'a> {
     #[track_caller]
     pub(super) fn decode_at(&self, level: Level, mut outputs: Vec<Option<&mut [f32]>>) -> Result<(), Error> {
         let slots = slots(&self.model);
-        let reader = BlockReader { section: self, rows: kernels::rows_at(level), slots: &slots };
+        let reader =
+            BlockReader { section: self, rows: kernels::rows_at(level), turn: kernels::turn_at(level), slots: &slots };
         let windows = self.windows(&mut outputs);
         let results: Vec<Result<(), Error>> =
             self.blocks.par_iter().zip(windows).map(|(block, windows)| reader.block(block, windows)).collect();
@@ -181,6 +182,7 @@ impl MatrixHead {
 struct BlockReader<'a> {
     section: &'a Section<'a>,
     rows: Rows,
+    turn: Turn,
     slots: &'a [u32],
 }
 
@@ -201,10 +203,8 @@ impl BlockReader<'_> {
                 words.rows(self.rows, self.slots, scales, tile)?;
                 if let Some((_, first, window)) = &mut window {
                     let first = strip.first - *first;
-                    mixpress_simd::vectorized(
-                        #[inline(always)]
-                        || window.fill(tile, strip, first, number * TILE, matrix.rows, matrix.step),
-                    );
+                    let place = Place { first, width: strip.width, row: number * TILE, rows: matrix.rows };
+                    window.fill(tile, place, matrix.step, self.turn);
                 }
             }
         }

@@ -50,17 +50,20 @@ impl Lanes {
 pub(super) type Rows =
     fn(words: &[[u8; 2]], lanes: &mut Lanes, slots: &[u32], scales: &[i16], out: &mut [[i16; LANES]]) -> (usize, usize);
 
-/// For each class, parity, and place in the intervals of its numbers: `k` in the highest eight bits, then the place in the number's
-/// interval, then its frequency.
+/// For each class, place in the intervals of its numbers, and parity, which so is the lowest bit of where a slot is: `k` in the
+/// highest eight bits, then the place in the number's interval, then its frequency.
 pub(super) fn slots(model: &Model) -> Vec<u32> {
-    let mut slots = Vec::with_capacity(usize::from(model.classes) * 2 * SCALE);
-    for class in 0..usize::from(model.classes) {
+    let mut slots = vec![0; usize::from(model.classes) * 2 * SCALE];
+    for (class, slots) in slots.as_chunks_mut::<{ 2 * SCALE }>().0.iter_mut().enumerate() {
         let tables = model.tables(class);
         for (z, frequencies) in tables.frequencies.iter().enumerate() {
             let first = (z as i32 - tables.largest) >> 1;
-            for (place, &frequency) in frequencies.iter().enumerate() {
-                let k = (first + place as i32) as u32;
-                slots.extend((0..frequency).map(|offset| k << 24 | offset << 12 | frequency));
+            let mut place = 0;
+            for (k, &frequency) in (first..).zip(frequencies) {
+                for offset in 0..frequency {
+                    slots[2 * place + z] = (k as u32) << 24 | offset << 12 | frequency;
+                    place += 1;
+                }
             }
         }
     }
@@ -75,6 +78,26 @@ pub(super) fn rows_at(level: Level) -> Rows {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 if level.is_available() => x86::avx512_rows,
         _ => plain_rows,
+    }
+}
+
+/// Writes rows of numbers, times the step, to columns that stand one after the other, each of so many rows, from `row` on.
+pub(super) type Turn = fn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32);
+
+/// [`Turn`] on the units of a level.
+pub(super) fn turn_at(level: Level) -> Turn {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 if level.is_available() => x86::avx2_turn,
+        _ => plain_turn,
+    }
+}
+
+fn plain_turn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32) {
+    for (lane, out) in out.chunks_exact_mut(rows).enumerate() {
+        for (out, numbers) in out[row..].iter_mut().zip(tile) {
+            *out = f32::from(numbers[lane]) * step;
+        }
     }
 }
 
@@ -94,7 +117,7 @@ fn plain_rows(
         for (((x, state), &column), out) in columns.take(lanes.width) {
             let class = (i32::from(scale) + column).clamp(0, lanes.last) as usize;
             let z = *state & 1;
-            let slot = slots[(2 * class + z as usize) * SCALE + *x as usize % SCALE];
+            let slot = slots[2 * (class * SCALE + *x as usize % SCALE) + z as usize];
             let k = slot as i32 >> 24;
             *out = (2 * k + z as i32) as i16;
             *state = (*state >> 1) ^ ((k as u32 & 1) * odd) ^ (z * high);

@@ -103,7 +103,7 @@ fn values(matrices: &[TrellisMatrix]) -> Vec<Vec<f32>> {
     matrices.iter().zip(coded).map(turned).collect()
 }
 
-fn shapes(matrices: &[TrellisMatrix]) -> Vec<[usize; 2]> {
+fn of(matrices: &[TrellisMatrix]) -> Vec<[usize; 2]> {
     matrices.iter().map(TrellisMatrix::shape).collect()
 }
 
@@ -150,7 +150,7 @@ proptest! {
         let shapes: Vec<[usize; 2]> = shapes.into_iter().chain(vec![[1100, 130]; more]).collect();
         let matrices = matrices(seed, trellis, &shapes, largest);
         let bytes = encode(&matrices, trellis, model(&matrices)).unwrap();
-        let shapes = super::tests::shapes(&matrices);
+        let shapes = of(&matrices);
         let expected = values(&matrices);
         prop_assert_eq!(&agree(&bytes, &shapes).unwrap(), &expected);
         let section = Section::open(&bytes, &shapes).unwrap();
@@ -179,7 +179,7 @@ proptest! {
             let length = bytes.len();
             bytes[place % length] = value;
         }
-        let _ = agree(&bytes, &super::tests::shapes(&matrices));
+        let _ = agree(&bytes, &of(&matrices));
         let _ = agree(&bytes, &shapes);
     }
 }
@@ -189,7 +189,7 @@ fn blocks_are_decoded_apart() {
     let trellis = Trellis::new(8).unwrap();
     let matrices = matrices(5, trellis, &[[700, 900], [900, 700], [900, 700], [16, 16], [2000, 200]], 9);
     let bytes = encode(&matrices, trellis, model(&matrices)).unwrap();
-    let shapes = shapes(&matrices);
+    let shapes = of(&matrices);
     let expected = values(&matrices);
     assert_eq!(agree(&bytes, &shapes).unwrap(), expected);
     let section = Section::open(&bytes, &shapes).unwrap();

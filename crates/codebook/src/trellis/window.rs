@@ -1,6 +1,6 @@
 //! Where the strips of a block go: parts of a tensor's values that threads fill at the same time.
 
-use super::{LANES, TILE, layout::Strip};
+use super::{LANES, TILE, kernels::Turn};
 
 /// The values of adjacent columns of a matrix.
 #[derive(Debug)]
@@ -33,39 +33,37 @@ impl<'a> Window<'a> {
         windows.into_iter().map(Self::Rows).collect()
     }
 
-    /// Writes rows of a strip from `row` on, times the step. `first` is the strip's first column in this window, `rows` the number of
-    /// the matrix's rows.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-    pub(super) fn fill(
-        &mut self,
-        tile: &[[i16; LANES]],
-        strip: Strip,
-        first: usize,
-        row: usize,
-        rows: usize,
-        step: f32,
-    ) {
+    /// Writes rows of a strip, times the step.
+    pub(super) fn fill(&mut self, tile: &[[i16; LANES]], at: Place, step: f32, turn: Turn) {
+        let Place { first, width, row, rows } = at;
         match self {
-            Self::Rows(windows) => {
-                for (numbers, out) in tile.iter().zip(&mut windows[row..]) {
-                    let out = &mut out[first..][..strip.width];
-                    if let Some(out) = out.first_chunk_mut::<LANES>() {
-                        out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
-                    } else {
-                        out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
+            Self::Rows(windows) => mixpress_simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (numbers, out) in tile.iter().zip(&mut windows[row..]) {
+                        let out = &mut out[first..][..width];
+                        if let Some(out) = out.first_chunk_mut::<LANES>() {
+                            out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
+                        } else {
+                            out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
+                        }
                     }
-                }
-            }
-            Self::Columns(out) => {
-                let columns = out[first * rows..].chunks_exact_mut(rows);
-                for (lane, out) in columns.take(strip.width).enumerate() {
-                    let out = &mut out[row..][..tile.len()];
-                    for (out, numbers) in out.iter_mut().zip(tile) {
-                        *out = f32::from(numbers[lane]) * step;
-                    }
-                }
-            }
+                },
+            ),
+            Self::Columns(out) => turn(tile, &mut out[first * rows..][..width * rows], rows, row, step),
         }
     }
+}
+
+/// Where rows of a strip are in a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The strip's first column in the window.
+    pub(super) first: usize,
+    /// Its columns.
+    pub(super) width: usize,
+    /// The first of the rows.
+    pub(super) row: usize,
+    /// All rows of the matrix.
+    pub(super) rows: usize,
 }

@@ -6,8 +6,11 @@ use std::arch::x86_64::*;
 
 use mixpress_simd::Level;
 
-use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, plain_rows};
+use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, plain_rows, plain_turn};
 use crate::rans::EXPANSIONS;
+
+/// Slots of a class, as a power of two.
+const CLASS_BITS: u32 = SCALE_BITS + 1;
 
 /// Whether every class has its slots: what the kernels below rely on.
 fn is_covered(lanes: &Lanes, slots: &[u32]) -> bool {
@@ -48,9 +51,11 @@ unsafe fn avx512<const MASKED: bool>(
 ) -> (usize, usize) {
     const VECTORS: usize = LANES / 16;
     let low12 = _mm512_set1_epi32(SCALE as i32 - 1);
+    let table = _mm512_set1_epi32(2 * (SCALE as i32 - 1));
     let lower = _mm512_set1_epi32(LOWER as i32);
     let one = _mm512_set1_epi32(1);
-    let last = _mm512_set1_epi32(lanes.last);
+    let lowest_of_k = _mm512_set1_epi32(1 << 24);
+    let last = _mm512_set1_epi32(lanes.last << CLASS_BITS);
     let [high, odd] = lanes.constants.map(|constant| _mm512_set1_epi32(constant as i32));
     let load = |from: &[u32; LANES], number: usize| {
         // SAFETY: sixteen lanes.
@@ -64,7 +69,8 @@ unsafe fn avx512<const MASKED: bool>(
         x[number] = load(&lanes.coders, number);
         states[number] = load(&lanes.states, number);
         // SAFETY: sixteen lanes.
-        columns[number] = unsafe { _mm512_loadu_si512(lanes.scales[16 * number..][..16].as_ptr().cast()) };
+        let scales = unsafe { _mm512_loadu_si512(lanes.scales[16 * number..][..16].as_ptr().cast()) };
+        columns[number] = _mm512_slli_epi32::<CLASS_BITS>(scales);
         active[number] = (((1u64 << lanes.width.saturating_sub(16 * number).min(16)) - 1) & 0xFFFF) as u16;
     }
     let mut read = 0;
@@ -73,24 +79,26 @@ unsafe fn avx512<const MASKED: bool>(
         if words.len() - read < LANES {
             break;
         }
-        let scale = _mm512_set1_epi32(i32::from(scale));
+        let scale = _mm512_set1_epi32(i32::from(scale) << CLASS_BITS);
         for number in 0..VECTORS {
             if MASKED && active[number] == 0 {
                 continue;
             }
             let class = _mm512_add_epi32(columns[number], scale);
             let class = _mm512_max_epi32(_mm512_min_epi32(class, last), _mm512_setzero_si512());
-            let z = _mm512_and_si512(states[number], one);
-            let table = _mm512_add_epi32(_mm512_add_epi32(class, class), z);
-            let places = _mm512_or_si512(_mm512_slli_epi32::<12>(table), _mm512_and_si512(x[number], low12));
+            let doubled = _mm512_slli_epi32::<1>(x[number]);
+            let places = _mm512_or_si512(class, _mm512_and_si512(doubled, table));
+            let places = _mm512_or_si512(places, _mm512_and_si512(states[number], one));
             // SAFETY: classes are those that there are slots for.
             let entries = unsafe { _mm512_i32gather_epi32::<4>(places, slots.as_ptr().cast()) };
-            let k = _mm512_srai_epi32::<24>(entries);
-            let numbers = _mm512_cvtepi32_epi16(_mm512_or_si512(_mm512_add_epi32(k, k), z));
+            // `2 k` and a bit of what stands below it, in whose place the parity goes.
+            let numbers = _mm512_srai_epi32::<23>(entries);
+            let numbers = _mm512_or_si512(_mm512_andnot_si512(one, numbers), _mm512_and_si512(states[number], one));
+            let numbers = _mm512_cvtepi32_epi16(numbers);
             // SAFETY: room for sixteen.
             unsafe { _mm256_storeu_si256(out[16 * number..][..16].as_mut_ptr().cast(), numbers) };
-            let is_odd = _mm512_test_epi32_mask(k, one);
-            let is_high = _mm512_test_epi32_mask(z, z);
+            let is_odd = _mm512_test_epi32_mask(entries, lowest_of_k);
+            let is_high = _mm512_test_epi32_mask(states[number], one);
             let state = _mm512_srli_epi32::<1>(states[number]);
             let state = _mm512_mask_xor_epi32(state, is_odd, state, odd);
             states[number] = _mm512_mask_xor_epi32(state, is_high, state, high);
@@ -149,6 +157,7 @@ unsafe fn avx2(
     out: &mut [[i16; LANES]],
 ) -> (usize, usize) {
     let low12 = _mm256_set1_epi32(SCALE as i32 - 1);
+    let table = _mm256_set1_epi32(2 * (SCALE as i32 - 1));
     let one = _mm256_set1_epi32(1);
     let zero = _mm256_setzero_si256();
     let last = _mm256_set1_epi32(lanes.last);
@@ -174,8 +183,8 @@ unsafe fn avx2(
             };
             let class = _mm256_max_epi32(_mm256_min_epi32(class, last), zero);
             let z = _mm256_and_si256(before, one);
-            let table = _mm256_add_epi32(_mm256_add_epi32(class, class), z);
-            let places = _mm256_or_si256(_mm256_slli_epi32::<12>(table), _mm256_and_si256(coder, low12));
+            let places = _mm256_and_si256(_mm256_slli_epi32::<1>(coder), table);
+            let places = _mm256_or_si256(_mm256_or_si256(places, z), _mm256_slli_epi32::<{ CLASS_BITS as i32 }>(class));
             // SAFETY: classes are those that there are slots for.
             let entries = unsafe { _mm256_i32gather_epi32::<4>(slots.as_ptr().cast(), places) };
             let k = _mm256_srai_epi32::<24>(entries);
@@ -211,4 +220,51 @@ unsafe fn avx2(
         row += 1;
     }
     (row, read)
+}
+
+/// Columns from rows, eight by eight in registers; the plain way where there are not as many.
+pub(super) fn avx2_turn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32) {
+    let (squares, rest) = tile.as_chunks::<8>();
+    if !Level::Avx2.is_available() || out.len() % (8 * rows) > 0 {
+        return plain_turn(tile, out, rows, row, step);
+    }
+    // SAFETY: the processor has what the level `Avx2` includes.
+    unsafe { avx2_squares(squares, out, rows, row, step) };
+    plain_turn(rest, out, rows, row + 8 * squares.len(), step);
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2_squares(squares: &[[[i16; LANES]; 8]], out: &mut [f32], rows: usize, row: usize, step: f32) {
+    let step = _mm256_set1_ps(step);
+    for (square, row) in squares.iter().zip((row..).step_by(8)) {
+        for (block, out) in out.chunks_exact_mut(8 * rows).enumerate() {
+            let mut a = [_mm_setzero_si128(); 8];
+            for (a, numbers) in a.iter_mut().zip(square) {
+                // SAFETY: eight numbers.
+                *a = unsafe { _mm_loadu_si128(numbers[8 * block..][..8].as_ptr().cast()) };
+            }
+            // Pairs of rows, then fours, then all eight.
+            let mut b = a;
+            for i in 0..4 {
+                b[2 * i] = _mm_unpacklo_epi16(a[2 * i], a[2 * i + 1]);
+                b[2 * i + 1] = _mm_unpackhi_epi16(a[2 * i], a[2 * i + 1]);
+            }
+            let mut c = b;
+            for i in [0, 4] {
+                c[i] = _mm_unpacklo_epi32(b[i], b[i + 2]);
+                c[i + 1] = _mm_unpackhi_epi32(b[i], b[i + 2]);
+                c[i + 2] = _mm_unpacklo_epi32(b[i + 1], b[i + 3]);
+                c[i + 3] = _mm_unpackhi_epi32(b[i + 1], b[i + 3]);
+            }
+            for i in 0..4 {
+                a[2 * i] = _mm_unpacklo_epi64(c[i], c[i + 4]);
+                a[2 * i + 1] = _mm_unpackhi_epi64(c[i], c[i + 4]);
+            }
+            for (a, out) in a.iter().zip(out.chunks_exact_mut(rows)) {
+                let values = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(*a)), step);
+                // SAFETY: room for eight.
+                unsafe { _mm256_storeu_ps(out[row..][..8].as_mut_ptr(), values) };
+            }
+        }
+    }
 }
