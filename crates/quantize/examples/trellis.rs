@@ -1,5 +1,5 @@
 //! Bits a weight by trellis-coded quantisation of a safetensors file at a signal-to-noise ratio:
-//! `trellis FILE [NAMES [EFFORT [DB...]]]`.
+//! `trellis FILE [NAMES [EFFORT [DB...]]]`. With an effort of `5-` matrices are not predicted from each other.
 //!
 //! All tensors with two axes whose names contain `NAMES` are quantised at one step and encoded to a section; everything that a
 //! reader needs is in its bytes, the shapes aside. Times are those of the threads that rayon has.
@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use mixpress_codebook::trellis::Section;
-use mixpress_quantize::{TrellisCoded, TrellisProfile, TrellisSource, quantize_trellis, states_of_effort};
+use mixpress_quantize::{TrellisCoded, TrellisPlan, TrellisProfile, states_of_effort};
 use safetensors::{Dtype, SafeTensors};
 
 type Failure = Box<dyn std::error::Error>;
@@ -21,7 +21,9 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("usage: trellis FILE [NAMES [EFFORT [DB...]]]")?;
     let part = arguments.next().unwrap_or_default();
-    let effort: u8 = arguments.next().map_or(Ok(5), |effort| effort.parse())?;
+    let effort = arguments.next().unwrap_or_else(|| "5".into());
+    let (effort, is_alone) = effort.strip_suffix('-').map_or((&*effort, false), |effort| (effort, true));
+    let states = states_of_effort(effort.parse()?);
     let ratios: Vec<f64> = arguments.map(|ratio| ratio.parse()).collect::<Result<_, _>>()?;
     let ratios = if ratios.is_empty() { vec![13.1, 20.8, 30.1] } else { ratios };
     let bytes = std::fs::read(path)?;
@@ -32,10 +34,11 @@ fn main() -> Result<(), Failure> {
     let since = Instant::now();
     let profiles = tensors.iter().map(|t| TrellisProfile::new(t.shape, &t.weights)).collect::<Result<Vec<_>, _>>()?;
     println!("{} tensors, {count} weights, profiles in {:?}", tensors.len(), since.elapsed());
-    let coded = |step: f64| -> Result<TrellisCoded, Failure> {
-        let sources: Vec<_> = profiles.iter().map(|profile| TrellisSource { profile, step: step as f32 }).collect();
-        Ok(quantize_trellis(&sources, states_of_effort(effort))?)
-    };
+    let since = Instant::now();
+    let plan = if is_alone { TrellisPlan::without_pairs(profiles) } else { TrellisPlan::new(profiles) };
+    println!("partners {:?} in {:?}", plan.partners(), since.elapsed());
+    let coded =
+        |step: f64| -> Result<TrellisCoded, Failure> { Ok(plan.quantize(&vec![step as f32; tensors.len()], states)?) };
     for ratio in ratios {
         let wanted = energy / 10f64.powf(ratio / 10.0);
         let mut step = (wanted / count as f64 / 0.26).sqrt();
@@ -53,9 +56,10 @@ fn main() -> Result<(), Failure> {
         let section = coded.encode()?;
         let encoded = since.elapsed();
         report(&tensors, &section, energy)?;
+        let predicted = coded.matrices.iter().filter(|matrix| matrix.prediction.is_some()).count();
         let patches: usize = coded.matrices.iter().map(|matrix| matrix.patches.len()).sum();
         println!(
-            "    step {step:.6}, distortion {:.4} steps², {patches} patches, {} classes from {}; \
+            "    step {step:.6}, distortion {:.4} steps², {patches} patches, {predicted} predicted, {} classes from {}; \
              million weights a second: quantised {:.1}, with encoding {:.1}",
             coded.distortion / count as f64 / step / step,
             coded.model.classes,

@@ -9,12 +9,14 @@
 //! ([`TrellisProfile`]). Decoding and the bytes of a section are [`mixpress_codebook::trellis`].
 
 mod costs;
+mod pairs;
+mod predict;
 mod profile;
 mod quantize;
 mod viterbi;
 
 pub use profile::TrellisProfile;
-pub use quantize::{TrellisCoded, TrellisSource, quantize_trellis, states_of_effort};
+pub use quantize::{TrellisCoded, TrellisPlan, states_of_effort};
 
 #[cfg(test)]
 mod tests;

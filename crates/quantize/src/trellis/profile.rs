@@ -55,8 +55,23 @@ impl TrellisProfile {
 
     /// The profile of a matrix as it is coded.
     pub(super) fn of(rows: usize, columns: usize, is_transposed: bool, weights: Vec<f32>) -> Self {
-        let (row_logs, column_logs) = scales(rows, columns, &weights);
+        let (row_logs, column_logs) = log_scales(rows, columns, &weights);
         Self { rows, columns, is_transposed, row_logs, column_logs, weights }
+    }
+
+    /// The other way round.
+    pub(super) fn turn(&mut self) {
+        self.weights = transposed(&self.weights, [self.rows, self.columns]);
+        std::mem::swap(&mut self.rows, &mut self.columns);
+        std::mem::swap(&mut self.row_logs, &mut self.column_logs);
+        self.is_transposed = !self.is_transposed;
+    }
+
+    /// A weight over its scale; zero where that is. With `is_turned` rows and columns change places.
+    pub(super) fn over_scale(&self, row: usize, column: usize, is_turned: bool) -> f32 {
+        let (row, column) = if is_turned { (column, row) } else { (row, column) };
+        let log = self.row_logs[row] + self.column_logs[column];
+        if log.is_finite() { self.weights[row * self.columns + column] * (-log).exp2() } else { 0.0 }
     }
 
     /// Number of weights.
@@ -88,8 +103,8 @@ pub(super) fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f3
     out
 }
 
-/// Alternating least squares in the logarithm's sense: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w² / r_i²`.
-fn scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f32>, Vec<f32>) {
+/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w² / r_i²`.
+pub(super) fn log_scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f32>, Vec<f32>) {
     if weights.is_empty() {
         return (vec![0.0; rows], vec![0.0; columns]);
     }
