@@ -1,11 +1,14 @@
 //! The model of a section that takes the fewest bits.
 
-use super::{MAX_CLASSES, Model, TrellisMatrix, matrix::MAX_SCALE};
+use super::{MAX_CLASSES, Model, TrellisMatrix};
 
 /// About what a number costs that its table lacks, beside the bits of the one in its place.
 pub const PATCH_BITS: f32 = 18.0;
 /// Numbers of classes below this are zero but for one in a thousand, whatever the class.
 const DULL: i32 = -12;
+
+/// From here on numbers of all sizes that a table holds are about equally likely.
+const VAST: i32 = 30;
 
 /// The lowest class and the number of classes that the scales of matrices ask for. Higher ones than there is room for share the last.
 #[must_use]
@@ -17,8 +20,7 @@ pub fn classes(scales: &[(&[i16], &[i16])]) -> (i16, u16) {
     let ends: Vec<_> = scales.iter().filter_map(|(rows, columns)| Some((ends(rows)?, ends(columns)?))).collect();
     let highest = ends.iter().map(|(rows, columns)| rows.1 + columns.1).max().unwrap_or(0);
     let lowest = ends.iter().map(|(rows, columns)| rows.0 + columns.0).min().unwrap_or(0);
-    let end = i32::from(MAX_SCALE) - MAX_CLASSES as i32;
-    let lowest = lowest.max(DULL).clamp(-end, end);
+    let lowest = lowest.clamp(DULL, VAST);
     let classes = (highest - lowest + 1).clamp(1, MAX_CLASSES as i32);
     (lowest as i16, classes as u16)
 }

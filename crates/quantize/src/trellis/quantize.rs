@@ -145,15 +145,15 @@ pub(super) fn quarters(row_logs: &[f32], column_logs: &[f32], step: f32) -> [Vec
     let step = step.log2();
     let end = i32::from(MAX_SCALE);
     let quarters = |log: f32| (4.0 * log).round().clamp(-(end as f32), end as f32) as i32;
-    let rows: Vec<i32> = row_logs.iter().map(|&log| quarters(log - step)).collect();
-    let columns: Vec<i32> = column_logs.iter().map(|&log| quarters(log)).collect();
-    // No scale is lower than what makes all its numbers zero.
-    let (highest_row, highest_column) = (rows.iter().max().copied(), columns.iter().max().copied());
-    let raised = |scales: &[i32], highest: Option<i32>| -> Vec<i16> {
-        let least = (DULL - highest.unwrap_or(0)).clamp(-end, end);
-        scales.iter().map(|&scale| scale.max(least) as i16).collect()
+    let scales = |logs: &[f32], over: f32, least: i32| -> Vec<i16> {
+        logs.iter().map(|&log| quarters(log - over).max(least) as i16).collect()
     };
-    [raised(&rows, highest_column), raised(&columns, highest_row)]
+    let highest = |scales: &[i16]| scales.iter().max().map_or(0, |&scale| i32::from(scale));
+    // No scale is lower than what makes all its numbers zero.
+    let least = |others: &[i16]| (DULL - highest(others)).clamp(-end, end);
+    let rows = scales(row_logs, step, least(&scales(column_logs, 0.0, -end)));
+    let columns = scales(column_logs, 0.0, least(&rows));
+    [rows, columns]
 }
 
 /// What all matrices share.
@@ -205,11 +205,10 @@ impl Quantizer<'_> {
     fn strip(self, matrix: &TrellisMatrix, weights: &[f32], first: usize) -> Strip {
         let TrellisMatrix { rows, columns, step, ref column_scales, ref row_scales, .. } = *matrix;
         let width = LANES.min(columns - first);
-        let inverse = 1.0 / step;
         let parts = || weights.chunks_exact(columns).map(|row| &row[first..][..width]);
         let mut scaled = vec![[0.0f32; LANES]; rows];
         for (scaled, weights) in scaled.iter_mut().zip(parts()) {
-            scaled.iter_mut().zip(weights).for_each(|(scaled, &weight)| *scaled = weight * inverse);
+            scaled.iter_mut().zip(weights).for_each(|(scaled, &weight)| *scaled = weight / step);
         }
         let mut lane_scales = [0; LANES];
         let own = &column_scales[first..][..width];
