@@ -128,7 +128,7 @@ impl<'a> Section<'a> {
             let (Some(out), Some(partner)) = (&mut from[0], &before[prediction.partner]) else { continue };
             let other = &self.matrices[prediction.partner];
             let predictor = Predictor::new(&prediction.gains, matrix.scales(), other.scales());
-            predictor.add((out, matrix.is_transposed), (partner, other.is_transposed));
+            predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), kernels::transpose_at(level));
         }
         Ok(())
     }

@@ -93,6 +93,29 @@ pub(super) fn turn_at(level: Level) -> Turn {
     }
 }
 
+/// Side of the squares that are transposed at a time.
+pub(super) const TILE: usize = 32;
+
+/// Writes the transpose of the rows and columns at the start of `from`, whose rows are `stride` apart; at most a tile.
+pub(super) type Transpose = fn(from: &[f32], stride: usize, [usize; 2], to: &mut [[f32; TILE]; TILE]);
+
+/// [`Transpose`] on the units of a level.
+pub(super) fn transpose_at(level: Level) -> Transpose {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 if level.is_available() => x86::avx2_transpose,
+        _ => plain_transpose,
+    }
+}
+
+fn plain_transpose(from: &[f32], stride: usize, [rows, columns]: [usize; 2], to: &mut [[f32; TILE]; TILE]) {
+    for row in 0..rows {
+        for (to, &value) in to.iter_mut().zip(&from[row * stride..][..columns]) {
+            to[row] = value;
+        }
+    }
+}
+
 fn plain_turn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32) {
     for (lane, out) in out.chunks_exact_mut(rows).enumerate() {
         for (out, numbers) in out[row..].iter_mut().zip(tile) {

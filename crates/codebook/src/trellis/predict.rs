@@ -1,6 +1,11 @@
 //! What one matrix makes likely in another one: `P_ij = g_i s_ij / s'_ij * W'_ij`, each factor an f32 that every machine agrees on.
 
-use super::MAX_SCALE;
+use rayon::prelude::*;
+
+use super::{
+    MAX_SCALE,
+    kernels::{TILE, Transpose},
+};
 
 /// `2^(i / 4)`, rounded to f32.
 const ROOTS: [f32; 4] = [1.0, 1.189_207_1, std::f32::consts::SQRT_2, 1.681_792_9];
@@ -46,65 +51,58 @@ impl Predictor {
     }
 
     /// Adds what is predicted to a matrix. Both are as the tensors' shapes have them, and may be the transposes of what is coded.
-    pub(super) fn add(&self, (values, is_transposed): (&mut [f32], bool), (partner, is_other): (&[f32], bool)) {
-        let (rows, columns) = (self.rows.len(), self.columns.len());
+    pub(super) fn add(
+        &self,
+        (values, is_transposed): (&mut [f32], bool),
+        (partner, is_other): (&[f32], bool),
+        transpose: Transpose,
+    ) {
+        if self.rows.is_empty() || self.columns.is_empty() {
+            return;
+        }
+        let along = if is_transposed { self.rows.len() } else { self.columns.len() };
+        if is_transposed == is_other {
+            let pairs = values.par_chunks_mut(along).zip(partner.par_chunks(along)).enumerate();
+            pairs
+                .with_min_len(64)
+                .for_each(|(line, (values, partner))| self.add_line(values, partner, is_transposed, line, 0));
+        } else {
+            let tiles = values.par_chunks_mut(TILE * along).enumerate();
+            tiles
+                .for_each(|(number, values)| self.add_across(values, partner, is_transposed, number * TILE, transpose));
+        }
+    }
+
+    /// Adds to a part of a line of the tensor, which is a row or, transposed, a column, from `start` on.
+    fn add_line(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, line: usize, start: usize) {
         mixpress_simd::vectorized(
             #[inline(always)]
-            || match (is_transposed, is_other) {
-                (false, false) => self.add_rows(values, partner),
-                (true, true) => {
-                    for (column, &factor) in self.columns.iter().enumerate() {
-                        let run = column * rows..(column + 1) * rows;
-                        for ((value, &other), &row) in values[run.clone()].iter_mut().zip(&partner[run]).zip(&self.rows)
-                        {
-                            *value += other * row * factor;
-                        }
-                    }
+            || {
+                let pairs = values.iter_mut().zip(partner);
+                if is_transposed {
+                    let column = self.columns[line];
+                    pairs.zip(&self.rows[start..]).for_each(|((value, &other), &row)| *value += other * row * column);
+                } else {
+                    let row = self.rows[line];
+                    pairs
+                        .zip(&self.columns[start..])
+                        .for_each(|((value, &other), &column)| *value += other * row * column);
                 }
-                (is_transposed, _) => self.add_across(values, partner, is_transposed, rows, columns),
             },
         );
     }
 
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-    fn add_rows(&self, values: &mut [f32], partner: &[f32]) {
-        let columns = self.columns.len().max(1);
-        for ((values, partner), &row) in
-            values.chunks_exact_mut(columns).zip(partner.chunks_exact(columns)).zip(&self.rows)
-        {
-            for ((value, &other), &column) in values.iter_mut().zip(partner).zip(&self.columns) {
-                *value += other * row * column;
-            }
-        }
-    }
-
-    /// One of the two is transposed: by square tiles, so that both stay in the nearest cache.
-    #[inline(always)]
-    #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-    fn add_across(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, rows: usize, columns: usize) {
-        const SIDE: usize = 32;
-        // Along the lines of `values`; those of the partner are across.
-        let (lines, along) = if is_transposed { (columns, rows) } else { (rows, columns) };
-        let mut tile = [[0.0f32; SIDE]; SIDE];
-        for line in (0..lines).step_by(SIDE) {
-            let height = SIDE.min(lines - line);
-            for start in (0..along).step_by(SIDE) {
-                let width = SIDE.min(along - start);
-                for place in 0..width {
-                    let from = &partner[(start + place) * lines + line..][..height];
-                    from.iter().zip(&mut tile).for_each(|(&value, row)| row[place] = value);
-                }
-                for (number, tile) in tile.iter().enumerate().take(height) {
-                    let values = &mut values[(line + number) * along + start..][..width];
-                    for (place, (value, &other)) in values.iter_mut().zip(tile).enumerate() {
-                        *value += if is_transposed {
-                            other * self.rows[start + place] * self.columns[line + number]
-                        } else {
-                            other * self.rows[line + number] * self.columns[start + place]
-                        };
-                    }
-                }
+    /// Adds to lines of which one of the two matrices has the transpose, by square tiles, so that both stay in the nearest cache.
+    fn add_across(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, first: usize, transpose: Transpose) {
+        let (lines, along) =
+            if is_transposed { (self.columns.len(), self.rows.len()) } else { (self.rows.len(), self.columns.len()) };
+        let height = values.len() / along;
+        let mut tile = [[0.0f32; TILE]; TILE];
+        for start in (0..along).step_by(TILE) {
+            let width = TILE.min(along - start);
+            transpose(&partner[start * lines + first..], lines, [width, height], &mut tile);
+            for (number, (values, tile)) in values.chunks_exact_mut(along).zip(&tile).enumerate() {
+                self.add_line(&mut values[start..][..width], tile, is_transposed, first + number, start);
             }
         }
     }
@@ -112,7 +110,9 @@ impl Predictor {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use mixpress_simd::Level;
+
+    use super::{super::kernels::transpose_at, *};
 
     #[test]
     fn ratios_are_powers_of_two_in_quarters() {
@@ -141,9 +141,12 @@ mod tests {
         };
         for (is_transposed, is_other) in [(false, false), (false, true), (true, false), (true, true)] {
             let other = if is_other { turned(&partner) } else { partner.clone() };
-            let mut got = if is_transposed { turned(&values) } else { values.clone() };
-            predictor.add((&mut got, is_transposed), (&other, is_other));
-            assert_eq!(got, if is_transposed { turned(&expected) } else { expected.clone() });
+            let got = if is_transposed { turned(&values) } else { values.clone() };
+            for level in Level::ALL {
+                let mut got = got.clone();
+                predictor.add((&mut got, is_transposed), (&other, is_other), transpose_at(level));
+                assert_eq!(got, if is_transposed { turned(&expected) } else { expected.clone() }, "{level}");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use mixpress_simd::Level;
 
-use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, plain_rows, plain_turn};
+use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, TILE, plain_rows, plain_transpose, plain_turn};
 use crate::rans::EXPANSIONS;
 
 /// Slots of a class, as a power of two.
@@ -264,6 +264,48 @@ fn avx2_squares(squares: &[[[i16; LANES]; 8]], out: &mut [f32], rows: usize, row
                 let values = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(*a)), step);
                 // SAFETY: room for eight.
                 unsafe { _mm256_storeu_ps(out[row..][..8].as_mut_ptr(), values) };
+            }
+        }
+    }
+}
+
+/// A transpose, eight by eight in registers; the plain way where there is no whole tile.
+pub(super) fn avx2_transpose(from: &[f32], stride: usize, size: [usize; 2], to: &mut [[f32; TILE]; TILE]) {
+    if !Level::Avx2.is_available() || size != [TILE; 2] {
+        return plain_transpose(from, stride, size, to);
+    }
+    // SAFETY: the processor has what the level `Avx2` includes.
+    unsafe { avx2_tile(from, stride, to) }
+}
+
+#[target_feature(enable = "avx2")]
+fn avx2_tile(from: &[f32], stride: usize, to: &mut [[f32; TILE]; TILE]) {
+    for row in (0..TILE).step_by(8) {
+        for column in (0..TILE).step_by(8) {
+            let mut a = [_mm256_setzero_ps(); 8];
+            for (i, a) in a.iter_mut().enumerate() {
+                // SAFETY: eight values.
+                *a = unsafe { _mm256_loadu_ps(from[(row + i) * stride + column..][..8].as_ptr()) };
+            }
+            // Pairs of rows, then fours, then all eight, within halves of registers and at last across them.
+            let mut b = a;
+            for i in 0..4 {
+                b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+                b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+            }
+            for i in [0, 4] {
+                a[i] = _mm256_shuffle_ps::<0x44>(b[i], b[i + 2]);
+                a[i + 1] = _mm256_shuffle_ps::<0xEE>(b[i], b[i + 2]);
+                a[i + 2] = _mm256_shuffle_ps::<0x44>(b[i + 1], b[i + 3]);
+                a[i + 3] = _mm256_shuffle_ps::<0xEE>(b[i + 1], b[i + 3]);
+            }
+            for i in 0..4 {
+                b[i] = _mm256_permute2f128_ps::<0x20>(a[i], a[i + 4]);
+                b[i + 4] = _mm256_permute2f128_ps::<0x31>(a[i], a[i + 4]);
+            }
+            for (b, to) in b.iter().zip(&mut to[column..]) {
+                // SAFETY: room for eight.
+                unsafe { _mm256_storeu_ps(to[row..][..8].as_mut_ptr(), *b) };
             }
         }
     }
