@@ -214,7 +214,7 @@ impl BlockReader<'_> {
 
 /// The words of a block, and the lanes that read them.
 struct Words<'a> {
-    words: &'a [[u8; 2]],
+    all: &'a [[u8; 2]],
     lanes: Lanes,
     /// Words of the block that were read.
     read: usize,
@@ -238,12 +238,12 @@ impl<'a> Words<'a> {
                 rule: "it is at least 65536",
             });
         }
-        let (words, odd) = rest.as_chunks::<2>();
+        let (all, odd) = rest.as_chunks::<2>();
         if !odd.is_empty() {
             let found = bytes.len() as u64;
             return Err(Error::SectionLength { part: "trellis-coded numbers", needed: found - 1, found });
         }
-        Ok(Self { words, lanes, read: 0, tail: [[0; 2]; 2 * LANES], before: None, length: bytes.len() })
+        Ok(Self { all, lanes, read: 0, tail: [[0; 2]; 2 * LANES], before: None, length: bytes.len() })
     }
 
     /// Decodes the next rows of the lanes' columns, which have such scales.
@@ -251,8 +251,8 @@ impl<'a> Words<'a> {
         let mut done = 0;
         loop {
             let words = match self.before {
-                None => &self.words[self.read..],
-                Some(before) => &self.tail[self.read - before..self.words.len() - before + LANES],
+                None => &self.all[self.read..],
+                Some(before) => &self.tail[self.read - before..self.all.len() - before + LANES],
             };
             let (more, taken) = rows(words, &mut self.lanes, slots, &scales[done..], &mut out[done..]);
             done += more;
@@ -264,17 +264,17 @@ impl<'a> Words<'a> {
                 return Err(truncated(self.length + 2, self.length));
             }
             // Fewer words are left than a row may ask for: go on with zeros behind them, and see whether any was read.
-            let left = self.words.len() - self.read;
-            self.tail[..left].copy_from_slice(&self.words[self.read..]);
+            let left = self.all.len() - self.read;
+            self.tail[..left].copy_from_slice(&self.all[self.read..]);
             self.before = Some(self.read);
         }
     }
 
     fn finish(self) -> Result<(), Error> {
-        if self.read > self.words.len() {
+        if self.read > self.all.len() {
             return Err(truncated(self.length + 2, self.length));
         }
-        let left = 2 * (self.words.len() - self.read);
+        let left = 2 * (self.all.len() - self.read);
         if left > 0 {
             let (needed, found) = ((self.length - left) as u64, self.length as u64);
             return Err(Error::SectionLength { part: "trellis-coded numbers", needed, found });

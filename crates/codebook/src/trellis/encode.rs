@@ -39,7 +39,9 @@ pub fn encode(matrices: &[TrellisMatrix], trellis: Trellis, model: Model) -> Res
     out.extend((head.len() as u32).to_le_bytes());
     out.extend(head);
     out.extend(coded[..coded.len() - 1].iter().flat_map(|block| (block.len() as u32).to_le_bytes()));
-    coded.iter().for_each(|block| out.extend_from_slice(block));
+    for block in &coded {
+        out.extend_from_slice(block);
+    }
     Ok(out)
 }
 

@@ -140,7 +140,9 @@ pub(super) fn log_scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f
         inverse_columns.iter_mut().zip(sums).for_each(|(inverse_column, sum)| *inverse_column = inverse(sum));
         let logs: Vec<f32> = inverse_columns.iter().filter(|&&c| c > 0.0).map(|c| c.log2()).collect();
         let middle = 2f32.powf(-logs.iter().sum::<f32>() / logs.len().max(1) as f32);
-        inverse_columns.iter_mut().for_each(|c| *c = if *c > 0.0 { (*c * middle).clamp(1e-30, 1e30) } else { 0.0 });
+        for inverse in inverse_columns.iter_mut().filter(|inverse| **inverse > 0.0) {
+            *inverse = (*inverse * middle).clamp(1e-30, 1e30);
+        }
     }
     let log = |&inverse: &f32| if inverse > 0.0 { -0.5 * inverse.log2() } else { f32::NEG_INFINITY };
     let row_logs = inverse_rows.iter().map(|r| log(r) - unit.log2()).collect();

@@ -214,7 +214,7 @@ impl Quantizer<'_> {
         let own = &column_scales[first..][..width];
         lane_scales.iter_mut().zip(own).for_each(|(to, &scale)| *to = i32::from(scale) - i32::from(self.model.lowest));
         let last = i32::from(self.model.classes) - 1;
-        let columns_here = Columns { weights: &scaled, rows: row_scales, columns: lane_scales, last };
+        let columns_here = Columns { weights: &scaled, rows: row_scales, lanes: lane_scales, last };
         let numbers = search(self.trellis, self.costs, &columns_here);
         let mut patches = Vec::new();
         let mut distortion = 0.0;

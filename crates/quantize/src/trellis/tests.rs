@@ -39,7 +39,7 @@ fn squared_error(weights: &[f32], values: &[f32]) -> f64 {
     weights.iter().zip(values).map(|(&w, &v)| (f64::from(w) - f64::from(v)).powi(2)).sum()
 }
 
-fn plan(matrices: &[([usize; 2], Vec<f32>)]) -> TrellisPlan {
+fn planned(matrices: &[([usize; 2], Vec<f32>)]) -> TrellisPlan {
     TrellisPlan::new(matrices.iter().map(|(shape, weights)| TrellisProfile::new(*shape, weights).unwrap()).collect())
 }
 
@@ -70,7 +70,7 @@ proptest! {
     fn weights_come_back_to_about_half_a_step(
         matrices in prop::collection::vec(any_matrix(), 0..4), step in 0.02f32..2.0, states in 2u32..9
     ) {
-        let plan = plan(&matrices);
+        let plan = planned(&matrices);
         let coded = plan.quantize(&vec![step; matrices.len()], 1 << states).unwrap();
         let bytes = match coded.encode() {
             // Spread over so many sizes that one in eight is too large for its class.
@@ -96,7 +96,7 @@ proptest! {
 #[test]
 fn zeros_take_next_to_nothing_and_stay_zeros() {
     let weights = vec![0.0; 300 * 200];
-    let coded = plan(&[([300, 200], weights.clone())]).quantize(&[0.1], 8).unwrap();
+    let coded = planned(&[([300, 200], weights.clone())]).quantize(&[0.1], 8).unwrap();
     let bytes = coded.encode().unwrap();
     assert_eq!(decoded(&coded, &bytes), [weights]);
     assert!(bytes.len() < 150, "{}", bytes.len());
@@ -108,7 +108,7 @@ fn what_is_not_finite_is_refused() {
         let found = TrellisProfile::new([1, 3], &[0.0, 1.0, bad]);
         assert!(matches!(found, Err(Error::NotFinite { position: 2, .. })));
     }
-    let plan = plan(&[([1, 2], vec![1.0, -4e9])]);
+    let plan = planned(&[([1, 2], vec![1.0, -4e9])]);
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY, 1.0] {
         assert!(matches!(plan.quantize(&[step], 8), Err(Error::Step { largest: 4e9, .. })), "{step}");
     }
@@ -116,7 +116,7 @@ fn what_is_not_finite_is_refused() {
     assert!(plan.quantize(&[10.0], 9).is_err());
     // Weights of all sizes that f32 has.
     for size in [f32::MIN_POSITIVE, 1e-30, 1e30, f32::MAX] {
-        let coded = super::tests::plan(&[([2, 2], vec![size, -size, 0.5 * size, 0.0])]).quantize(&[0.05 * size], 8);
+        let coded = planned(&[([2, 2], vec![size, -size, 0.5 * size, 0.0])]).quantize(&[0.05 * size], 8);
         let values = decoded(&coded.clone().unwrap(), &coded.unwrap().encode().unwrap());
         assert!((values[0][0] / size - 1.0).abs() < 0.2, "{size} {values:?}");
     }
@@ -130,7 +130,7 @@ fn threads_do_not_change_a_byte() {
     let matrices = [([300, 200], first), ([300, 200], second), ([70, 900], draw.matrix([70, 900], 0.3))];
     let bytes = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| plan(&matrices).quantize(&[0.1; 3], 8).unwrap().encode().unwrap())
+        pool.install(|| planned(&matrices).quantize(&[0.1; 3], 8).unwrap().encode().unwrap())
     };
     assert!(bytes(1) == bytes(2));
 }
@@ -140,7 +140,7 @@ fn a_trellis_beats_single_weights_and_more_states_beat_fewer() {
     let shape = [512, 256];
     let weights = Draw(3).matrix(shape, 0.0);
     let energy: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-    let plan = plan(&[(shape, weights.clone())]);
+    let plan = planned(&[(shape, weights.clone())]);
     let profile = Profile::new(&weights).unwrap();
     let mut last = f64::INFINITY;
     for states in [4, 8, 64] {
@@ -165,7 +165,7 @@ fn a_trellis_beats_single_weights_and_more_states_beat_fewer() {
 #[test]
 fn long_columns_are_settled_part_by_part() {
     let weights = Draw(5).matrix([20_000, 3], 0.2);
-    let plan = plan(&[([20_000, 3], weights.clone())]);
+    let plan = planned(&[([20_000, 3], weights.clone())]);
     let coded = plan.quantize(&[0.5], 8).unwrap();
     let values = decoded(&coded, &coded.encode().unwrap());
     let error = squared_error(&weights, &values[0]) / 0.25 / weights.len() as f64;
@@ -189,7 +189,7 @@ fn matrices_that_share_their_units_are_pairs_whichever_way_they_lie() {
                 if is_turned { ([shape[1], shape[0]], turned(weights, shape)) } else { (shape, weights.to_vec()) }
             };
             let matrices = [lay(&first, is_first), (shape, other.clone()), lay(&second, is_second)];
-            let plan = plan(&matrices);
+            let plan = planned(&matrices);
             assert_eq!(plan.partners(), [None, None, Some(0)], "{shape:?} {is_first} {is_second}");
             let paired = plan.quantize(&[0.2, 0.2, 0.1], 8).unwrap();
             let bytes = paired.encode().unwrap();

@@ -23,7 +23,7 @@ pub(super) struct Columns<'a> {
     /// The scale of each row.
     pub(super) rows: &'a [i16],
     /// That of each lane's column, less the model's lowest class.
-    pub(super) columns: Ints,
+    pub(super) lanes: Ints,
     /// The highest class.
     pub(super) last: i32,
 }
@@ -158,7 +158,7 @@ fn candidates(costs: &Costs, columns: &Columns, weights: &Floats, scale: i16, pi
     let mut below = [0i32; LANES];
     let mut rest = [0.0f32; LANES];
     for lane in 0..LANES {
-        let class = (columns.columns[lane] + i32::from(scale)).clamp(0, columns.last);
+        let class = (columns.lanes[lane] + i32::from(scale)).clamp(0, columns.last);
         zeros[lane] = Costs::zero(class);
         let limit = costs.limit(class);
         let weight = weights[lane];

@@ -225,7 +225,7 @@ unsafe fn avx2(
 /// Columns from rows, eight by eight in registers; the plain way where there are not as many.
 pub(super) fn avx2_turn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32) {
     let (squares, rest) = tile.as_chunks::<8>();
-    if !Level::Avx2.is_available() || out.len() % (8 * rows) > 0 {
+    if !Level::Avx2.is_available() || !out.len().is_multiple_of(8 * rows) {
         return plain_turn(tile, out, rows, row, step);
     }
     // SAFETY: the processor has what the level `Avx2` includes.
