@@ -1,8 +1,8 @@
 //! Bits a weight by trellis-coded quantisation of a safetensors file at a signal-to-noise ratio:
 //! `trellis FILE [NAMES [EFFORT [DB...]]]`. With an effort of `5-` matrices are not predicted from each other.
 //!
-//! All tensors with two axes whose names contain `NAMES` are quantised at one step and encoded to a section; everything that a
-//! reader needs is in its bytes, the shapes aside. Times are those of the threads that rayon has.
+//! All tensors with two axes whose names contain `NAMES` are quantised at one step and encoded to a section; everything
+//! that a reader needs is in its bytes, the shapes aside. Times are those of the threads that rayon has.
 
 use std::time::Instant;
 
@@ -76,7 +76,8 @@ fn report(tensors: &[Tensor], section: &[u8], energy: f64) -> Result<(), Failure
     let shapes: Vec<[usize; 2]> = tensors.iter().map(|tensor| tensor.shape).collect();
     let mut values: Vec<Vec<f32>> = tensors.iter().map(|tensor| vec![0.0; tensor.weights.len()]).collect();
     let (mut fastest, mut opened) = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..100 {
+    let count: usize = values.iter().map(Vec::len).sum();
+    for _ in 0..(200_000_000 / count.max(1)).clamp(3, 100) {
         let since = Instant::now();
         let mut outputs: Vec<&mut [f32]> = values.iter_mut().map(Vec::as_mut_slice).collect();
         let section = Section::open(section, &shapes)?;
@@ -86,9 +87,9 @@ fn report(tensors: &[Tensor], section: &[u8], energy: f64) -> Result<(), Failure
     }
     let pairs = tensors.iter().zip(&values).flat_map(|(tensor, values)| tensor.weights.iter().zip(values));
     let error: f64 = pairs.map(|(&w, &v)| (f64::from(w) - f64::from(v)).powi(2)).sum();
-    let count: usize = values.iter().map(Vec::len).sum();
     println!(
-        "{:.3} dB, {:.4} bits a weight, {} bytes, {} of them the head; decoded at {:.0} million weights a second, the head in {:.2} ms",
+        "{:.3} dB, {:.4} bits a weight, {} bytes, {} of them the head; \
+         decoded at {:.0} million weights a second, the head in {:.2} ms",
         10.0 * (energy / error).log10(),
         8.0 * section.len() as f64 / count as f64,
         section.len(),

@@ -34,8 +34,8 @@ fn truncated(needed: usize, available: usize) -> Error {
 }
 
 impl<'a> Section<'a> {
-    /// Reads the head of a section that holds tensors of such shapes; for each of its rows and columns it holds two bytes, and
-    /// sixteen for each patch, of which there is at most one for eight entries.
+    /// Reads the head of a section that holds tensors of such shapes; for each of its rows and columns it holds two
+    /// bytes, and sixteen for each patch, of which there is at most one for eight entries.
     ///
     /// # Errors
     /// If the bytes are no section for tensors of these shapes.
@@ -218,7 +218,8 @@ struct Words<'a> {
     lanes: Lanes,
     /// Words of the block that were read.
     read: usize,
-    /// The last words, fewer than a row may ask for, and zeros behind them; once they are looked at, how many were read before.
+    /// The last words, fewer than a row may ask for, and zeros behind them; once they are looked at, how many were read
+    /// before.
     tail: [[u8; 2]; 2 * LANES],
     before: Option<usize>,
     /// Bytes of the block.

@@ -18,8 +18,8 @@ use crate::{
 /// Numbers of a class in a table of steps: even ones from `-SPAN` on and odd ones alike.
 const SPAN: usize = 256;
 
-/// The bytes of a section that holds these matrices. `model` is the one that their numbers were chosen by: the section's own has
-/// the same classes, and the parameters that suit the numbers best.
+/// The bytes of a section that holds these matrices. `model` is the one that their numbers were chosen by: the
+/// section's own has the same classes, and the parameters that suit the numbers best.
 ///
 /// # Errors
 /// [`Error::TrellisMatrix`] naming the first matrix that is none, or whose columns do not follow the trellis.

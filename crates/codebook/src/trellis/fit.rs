@@ -1,6 +1,6 @@
 //! The model of a section that takes the fewest bits.
 
-use super::{MAX_CLASSES, Model, TrellisMatrix};
+use super::{MAX_CLASSES, MAX_SCALE, Model, TrellisMatrix};
 
 /// About what a number costs that its table lacks, beside the bits of the one in its place.
 pub const PATCH_BITS: f32 = 18.0;
@@ -10,16 +10,40 @@ const DULL: i32 = -12;
 /// From here on numbers of all sizes that a table holds are about equally likely.
 const VAST: i32 = 30;
 
-/// The lowest class and the number of classes that the scales of matrices ask for. Higher ones than there is room for share the last.
+/// The share of entries that may be in lower classes than the lowest one, and in higher ones than the highest.
+const SHARES: [f64; 2] = [1.0 / 1024.0, 1.0 / 4096.0];
+
+/// The lowest class and the number of classes for matrices of such scales of rows and columns. The few entries beyond
+/// share the tables at the ends: a table less is a part of the cache more.
 #[must_use]
 pub fn classes(scales: &[(&[i16], &[i16])]) -> (i16, u16) {
-    let ends = |scales: &[i16]| {
-        let all = || scales.iter().map(|&scale| i32::from(scale));
-        Some((all().min()?, all().max()?))
+    let end = MAX_SCALE as usize;
+    let count = |scales: &[i16]| {
+        let mut counts = vec![0.0f64; 2 * end + 1];
+        for &scale in scales {
+            counts[(scale + MAX_SCALE).clamp(0, 2 * MAX_SCALE) as usize] += 1.0;
+        }
+        counts
     };
-    let ends: Vec<_> = scales.iter().filter_map(|(rows, columns)| Some((ends(rows)?, ends(columns)?))).collect();
-    let highest = ends.iter().map(|(rows, columns)| rows.1 + columns.1).max().unwrap_or(0);
-    let lowest = ends.iter().map(|(rows, columns)| rows.0 + columns.0).min().unwrap_or(0);
+    // Entries of each class, from twice the lowest scale on.
+    let mut entries = vec![0.0f64; 4 * end + 1];
+    for (rows, columns) in scales {
+        let columns = count(columns);
+        for (row, rows) in count(rows).into_iter().enumerate().filter(|(_, rows)| *rows > 0.0) {
+            entries[row..].iter_mut().zip(&columns).for_each(|(entries, columns)| *entries += rows * columns);
+        }
+    }
+    let total: f64 = entries.iter().sum();
+    let reaches = |share: f64| {
+        let mut sum = 0.0;
+        move |entries: &f64| {
+            sum += entries;
+            sum > share * total
+        }
+    };
+    let lowest = entries.iter().position(reaches(SHARES[0])).map_or(0, |place| place as i32 - 2 * end as i32);
+    let above = entries.iter().rev().position(reaches(SHARES[1]));
+    let highest = above.map_or(0, |place| 2 * end as i32 - place as i32);
     let lowest = lowest.clamp(DULL, VAST);
     let classes = (highest - lowest + 1).clamp(1, MAX_CLASSES as i32);
     (lowest as i16, classes as u16)
@@ -71,4 +95,22 @@ pub(super) fn fit(matrices: &[TrellisMatrix], start: Model) -> Model {
         }
     }
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_nearly_all_entries() {
+        assert_eq!(classes(&[]), (0, 1));
+        assert_eq!(classes(&[(&[3], &[4, 5])]), (7, 2));
+        assert_eq!(classes(&[(&[-200], &[200; 9]), (&[-200], &[-200])]), (-12, 13));
+        let (mut rows, columns) = (vec![2; 5000], vec![1; 10]);
+        rows[7] = 90;
+        rows[8] = -9;
+        assert_eq!(classes(&[(&rows, &columns)]), (3, 1));
+        rows[..9].fill(90);
+        assert_eq!(classes(&[(&rows, &columns)]), (3, 40));
+    }
 }

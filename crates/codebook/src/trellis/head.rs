@@ -1,7 +1,7 @@
 //! What comes before the numbers: the model, and each matrix's orientation, step, scales, partner and patches.
 //!
-//! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written once for both
-//! sides: a reader passes zeros, which its coder ignores.
+//! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
+//! once for both sides: a reader passes zeros, which its coder ignores.
 
 use super::{Model, Patch, Prediction, Trellis, TrellisMatrix, matrix::MAX_SCALE};
 use crate::{Error, binary::BinaryCoder, counter::Counter, numbers::Numbers};
@@ -120,7 +120,8 @@ impl HeadCoder {
         Ok(SectionHead { trellis: Trellis::new(states)?, model })
     }
 
-    /// Codes a matrix, of which `rows` and `columns` are those of the tensor where a reader asks; `before` are those before it.
+    /// Codes a matrix, of which `rows` and `columns` are those of the tensor where a reader asks; `before` are those
+    /// before it.
     pub(super) fn matrix<C: BinaryCoder>(
         &mut self,
         coder: &mut C,

@@ -1,7 +1,7 @@
 //! Rows of numbers, 64 lanes at a time: a plain kernel, and vector kernels with the same results.
 //!
-//! A table entry is looked up for each lane, by class, parity and the coder's lowest bits; then the coders that fell below 2^16
-//! take the next words of the stream in the order of their lanes, as in [`crate::rans`].
+//! A table entry is looked up for each lane, by class, parity and the coder's lowest bits; then the coders that fell
+//! below 2^16 take the next words of the stream in the order of their lanes, as in [`crate::rans`].
 
 use mixpress_simd::Level;
 
@@ -45,13 +45,13 @@ impl Lanes {
     }
 }
 
-/// Decodes rows of such scales, as long as `words` has a word for each of 64 lanes. Gives the numbers of rows decoded and of words
-/// read. There are as many slots as the lanes' classes need.
+/// Decodes rows of such scales, as long as `words` has a word for each of 64 lanes. Gives the numbers of rows decoded
+/// and of words read. There are as many slots as the lanes' classes need.
 pub(super) type Rows =
     fn(words: &[[u8; 2]], lanes: &mut Lanes, slots: &[u32], scales: &[i16], out: &mut [[i16; LANES]]) -> (usize, usize);
 
-/// For each class, place in the intervals of its numbers, and parity, which so is the lowest bit of where a slot is: `k` in the
-/// highest eight bits, then the place in the number's interval, then its frequency.
+/// For each class, place in the intervals of its numbers, and parity, which so is the lowest bit of where a slot is:
+/// `k` in the highest eight bits, then the place in the number's interval, then its frequency.
 pub(super) fn slots(model: &Model) -> Vec<u32> {
     let mut slots = vec![0; usize::from(model.classes) * 2 * SCALE];
     for (class, slots) in slots.as_chunks_mut::<{ 2 * SCALE }>().0.iter_mut().enumerate() {
@@ -81,7 +81,8 @@ pub(super) fn rows_at(level: Level) -> Rows {
     }
 }
 
-/// Writes rows of numbers, times the step, to columns that stand one after the other, each of so many rows, from `row` on.
+/// Writes rows of numbers, times the step, to columns that stand one after the other, each of so many rows, from `row`
+/// on.
 pub(super) type Turn = fn(tile: &[[i16; LANES]], out: &mut [f32], rows: usize, row: usize, step: f32);
 
 /// [`Turn`] on the units of a level.

@@ -10,7 +10,8 @@ pub(super) struct Strip {
     pub(super) width: usize,
 }
 
-/// From so many entries on a section has eight lanes, and from so many all: the 32 bits that each costs then weigh little.
+/// From so many entries on a section has eight lanes, and from so many all: the 32 bits that each costs then weigh
+/// little.
 const MIDDLE: u128 = 1 << 14;
 const LONG: u128 = 1 << 17;
 
@@ -24,7 +25,8 @@ pub(super) fn lanes(shapes: &[[usize; 2]]) -> usize {
     }
 }
 
-/// The strips of each block: matrix by matrix, left to right. A block ends with the strip that brings its entries to 2^20.
+/// The strips of each block: matrix by matrix, left to right. A block ends with the strip that brings its entries to
+/// 2^20.
 pub(super) fn blocks(shapes: &[[usize; 2]]) -> Vec<Vec<Strip>> {
     let lanes = lanes(shapes);
     let mut blocks = vec![Vec::new()];

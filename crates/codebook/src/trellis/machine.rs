@@ -2,8 +2,8 @@
 
 use crate::Error;
 
-/// A trellis of 4 to 256 states, those of Ungerboeck's codes (G. Ungerboeck, *Channel coding with multilevel/phase signals*,
-/// 1982).
+/// A trellis of 4 to 256 states, those of Ungerboeck's codes (G. Ungerboeck, *Channel coding with multilevel/phase
+/// signals*, 1982).
 ///
 /// In state `s` a number has the parity `z = s & 1`; with `n = 2 k + z` the next state is
 /// `(s >> 1) ^ ((k & 1) * odd) ^ (z * high)`. Each state has two states before it, whose parities are the same.

@@ -22,7 +22,8 @@ pub struct Patch {
 /// That a matrix is coded as its difference from what another one makes likely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
-    /// Number of the other matrix, which comes earlier, has as many rows and columns as it is coded, and is not predicted itself.
+    /// Number of the other matrix, which comes earlier, has as many rows and columns as it is coded, and is not
+    /// predicted itself.
     pub partner: usize,
     /// For each row how much of it to take, in units of 1/8.
     pub gains: Vec<i8>,
@@ -30,8 +31,8 @@ pub struct Prediction {
 
 /// A matrix as it is coded: transposed if need be, its columns running down the trellis.
 ///
-/// The value of an entry is its number times the step, in f32, plus what is predicted. The scales of its row and its column say
-/// how large it is likely to be: the standard deviation is about `step * 2^((row + column) / 4)`.
+/// The value of an entry is its number times the step, in f32, plus what is predicted. The scales of its row and its
+/// column say how large it is likely to be: the standard deviation is about `step * 2^((row + column) / 4)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrellisMatrix {
     /// Number of rows.
@@ -113,7 +114,8 @@ impl TrellisMatrix {
         Ok(())
     }
 
-    /// Entries of each class, number by number: `counts[class][number + 512]`, numbers from -512 to 511 and those beyond at the ends.
+    /// Entries of each class, number by number: `counts[class][number + 512]`, numbers from -512 to 511 and those
+    /// beyond at the ends.
     pub(super) fn count(&self, model: &Model, counts: &mut [[u64; 1024]]) {
         for (row, numbers) in self.numbers.chunks_exact(self.columns.max(1)).enumerate() {
             for (&scale, &number) in self.column_scales.iter().zip(numbers) {

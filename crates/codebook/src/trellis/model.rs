@@ -1,7 +1,8 @@
-//! How likely each number is in each class: a family of three parameters, in whole numbers so that every machine agrees.
+//! How likely each number is in each class: a family of three parameters, in whole numbers so that every machine
+//! agrees.
 //!
-//! In class `c` the number `n` has a probability in proportion to `exp(-|n / σ|^β)`, with `log2 σ` linear in `c`. Even and odd numbers
-//! have a table each, because the state says which of them comes.
+//! In class `c` the number `n` has a probability in proportion to `exp(-|n / σ|^β)`, with `log2 σ` linear in `c`. Even
+//! and odd numbers have a table each, because the state says which of them comes.
 
 use std::sync::OnceLock;
 
@@ -22,7 +23,8 @@ const RAREST: u32 = 15;
 /// The probabilities of numbers in all classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Model {
-    /// The class of the lowest table: quarters of `log2` of the standard deviation over the step. Lower ones share that table.
+    /// The class of the lowest table: quarters of `log2` of the standard deviation over the step. Lower ones share that
+    /// table.
     pub lowest: i16,
     /// Number of tables, 1 to [`MAX_CLASSES`]. Higher classes share the last one.
     pub classes: u16,
@@ -191,7 +193,8 @@ impl ClassTables {
     }
 }
 
-/// Frequencies of 2^12 in all, at least 1 each, in proportion to weights of at most 2^30, of which there are fewer than 256.
+/// Frequencies of 2^12 in all, at least 1 each, in proportion to weights of at most 2^30, of which there are fewer than
+/// 256.
 fn shares(weights: &[u64]) -> Vec<u32> {
     let total: u64 = weights.iter().sum();
     // A weight of one slot is what an entry has anyway.
@@ -244,7 +247,8 @@ mod tests {
 
         #[test]
         fn tables_are_full_and_have_all_that_lead_to_a_state(
-            class in 0usize..MAX_CLASSES, shape in 8u16..=128, scale in -4096i16..=4096, slope in 0u16..=255, number in -300i32..300
+            class in 0usize..MAX_CLASSES, shape in 8u16..=128, scale in -4096i16..=4096, slope in 0u16..=255,
+            number in -300i32..300
         ) {
             let model = Model { lowest: 0, classes: 40, shape, scale, slope };
             let tables = model.tables(class);

@@ -1,4 +1,5 @@
-//! What one matrix makes likely in another one: `P_ij = g_i s_ij / s'_ij * W'_ij`, each factor an f32 that every machine agrees on.
+//! What one matrix makes likely in another one: `P_ij = g_i s_ij / s'_ij * W'_ij`, each factor an f32 that every
+//! machine agrees on.
 
 use rayon::prelude::*;
 
@@ -29,10 +30,12 @@ fn ratio(scale: i16, other: i16) -> f32 {
 }
 
 impl Predictor {
-    /// The factors for a matrix of such step and scales, whose partner has those of `other`; `gains` are in units of 1/8.
+    /// The factors for a matrix of such step and scales, whose partner has those of `other`; `gains` are in units of
+    /// 1/8.
     ///
-    /// With step `Δ`, row scales `a`, column scales `b` and those of the partner `Δ'`, `a'` and `b'`, the factor of a row is
-    /// `(g / 8 * (Δ / Δ')) * 2^((a - a') / 4)`, that of a column `2^((b - b') / 4)`, each operation rounded to f32.
+    /// With step `Δ`, row scales `a`, column scales `b` and those of the partner `Δ'`, `a'` and `b'`, the factor of a
+    /// row is `(g / 8 * (Δ / Δ')) * 2^((a - a') / 4)`, that of a column `2^((b - b') / 4)`, each operation rounded to
+    /// f32.
     #[must_use]
     pub fn new(gains: &[i8], own: Scales, other: Scales) -> Self {
         let steps = own.0 / other.0;
@@ -43,14 +46,16 @@ impl Predictor {
         }
     }
 
-    /// What is predicted where the partner's value in a row and a column is this one: first times the row's, then the column's factor.
+    /// What is predicted where the partner's value in a row and a column is this one: first times the row's, then the
+    /// column's factor.
     #[inline]
     #[must_use]
     pub fn predict(&self, row: usize, column: usize, value: f32) -> f32 {
         value * self.rows[row] * self.columns[column]
     }
 
-    /// Adds what is predicted to a matrix. Both are as the tensors' shapes have them, and may be the transposes of what is coded.
+    /// Adds what is predicted to a matrix. Both are as the tensors' shapes have them, and may be the transposes of what
+    /// is coded.
     pub(super) fn add(
         &self,
         (values, is_transposed): (&mut [f32], bool),
@@ -92,7 +97,8 @@ impl Predictor {
         );
     }
 
-    /// Adds to lines of which one of the two matrices has the transpose, by square tiles, so that both stay in the nearest cache.
+    /// Adds to lines of which one of the two matrices has the transpose, by square tiles, so that both stay in the
+    /// nearest cache.
     fn add_across(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, first: usize, transpose: Transpose) {
         let (lines, along) =
             if is_transposed { (self.columns.len(), self.rows.len()) } else { (self.rows.len(), self.columns.len()) };

@@ -143,7 +143,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn matrices_come_back(
-        shapes in any_shapes(), seed in any::<u32>(), states in 2u32..9, largest in prop_oneof![1i32..6, 20i32..60], more in 0usize..2
+        shapes in any_shapes(), seed in any::<u32>(), states in 2u32..9, largest in prop_oneof![1i32..6, 20i32..60],
+        more in 0usize..2
     ) {
         let trellis = Trellis::new(1 << states).unwrap();
         // Sometimes enough for all lanes.
@@ -167,7 +168,8 @@ proptest! {
     #[test]
     fn forged_bytes_are_read_alike(
         shapes in any_shapes(), seed in any::<u32>(), states in 2u32..9, more in 0usize..2,
-        places in prop::collection::vec((prop_oneof![0usize..40, any::<usize>()], any::<u8>()), 0..4), cut in 0usize..3, added in 0usize..200,
+        places in prop::collection::vec((prop_oneof![0usize..40, any::<usize>()], any::<u8>()), 0..4),
+        cut in 0usize..3, added in 0usize..200,
     ) {
         let trellis = Trellis::new(1 << states).unwrap();
         let shapes: Vec<[usize; 2]> = shapes.into_iter().chain(vec![[1100, 130]; more]).collect();

@@ -1,7 +1,7 @@
 //! Matrices that make each other likely: a row of one and the same row of the other belong to one unit.
 //!
-//! Nothing is known of names. Candidates have the same shape, one of them transposed if need be; a sample of rows, each weight over
-//! its scale, tells whether they correlate.
+//! Nothing is known of names. Candidates have the same shape, one of them transposed if need be; a sample of rows, each
+//! weight over its scale, tells whether they correlate.
 
 use super::profile::TrellisProfile;
 
@@ -9,11 +9,12 @@ use super::profile::TrellisProfile;
 const SAMPLE: usize = 64;
 /// Matrices of the same shape before a matrix that are looked at.
 const NEAR: usize = 16;
-/// A pair is one from this mean of the rows' squared correlations on, beyond what chance gives: about a hundredth of a bit a weight.
+/// A pair is one from this mean of the rows' squared correlations on, beyond what chance gives: about a hundredth of a
+/// bit a weight.
 const CORRELATED: f64 = 0.015;
 
-/// For each matrix the one before it that predicts it best, if there is one, which is not predicted itself. Turns square matrices
-/// so that the units they share are rows.
+/// For each matrix the one before it that predicts it best, if there is one, which is not predicted itself. Turns
+/// square matrices so that the units they share are rows.
 pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
     let mut partners: Vec<Option<usize>> = vec![None; profiles.len()];
     let mut is_partner = vec![false; profiles.len()];

@@ -17,7 +17,8 @@ pub struct TrellisProfile {
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) is_transposed: bool,
-    /// The logarithms to base 2 of the rows' standard deviations, each over those of the columns; negative infinity for rows of zeros.
+    /// The logarithms to base 2 of the rows' standard deviations, each over those of the columns; negative infinity for
+    /// rows of zeros.
     pub(super) row_logs: Vec<f32>,
     pub(super) column_logs: Vec<f32>,
     /// Row by row, transposed if need be.
@@ -25,7 +26,8 @@ pub struct TrellisProfile {
 }
 
 impl TrellisProfile {
-    /// Looks at a matrix of such rows and columns. The longer side runs down the trellis, because each column starts anew.
+    /// Looks at a matrix of such rows and columns. The longer side runs down the trellis, because each column starts
+    /// anew.
     ///
     /// # Errors
     /// [`Error::NotFinite`] naming the first weight that is NaN or infinite.
@@ -103,7 +105,8 @@ pub(super) fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f3
     out
 }
 
-/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w² / r_i²`.
+/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w²
+/// / r_i²`.
 pub(super) fn log_scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f32>, Vec<f32>) {
     if weights.is_empty() {
         return (vec![0.0; rows], vec![0.0; columns]);

@@ -23,8 +23,8 @@ pub struct TrellisPlan {
 }
 
 impl TrellisPlan {
-    /// Finds matrices that make others likely: they have the same shape, transposed if need be, and correlate row by row. A partner
-    /// comes before the matrix that it predicts.
+    /// Finds matrices that make others likely: they have the same shape, transposed if need be, and correlate row by
+    /// row. A partner comes before the matrix that it predicts.
     #[must_use]
     pub fn new(mut profiles: Vec<TrellisProfile>) -> Self {
         let partners = pairs::find(&mut profiles);
@@ -47,8 +47,8 @@ impl TrellisPlan {
     /// Quantises each matrix at its step by a trellis of so many states.
     ///
     /// # Errors
-    /// [`Error::Step`] for a step that is not positive and finite or too fine for its weights, and an error for a number of states
-    /// that no trellis has.
+    /// [`Error::Step`] for a step that is not positive and finite or too fine for its weights, and an error for a
+    /// number of states that no trellis has.
     ///
     /// # Panics
     /// If there is not one step a matrix.
@@ -124,7 +124,8 @@ impl TrellisCoded {
     }
 }
 
-/// States of the trellis for an effort of 1 to 9: time doubles with them, and bits get fewer by a hundredth and less a weight.
+/// States of the trellis for an effort of 1 to 9: time doubles with them, and bits get fewer by a hundredth and less a
+/// weight.
 #[must_use]
 pub fn states_of_effort(effort: u8) -> u16 {
     match effort {

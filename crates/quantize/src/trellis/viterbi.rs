@@ -6,7 +6,8 @@ use super::costs::Costs;
 
 /// Columns that are searched side by side, a vector register or two.
 pub(super) const LANES: usize = 16;
-/// Rows that are searched before a way is settled, and rows beyond that it takes into account: ways that differ at a row have nearly always met so many rows on.
+/// Rows that are searched before a way is settled, and rows beyond that it takes into account: ways that differ at a
+/// row have nearly always met so many rows on.
 const SETTLED: usize = 8192;
 const AHEAD: usize = 256;
 /// Rows between two subtractions that keep sums of costs small.
@@ -28,9 +29,9 @@ pub(super) struct Columns<'a> {
     pub(super) last: i32,
 }
 
-/// What a search leaves of a row: the whole number below each weight with four bits behind it, one for each remainder by four that
-/// says whether the upper one of the two numbers around the weight with that remainder is cheaper; and of the ways to each state,
-/// which is.
+/// What a search leaves of a row: the whole number below each weight with four bits behind it, one for each remainder
+/// by four that says whether the upper one of the two numbers around the weight with that remainder is cheaper; and of
+/// the ways to each state, which is.
 #[derive(Debug)]
 struct Trace {
     picks: Vec<Ints>,
@@ -81,8 +82,8 @@ fn search_states<const S: usize, const W: usize>(
 }
 
 impl Trace {
-    /// Follows a lane's way back from the end of so many rows, and writes the numbers of those that are settled. Gives the state
-    /// after these.
+    /// Follows a lane's way back from the end of so many rows, and writes the numbers of those that are settled. Gives
+    /// the state after these.
     fn back<const W: usize>(
         &self,
         trellis: Trellis,

@@ -111,8 +111,8 @@ unsafe fn avx512<const MASKED: bool>(
                 coder = _mm512_mask_mov_epi32(x[number], active[number], coder);
                 is_low &= active[number];
             }
-            // SAFETY: at least 64 words were left before the row, of which each vector reads at most sixteen and is at most
-            // sixteen ahead.
+            // SAFETY: at least 64 words were left before the row, of which each vector reads at most sixteen and is at
+            // most sixteen ahead.
             let next = unsafe { _mm256_loadu_si256(words.as_ptr().add(read).cast()) };
             let next = _mm512_maskz_expand_epi32(is_low, _mm512_cvtepu16_epi32(next));
             x[number] = _mm512_mask_or_epi32(coder, is_low, _mm512_slli_epi32::<16>(coder), next);
@@ -200,8 +200,8 @@ unsafe fn avx2(
             // By halves of lanes: what follows looks at the sign alone, which is that of the upper half.
             let is_low = _mm256_castsi256_ps(_mm256_cmpeq_epi16(coder, zero));
             let set = _mm256_movemask_ps(is_low) as usize;
-            // SAFETY: at least 64 words were left before the row, of which each vector reads at most eight and is at most eight
-            // ahead; a mask of eight lanes is below 256.
+            // SAFETY: at least 64 words were left before the row, of which each vector reads at most eight and is at
+            // most eight ahead; a mask of eight lanes is below 256.
             let (next, expansion) = unsafe {
                 let next = _mm_loadu_si128(words.as_ptr().add(read).cast());
                 (next, _mm256_load_si256(EXPANSIONS.0.as_ptr().add(set).cast()))
