@@ -337,6 +337,24 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// No trellis has so many states.
+    #[error("a trellis has 4, 8, 16, 32, 64, 128 or 256 states, not {states}")]
+    TrellisStates {
+        /// The number asked for.
+        states: u16,
+    },
+    /// A matrix cannot be written to a trellis-coded section.
+    #[error("trellis-coded matrix {matrix}: {what}: {found}; {rule}")]
+    TrellisMatrix {
+        /// Number of the matrix.
+        matrix: usize,
+        /// What is wrong with it.
+        what: &'static str,
+        /// What was found.
+        found: usize,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
     /// Something is larger than the format can hold.
     #[error("{what} is {value}, the format holds at most {limit}")]
     TooLarge {

@@ -83,6 +83,7 @@ mod stream;
 mod structure;
 mod tensor;
 mod text;
+pub mod trellis;
 mod tuning;
 mod vector;
 mod wire;

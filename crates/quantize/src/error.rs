@@ -91,6 +91,14 @@ pub enum Error {
         /// The sensitivity.
         value: f64,
     },
+    /// The step of a trellis-coded matrix is none, or too fine.
+    #[error("the step {step} must be positive, finite and at least 2^-30 of the largest weight, {largest}")]
+    Step {
+        /// The step.
+        step: f32,
+        /// The largest weight's absolute value.
+        largest: f32,
+    },
     /// A target of rate or distortion is not a number.
     #[error("a target of bits or dB must be a number, not {value}")]
     TargetNumber {

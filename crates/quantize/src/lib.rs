@@ -13,7 +13,10 @@
 //! [`ScalarQuantizer`] for each layer gives every weight the level that is best in squared error *and* bits. The levels are
 //! then those of an entropy coder: many, on a grid as a rule, and few of them often used.
 //!
-//! What comes out is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook. Without
+//! Matrices are better off with a trellis: [`TrellisPlan`] quantises whole columns at a time, and lets matrices predict each other.
+//! What comes out of that are numbers for a section of [`mixpress_codebook::trellis`].
+//!
+//! What comes out of all else is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook. Without
 //! a price on bits it is the nearest to the weight that it stands for, and quantising again changes nothing.
 #![forbid(unsafe_code)]
 
@@ -25,6 +28,7 @@ mod mask;
 mod optimal;
 mod rate;
 mod stored;
+mod trellis;
 mod uniform;
 
 pub use assign::{energy, nearest_indices, quantize_to, squared_error};
@@ -34,6 +38,7 @@ pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
 pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step, find_step_near};
 pub use stored::Stored;
+pub use trellis::{TrellisCoded, TrellisPlan, TrellisProfile, states_of_effort};
 pub use uniform::quantize_uniform;
 
 #[doc = include_str!("../README.md")]

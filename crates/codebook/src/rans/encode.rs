@@ -6,7 +6,7 @@ use super::{BLOCK, LANES, LOWER, SCALE, SCALE_BITS, Table, blocks, lanes, pair};
 
 /// What coding one index takes.
 #[derive(Debug, Clone, Copy, Default)]
-struct Step {
+pub(crate) struct Step {
     /// `2^44 / frequency`, rounded up.
     reciprocal: u64,
     /// The largest state that needs no word taken out of it first.
@@ -21,7 +21,7 @@ struct Step {
 const SHIFT: u32 = 44;
 
 impl Step {
-    fn all(frequencies: &[u32]) -> Vec<Self> {
+    pub(crate) fn all(frequencies: &[u32]) -> Vec<Self> {
         let mut start = 0;
         let step = |&frequency: &u32| {
             if frequency == 0 {
@@ -37,6 +37,19 @@ impl Step {
             step
         };
         frequencies.iter().map(step).collect()
+    }
+
+    /// Codes the symbol into a lane's state. Where a word has to go out it stands below `words[*free]`, which then moves there.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the heart of the loops around it")]
+    pub(crate) fn code(&self, x: &mut u32, words: &mut [u16], free: &mut usize) {
+        // Without a branch on whether a word goes out: that is as good as random.
+        let is_large = *x > self.limit;
+        words[*free - 1] = *x as u16;
+        *free -= usize::from(is_large);
+        let state = if is_large { *x >> 16 } else { *x };
+        let quotient = ((u64::from(state) * self.reciprocal) >> SHIFT) as u32;
+        *x = state + self.start + quotient * self.complement;
     }
 }
 
@@ -82,16 +95,7 @@ fn encode_lanes<const L: usize, const W: usize>(indices: &[u16], steps: &[Step],
     let words = &mut words[..needed];
     let mut free = needed;
     let mut states = [LOWER; L];
-    // Without a branch on whether a word goes out: that is as good as random.
-    let mut code = |x: &mut u32, symbol: u16| {
-        let step = &steps[usize::from(symbol)];
-        let is_large = *x > step.limit;
-        words[free - 1] = *x as u16;
-        free -= usize::from(is_large);
-        let state = if is_large { *x >> 16 } else { *x };
-        let quotient = ((u64::from(state) * step.reciprocal) >> SHIFT) as u32;
-        *x = state + step.start + quotient * step.complement;
-    };
+    let mut code = |x: &mut u32, symbol: u16| steps[usize::from(symbol)].code(x, words, &mut free);
     let (parts, _) = indices.as_chunks::<L>();
     let groups = parts.chunks_exact(W);
     let rest = &indices[groups.len() * W * L..];

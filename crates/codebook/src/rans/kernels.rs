@@ -34,7 +34,7 @@ pub(crate) trait Store {}
 impl<T> Store for T {}
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::Store;
+pub(crate) use x86::{EXPANSIONS, Store};
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -169,10 +169,11 @@ mod x86 {
 
     /// For each set of eight lanes, the shuffle that brings each of its lanes its word, of eight words that both halves of a
     /// vector hold: to lane `i` that of as many as there are lanes of the set below `i`, and zeros to the other lanes.
+    #[derive(Debug)]
     #[repr(align(32))]
-    struct Expansions([[u8; 32]; 256]);
+    pub(crate) struct Expansions(pub(crate) [[u8; 32]; 256]);
 
-    static EXPANSIONS: Expansions = Expansions({
+    pub(crate) static EXPANSIONS: Expansions = Expansions({
         // A byte whose highest bit is set asks for zero.
         let mut table = [[0x80; 32]; 256];
         let mut set = 0;

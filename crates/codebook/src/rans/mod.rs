@@ -20,20 +20,22 @@ mod kernels;
 mod table;
 
 pub(crate) use decode::decode;
-pub(crate) use encode::encode;
+pub(crate) use encode::{Step, encode};
 pub(crate) use frequencies::counts;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use kernels::EXPANSIONS;
 pub(crate) use kernels::Store;
 pub(crate) use table::{PAIRED, Table};
 
 use table::pair;
 
 /// Frequencies sum to two to this power.
-const SCALE_BITS: u32 = 12;
+pub(crate) const SCALE_BITS: u32 = 12;
 pub(crate) const SCALE: usize = 1 << SCALE_BITS;
 /// The most levels that a table of 2^12 slots can serve.
 pub(crate) const MAX_LEVELS: usize = 1 << 10;
 /// States never fall below this between symbols.
-const LOWER: u32 = 1 << 16;
+pub(crate) const LOWER: u32 = 1 << 16;
 /// Symbols of a block; the last one of a stream may have fewer.
 pub(crate) const BLOCK: usize = 1 << 20;
 /// Lanes of a long block.

@@ -1,0 +1,239 @@
+//! What comes before the numbers: the model, and each matrix's orientation, step, scales, partner and patches.
+//!
+//! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
+//! once for both sides: a reader passes zeros, which its coder ignores.
+
+use super::{Model, Patch, Prediction, Trellis, TrellisMatrix, matrix::MAX_SCALE};
+use crate::{Error, binary::BinaryCoder, counter::Counter, numbers::Numbers};
+
+/// What a matrix is, its numbers aside.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MatrixHead {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) is_transposed: bool,
+    pub(super) step: f32,
+    pub(super) row_scales: Vec<i16>,
+    pub(super) column_scales: Vec<i16>,
+    pub(super) patches: Vec<Patch>,
+    pub(super) prediction: Option<Prediction>,
+}
+
+/// What all matrices share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SectionHead {
+    pub(super) trellis: Trellis,
+    pub(super) model: Model,
+}
+
+/// Steps of a deviation that have a counter each.
+const UNARY: usize = 14;
+
+/// Small signed numbers, each likely to be as the one before it was: near zero or not, positive or negative.
+#[derive(Debug)]
+struct Deviations {
+    nonzero: [Counter; 3],
+    negative: [Counter; 3],
+    larger: [[Counter; UNARY]; 2],
+    far: Numbers,
+}
+
+impl Deviations {
+    fn new() -> Self {
+        let fresh = Counter::new();
+        Self { nonzero: [fresh; 3], negative: [fresh; 3], larger: [[fresh; UNARY]; 2], far: Numbers::new() }
+    }
+
+    fn code<C: BinaryCoder>(&mut self, coder: &mut C, before: i64, value: i64) -> i64 {
+        let context = (before.signum() + 1) as usize;
+        if !self.nonzero[context].code(value != 0, coder) {
+            return 0;
+        }
+        let is_negative = self.negative[context].code(value < 0, coder);
+        let wanted = value.unsigned_abs().max(1) - 1;
+        let mut size = 0;
+        let larger = &mut self.larger[usize::from(is_negative)];
+        while size < UNARY && larger[size].code((size as u64) < wanted, coder) {
+            size += 1;
+        }
+        let mut size = size as u64;
+        if size == UNARY as u64 {
+            size = size.saturating_add(self.far.code(coder, wanted.saturating_sub(size)));
+        }
+        let size = size.min(1 << 40) as i64 + 1;
+        if is_negative { -size } else { size }
+    }
+}
+
+/// The models of everything in a head.
+#[derive(Debug)]
+pub(super) struct HeadCoder {
+    flags: [Counter; 3],
+    scales: [Deviations; 2],
+    gains: Deviations,
+    centres: Numbers,
+    gaps: Numbers,
+    sizes: Numbers,
+    others: Numbers,
+    /// The step of the matrix before.
+    step: f32,
+}
+
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+fn malformed<T>(what: &'static str, value: u64, rule: &'static str) -> Result<T, Error> {
+    Err(Error::Malformed { what, value, rule })
+}
+
+impl HeadCoder {
+    pub(super) fn new() -> Self {
+        let deviations = Deviations::new;
+        Self {
+            flags: [Counter::new(); 3],
+            scales: [deviations(), deviations()],
+            gains: deviations(),
+            centres: Numbers::new(),
+            gaps: Numbers::new(),
+            sizes: Numbers::new(),
+            others: Numbers::new(),
+            step: 0.0,
+        }
+    }
+
+    /// Codes what all matrices share.
+    pub(super) fn section<C: BinaryCoder>(coder: &mut C, head: SectionHead) -> Result<SectionHead, Error> {
+        let Model { lowest, classes, shape, scale, slope } = head.model;
+        let states = 1u16 << coder.bits(u64::from(head.trellis.states().ilog2()), 4);
+        let mut signed = |value: i16, bits: u32| (coder.bits(value as u64, bits) as i16) << (16 - bits) >> (16 - bits);
+        let lowest = signed(lowest, 9);
+        let classes = signed(classes as i16, 7) as u16;
+        let shape = signed(shape as i16, 9) as u16;
+        let scale = signed(scale, 14);
+        let slope = signed(slope as i16, 9) as u16;
+        let model = Model { lowest, classes, shape, scale, slope }.validated()?;
+        Ok(SectionHead { trellis: Trellis::new(states)?, model })
+    }
+
+    /// Codes a matrix, of which `rows` and `columns` are those of the tensor where a reader asks; `before` are those
+    /// before it.
+    pub(super) fn matrix<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        shape: [usize; 2],
+        head: &MatrixHead,
+        before: &[MatrixHead],
+    ) -> Result<MatrixHead, Error> {
+        let is_transposed = self.flags[0].code(head.is_transposed, coder);
+        let [rows, columns] = if is_transposed { [shape[1], shape[0]] } else { shape };
+        let entries = rows.saturating_mul(columns);
+        let mut step = self.step;
+        if self.flags[1].code(head.step != self.step, coder) {
+            step = f32::from_bits(coder.bits(u64::from(head.step.to_bits()), 32) as u32);
+        }
+        if !(step > 0.0 && step.is_finite()) {
+            return malformed("the step of a matrix", u64::from(step.to_bits()), "it is positive and finite");
+        }
+        self.step = step;
+        let prediction = self.prediction(coder, rows, columns, head, before)?;
+        let row_scales = self.scales(coder, 0, rows, &head.row_scales)?;
+        let column_scales = self.scales(coder, 1, columns, &head.column_scales)?;
+        let patches = self.patches(coder, entries, &head.patches)?;
+        Ok(MatrixHead { rows, columns, is_transposed, step, row_scales, column_scales, patches, prediction })
+    }
+
+    fn prediction<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        rows: usize,
+        columns: usize,
+        head: &MatrixHead,
+        before: &[MatrixHead],
+    ) -> Result<Option<Prediction>, Error> {
+        let told = head.prediction.as_ref();
+        if !self.flags[2].code(told.is_some(), coder) {
+            return Ok(None);
+        }
+        let back = told.map_or(0, |prediction| before.len() - 1 - prediction.partner);
+        let back = self.others.code(coder, back as u64);
+        let partner = before.len().checked_sub(1).and_then(|last| last.checked_sub(usize::try_from(back).ok()?));
+        let Some(partner) = partner else {
+            return malformed("the partner of a matrix", back, "it is one of those before");
+        };
+        let other = &before[partner];
+        if other.prediction.is_some() || (other.rows, other.columns) != (rows, columns) {
+            return malformed("the partner of a matrix", back, "it is as large, and not predicted itself");
+        }
+        let mut last = 0;
+        let mut gains = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let gain = self.gains.code(coder, last, told.map_or(0, |told| i64::from(told.gains[row])));
+            let Ok(gain) = i8::try_from(gain) else {
+                return malformed("a gain", gain as u64, "it has eight bits");
+            };
+            gains.push(gain);
+            last = i64::from(gain);
+        }
+        Ok(Some(Prediction { partner, gains }))
+    }
+
+    /// The scales of rows (`side` 0) or columns: one that is in the middle, then how far each is from it.
+    fn scales<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        side: usize,
+        count: usize,
+        scales: &[i16],
+    ) -> Result<Vec<i16>, Error> {
+        let mut sorted = scales.to_vec();
+        sorted.sort_unstable();
+        let centre = sorted.get(count / 2).copied().unwrap_or(0);
+        let centre = unzigzag(self.centres.code(coder, zigzag(i64::from(centre))));
+        let mut last = 0;
+        let mut found = Vec::with_capacity(count);
+        for place in 0..count {
+            let wanted = scales.get(place).map_or(0, |&scale| i64::from(scale) - centre);
+            let deviation = self.scales[side].code(coder, last, wanted);
+            let scale = centre.saturating_add(deviation);
+            if scale.unsigned_abs() > MAX_SCALE.unsigned_abs().into() {
+                return malformed("a scale", scale as u64, "it is -200 to 200");
+            }
+            found.push(scale as i16);
+            last = deviation;
+        }
+        Ok(found)
+    }
+
+    fn patches<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        entries: usize,
+        patches: &[Patch],
+    ) -> Result<Vec<Patch>, Error> {
+        let count = self.sizes.code(coder, patches.len() as u64);
+        if count > TrellisMatrix::most_patches(entries) as u64 {
+            return malformed("the number of patches", count, "one entry in eight has one, and 64 more");
+        }
+        let mut found = Vec::new();
+        let mut next = 0u64;
+        for place in 0..count as usize {
+            let told = patches.get(place);
+            let position = next.saturating_add(self.gaps.code(coder, told.map_or(0, |told| told.position - next)));
+            if position >= entries as u64 {
+                return malformed("the position of a patch", position, "it is in its matrix");
+            }
+            let number = unzigzag(self.others.code(coder, told.map_or(0, |told| zigzag(i64::from(told.number)))));
+            let Ok(number) = i32::try_from(number) else {
+                return malformed("the number of a patch", number as u64, "it has 32 bits");
+            };
+            found.push(Patch { position, number });
+            next = position + 1;
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,127 @@
+//! A matrix as numbers that follow the trellis down its columns.
+
+use super::{Model, Trellis};
+use crate::Error;
+
+/// Scales are at most this and at least its negative: `2^±50`.
+pub const MAX_SCALE: i16 = 200;
+/// One entry in so many may have a value of its own.
+const MOST_PATCHED: usize = 8;
+/// And so many more.
+const FREELY_PATCHED: usize = 64;
+
+/// A number that a matrix has in some place instead of the one that the trellis allows there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patch {
+    /// Position in the matrix, row by row as it is coded.
+    pub position: u64,
+    /// The number.
+    pub number: i32,
+}
+
+/// That a matrix is coded as its difference from what another one makes likely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prediction {
+    /// Number of the other matrix, which comes earlier, has as many rows and columns as it is coded, and is not
+    /// predicted itself.
+    pub partner: usize,
+    /// For each row how much of it to take, in units of 1/8.
+    pub gains: Vec<i8>,
+}
+
+/// A matrix as it is coded: transposed if need be, its columns running down the trellis.
+///
+/// The value of an entry is its number times the step, in f32, plus what is predicted. The scales of its row and its
+/// column say how large it is likely to be: the standard deviation is about `step * 2^((row + column) / 4)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrellisMatrix {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// Whether rows and columns are those of the tensor's transpose.
+    pub is_transposed: bool,
+    /// What numbers are multiplied by: positive and finite.
+    pub step: f32,
+    /// A scale a row.
+    pub row_scales: Vec<i16>,
+    /// A scale a column.
+    pub column_scales: Vec<i16>,
+    /// A number an entry, row by row. Each column is a way through the trellis from state 0 on.
+    pub numbers: Vec<i16>,
+    /// Other numbers of some entries, in ascending order of their positions.
+    pub patches: Vec<Patch>,
+    /// What is added.
+    pub prediction: Option<Prediction>,
+}
+
+impl TrellisMatrix {
+    /// The tensor's own shape.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        if self.is_transposed { [self.columns, self.rows] } else { [self.rows, self.columns] }
+    }
+
+    /// The number of an entry's patch list that may be there.
+    pub(super) fn most_patches(entries: usize) -> usize {
+        entries / MOST_PATCHED + FREELY_PATCHED
+    }
+
+    /// Refuses what no section can hold; `number` is that of the matrix among `before` others.
+    pub(super) fn check(&self, trellis: Trellis, number: usize, before: &[Self]) -> Result<(), Error> {
+        let refuse = |what, found: usize, rule| Err(Error::TrellisMatrix { matrix: number, what, found, rule });
+        let entries = self.rows.checked_mul(self.columns);
+        if entries != Some(self.numbers.len()) {
+            return refuse("numbers", self.numbers.len(), "there is one an entry");
+        }
+        if self.row_scales.len() != self.rows || self.column_scales.len() != self.columns {
+            let found = self.row_scales.len() + self.column_scales.len();
+            return refuse("scales", found, "there is one a row and one a column");
+        }
+        let scales = self.row_scales.iter().chain(&self.column_scales);
+        if let Some(&scale) = scales.into_iter().find(|scale| scale.abs() > MAX_SCALE) {
+            return refuse("a scale's size", usize::from(scale.unsigned_abs()), "it is at most 200");
+        }
+        if !(self.step > 0.0 && self.step.is_finite()) {
+            return refuse("the step's bits", self.step.to_bits() as usize, "it is positive and finite");
+        }
+        if self.patches.len() > Self::most_patches(self.numbers.len()) {
+            return refuse("patches", self.patches.len(), "one entry in eight has one; the step is too fine");
+        }
+        let is_ascending = self.patches.windows(2).all(|pair| pair[0].position < pair[1].position);
+        if !is_ascending || self.patches.last().is_some_and(|last| last.position >= self.numbers.len() as u64) {
+            return refuse("patches", self.patches.len(), "they ascend within the matrix");
+        }
+        if let Some(prediction) = &self.prediction {
+            if prediction.gains.len() != self.rows {
+                return refuse("gains", prediction.gains.len(), "there is one a row");
+            }
+            let is_partner =
+                |other: &Self| other.prediction.is_none() && (other.rows, other.columns) == (self.rows, self.columns);
+            if !before.get(prediction.partner).is_some_and(is_partner) {
+                return refuse("the partner", prediction.partner, "it comes before, is as large and not predicted");
+            }
+        }
+        let mut states = vec![0; self.columns];
+        for (row, numbers) in self.numbers.chunks_exact(self.columns.max(1)).enumerate() {
+            for (column, (state, &number)) in states.iter_mut().zip(numbers).enumerate() {
+                if (i32::from(number) ^ *state as i32) & 1 == 1 {
+                    return refuse("an entry", row * self.columns + column, "its number has the parity of its state");
+                }
+                *state = trellis.next(*state, i32::from(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// Entries of each class, number by number: `counts[class][number + 512]`, numbers from -512 to 511 and those
+    /// beyond at the ends.
+    pub(super) fn count(&self, model: &Model, counts: &mut [[u64; 1024]]) {
+        for (row, numbers) in self.numbers.chunks_exact(self.columns.max(1)).enumerate() {
+            for (&scale, &number) in self.column_scales.iter().zip(numbers) {
+                let class = model.class(self.row_scales[row], scale);
+                counts[class][(i32::from(number) + 512).clamp(0, 1023) as usize] += 1;
+            }
+        }
+    }
+}

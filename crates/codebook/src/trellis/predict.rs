@@ -1,0 +1,158 @@
+//! What one matrix makes likely in another one: `P_ij = g_i s_ij / s'_ij * W'_ij`, each factor an f32 that every
+//! machine agrees on.
+
+use rayon::prelude::*;
+
+use super::{
+    MAX_SCALE,
+    kernels::{TILE, Transpose},
+};
+
+/// `2^(i / 4)`, rounded to f32.
+const ROOTS: [f32; 4] = [1.0, 1.189_207_1, std::f32::consts::SQRT_2, 1.681_792_9];
+
+/// The factors of rows and columns by which a partner's values become predictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictor {
+    rows: Vec<f32>,
+    columns: Vec<f32>,
+}
+
+/// The step of a matrix, and the scales of its rows and columns.
+pub(super) type Scales<'a> = (f32, &'a [i16], &'a [i16]);
+
+/// `2^(difference / 4)`.
+fn ratio(scale: i16, other: i16) -> f32 {
+    let difference = i32::from(scale) - i32::from(other);
+    debug_assert!(difference.abs() <= 2 * i32::from(MAX_SCALE), "scales are bounded");
+    let power = f32::from_bits(((127 + difference.div_euclid(4)) as u32) << 23);
+    ROOTS[difference.rem_euclid(4) as usize] * power
+}
+
+impl Predictor {
+    /// The factors for a matrix of such step and scales, whose partner has those of `other`; `gains` are in units of
+    /// 1/8.
+    ///
+    /// With step `Δ`, row scales `a`, column scales `b` and those of the partner `Δ'`, `a'` and `b'`, the factor of a
+    /// row is `(g / 8 * (Δ / Δ')) * 2^((a - a') / 4)`, that of a column `2^((b - b') / 4)`, each operation rounded to
+    /// f32.
+    #[must_use]
+    pub fn new(gains: &[i8], own: Scales, other: Scales) -> Self {
+        let steps = own.0 / other.0;
+        let row = |((&gain, &a), &b): ((&i8, &i16), &i16)| (f32::from(gain) / 8.0 * steps) * ratio(a, b);
+        Self {
+            rows: gains.iter().zip(own.1).zip(other.1).map(row).collect(),
+            columns: own.2.iter().zip(other.2).map(|(&a, &b)| ratio(a, b)).collect(),
+        }
+    }
+
+    /// What is predicted where the partner's value in a row and a column is this one: first times the row's, then the
+    /// column's factor.
+    #[inline]
+    #[must_use]
+    pub fn predict(&self, row: usize, column: usize, value: f32) -> f32 {
+        value * self.rows[row] * self.columns[column]
+    }
+
+    /// Adds what is predicted to a matrix. Both are as the tensors' shapes have them, and may be the transposes of what
+    /// is coded.
+    pub(super) fn add(
+        &self,
+        (values, is_transposed): (&mut [f32], bool),
+        (partner, is_other): (&[f32], bool),
+        transpose: Transpose,
+    ) {
+        if self.rows.is_empty() || self.columns.is_empty() {
+            return;
+        }
+        let along = if is_transposed { self.rows.len() } else { self.columns.len() };
+        if is_transposed == is_other {
+            let pairs = values.par_chunks_mut(along).zip(partner.par_chunks(along)).enumerate();
+            pairs
+                .with_min_len(64)
+                .for_each(|(line, (values, partner))| self.add_line(values, partner, is_transposed, line, 0));
+        } else {
+            let tiles = values.par_chunks_mut(TILE * along).enumerate();
+            tiles
+                .for_each(|(number, values)| self.add_across(values, partner, is_transposed, number * TILE, transpose));
+        }
+    }
+
+    /// Adds to a part of a line of the tensor, which is a row or, transposed, a column, from `start` on.
+    fn add_line(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, line: usize, start: usize) {
+        mixpress_simd::vectorized(
+            #[inline(always)]
+            || {
+                let pairs = values.iter_mut().zip(partner);
+                if is_transposed {
+                    let column = self.columns[line];
+                    pairs.zip(&self.rows[start..]).for_each(|((value, &other), &row)| *value += other * row * column);
+                } else {
+                    let row = self.rows[line];
+                    pairs
+                        .zip(&self.columns[start..])
+                        .for_each(|((value, &other), &column)| *value += other * row * column);
+                }
+            },
+        );
+    }
+
+    /// Adds to lines of which one of the two matrices has the transpose, by square tiles, so that both stay in the
+    /// nearest cache.
+    fn add_across(&self, values: &mut [f32], partner: &[f32], is_transposed: bool, first: usize, transpose: Transpose) {
+        let (lines, along) =
+            if is_transposed { (self.columns.len(), self.rows.len()) } else { (self.rows.len(), self.columns.len()) };
+        let height = values.len() / along;
+        let mut tile = [[0.0f32; TILE]; TILE];
+        for start in (0..along).step_by(TILE) {
+            let width = TILE.min(along - start);
+            transpose(&partner[start * lines + first..], lines, [width, height], &mut tile);
+            for (number, (values, tile)) in values.chunks_exact_mut(along).zip(&tile).enumerate() {
+                self.add_line(&mut values[start..][..width], tile, is_transposed, first + number, start);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mixpress_simd::Level;
+
+    use super::{super::kernels::transpose_at, *};
+
+    #[test]
+    fn ratios_are_powers_of_two_in_quarters() {
+        for difference in -400i16..=400 {
+            let exact = 2f64.powf(f64::from(difference) / 4.0);
+            let got = f64::from(ratio(difference / 2, difference / 2 - difference));
+            assert!((got / exact - 1.0).abs() < 1e-7, "{difference}: {got} {exact}");
+        }
+        let exact: Vec<f32> = (0..4).map(|i| 2f64.powf(f64::from(i) / 4.0) as f32).collect();
+        assert_eq!(exact, ROOTS);
+    }
+
+    #[test]
+    fn all_orientations_add_the_same() {
+        let (rows, columns) = (45, 70);
+        let scale = |count: usize, by: i16| (0..count).map(|i| i as i16 % by - 3).collect::<Vec<_>>();
+        let gains: Vec<i8> = (0..rows).map(|i| i as i8 - 20).collect();
+        let (a, b, c, d) = (scale(rows, 7), scale(columns, 5), scale(rows, 4), scale(columns, 9));
+        let predictor = Predictor::new(&gains, (0.5, &a, &b), (0.25, &c, &d));
+        let partner: Vec<f32> = (0..rows * columns).map(|i| (i as f32 * 0.37).sin()).collect();
+        let values: Vec<f32> = partner.iter().map(|value| value * 3.0 - 1.0).collect();
+        let predicted = |at: usize| predictor.predict(at / columns, at % columns, partner[at]);
+        let expected: Vec<f32> = values.iter().enumerate().map(|(at, value)| value + predicted(at)).collect();
+        let turned = |values: &[f32]| -> Vec<f32> {
+            (0..rows * columns).map(|at| values[at % rows * columns + at / rows]).collect()
+        };
+        for (is_transposed, is_other) in [(false, false), (false, true), (true, false), (true, true)] {
+            let other = if is_other { turned(&partner) } else { partner.clone() };
+            let got = if is_transposed { turned(&values) } else { values.clone() };
+            for level in Level::ALL {
+                let mut got = got.clone();
+                predictor.add((&mut got, is_transposed), (&other, is_other), transpose_at(level));
+                assert_eq!(got, if is_transposed { turned(&expected) } else { expected.clone() }, "{level}");
+            }
+        }
+    }
+}

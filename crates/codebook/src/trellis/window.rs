@@ -1,0 +1,69 @@
+//! Where the strips of a block go: parts of a tensor's values that threads fill at the same time.
+
+use super::{LANES, TILE, kernels::Turn};
+
+/// The values of adjacent columns of a matrix.
+#[derive(Debug)]
+pub(super) enum Window<'a> {
+    /// A part of each row.
+    Rows(Vec<&'a mut [f32]>),
+    /// Columns one after the other, as the tensor is the matrix's transpose.
+    Columns(&'a mut [f32]),
+}
+
+/// Rows of numbers, a lane each.
+pub(super) type Tile = [[i16; LANES]; TILE];
+
+impl<'a> Window<'a> {
+    /// Cuts a tensor's values into windows of so many columns each.
+    pub(super) fn cut(values: &'a mut [f32], rows: usize, is_transposed: bool, widths: &[usize]) -> Vec<Self> {
+        let columns: usize = widths.iter().sum();
+        debug_assert_eq!(values.len(), rows * columns, "windows cover the tensor");
+        if is_transposed {
+            let mut rest = values;
+            let cut = |&width: &usize| Self::Columns(rest.split_off_mut(..width * rows).unwrap_or_default());
+            return widths.iter().map(cut).collect();
+        }
+        let mut windows: Vec<Vec<&mut [f32]>> = widths.iter().map(|_| Vec::with_capacity(rows)).collect();
+        for mut row in values.chunks_exact_mut(columns.max(1)) {
+            for (window, &width) in windows.iter_mut().zip(widths) {
+                window.push(row.split_off_mut(..width).unwrap_or_default());
+            }
+        }
+        windows.into_iter().map(Self::Rows).collect()
+    }
+
+    /// Writes rows of a strip, times the step.
+    pub(super) fn fill(&mut self, tile: &[[i16; LANES]], at: Place, step: f32, turn: Turn) {
+        let Place { first, width, row, rows } = at;
+        match self {
+            Self::Rows(windows) => mixpress_simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (numbers, out) in tile.iter().zip(&mut windows[row..]) {
+                        let out = &mut out[first..][..width];
+                        if let Some(out) = out.first_chunk_mut::<LANES>() {
+                            out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
+                        } else {
+                            out.iter_mut().zip(numbers).for_each(|(out, &number)| *out = f32::from(number) * step);
+                        }
+                    }
+                },
+            ),
+            Self::Columns(out) => turn(tile, &mut out[first * rows..][..width * rows], rows, row, step),
+        }
+    }
+}
+
+/// Where rows of a strip are in a window.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// The strip's first column in the window.
+    pub(super) first: usize,
+    /// Its columns.
+    pub(super) width: usize,
+    /// The first of the rows.
+    pub(super) row: usize,
+    /// All rows of the matrix.
+    pub(super) rows: usize,
+}

@@ -1,0 +1,193 @@
+//! The scales of a matrix's rows and columns, whatever the step.
+
+use rayon::prelude::*;
+
+use crate::{Error, error::all_finite};
+
+/// Rounds of row and column scales that make each other better.
+const ROUNDS: usize = 12;
+/// A weight of more standard deviations than this says nothing of its row and column.
+const OUTLYING: f32 = 40.0;
+/// Entries of a block of rows whose columns are added up on their own.
+const BLOCK: usize = 1 << 14;
+
+/// A matrix with what is known of it before there is a step: `w_ij` is as large as `2^(rows[i] + columns[j])`.
+#[derive(Clone, Debug)]
+pub struct TrellisProfile {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) is_transposed: bool,
+    /// The logarithms to base 2 of the rows' standard deviations, each over those of the columns; negative infinity for
+    /// rows of zeros.
+    pub(super) row_logs: Vec<f32>,
+    pub(super) column_logs: Vec<f32>,
+    /// Row by row, transposed if need be.
+    pub(super) weights: Vec<f32>,
+}
+
+impl TrellisProfile {
+    /// Looks at a matrix of such rows and columns. The longer side runs down the trellis, because each column starts
+    /// anew.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] naming the first weight that is NaN or infinite.
+    ///
+    /// # Panics
+    /// If the shape does not hold the weights.
+    #[track_caller]
+    pub fn new(shape: [usize; 2], weights: &[f32]) -> Result<Self, Error> {
+        Self::oriented(shape, weights, shape[0] < shape[1])
+    }
+
+    /// [`TrellisProfile::new`], transposed or not as the caller says.
+    ///
+    /// # Errors
+    /// As [`TrellisProfile::new`].
+    ///
+    /// # Panics
+    /// If the shape does not hold the weights.
+    #[track_caller]
+    pub fn oriented(shape: [usize; 2], weights: &[f32], is_transposed: bool) -> Result<Self, Error> {
+        assert_eq!(shape[0].checked_mul(shape[1]), Some(weights.len()), "weights of shape {shape:?}");
+        all_finite(weights)?;
+        let [rows, columns] = if is_transposed { [shape[1], shape[0]] } else { shape };
+        let weights = if is_transposed { transposed(weights, shape) } else { weights.to_vec() };
+        Ok(Self::of(rows, columns, is_transposed, weights))
+    }
+
+    /// The profile of a matrix as it is coded.
+    pub(super) fn of(rows: usize, columns: usize, is_transposed: bool, weights: Vec<f32>) -> Self {
+        let (row_logs, column_logs) = log_scales(rows, columns, &weights);
+        Self { rows, columns, is_transposed, row_logs, column_logs, weights }
+    }
+
+    /// The other way round.
+    pub(super) fn turn(&mut self) {
+        self.weights = transposed(&self.weights, [self.rows, self.columns]);
+        std::mem::swap(&mut self.rows, &mut self.columns);
+        std::mem::swap(&mut self.row_logs, &mut self.column_logs);
+        self.is_transposed = !self.is_transposed;
+    }
+
+    /// A weight over its scale; zero where that is. With `is_turned` rows and columns change places.
+    pub(super) fn over_scale(&self, row: usize, column: usize, is_turned: bool) -> f32 {
+        let (row, column) = if is_turned { (column, row) } else { (row, column) };
+        let log = self.row_logs[row] + self.column_logs[column];
+        if log.is_finite() { self.weights[row * self.columns + column] * (-log).exp2() } else { 0.0 }
+    }
+
+    /// Number of weights.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// Whether there are no weights.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.weights.is_empty()
+    }
+}
+
+/// The transpose of a matrix of such rows and columns.
+pub(super) fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+    const SIDE: usize = 16;
+    let mut out = vec![0.0; weights.len()];
+    out.par_chunks_mut((SIDE * rows).max(1)).enumerate().for_each(|(block, out)| {
+        for row in (0..rows).step_by(SIDE) {
+            for (column, out) in out.chunks_exact_mut(rows).enumerate() {
+                for at in row..rows.min(row + SIDE) {
+                    out[at] = weights[at * columns + block * SIDE + column];
+                }
+            }
+        }
+    });
+    out
+}
+
+/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w²
+/// / r_i²`.
+pub(super) fn log_scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    if weights.is_empty() {
+        return (vec![0.0; rows], vec![0.0; columns]);
+    }
+    let mut inverse_rows = vec![0.0f32; rows];
+    let mut inverse_columns = vec![1.0f32; columns];
+    // Brings weights of any size near one: squares neither overflow nor vanish.
+    let largest = weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+    if largest == 0.0 {
+        return (vec![f32::NEG_INFINITY; rows], vec![0.0; columns]);
+    }
+    let unit = 2f32.powi(-(largest.log2().floor().clamp(-120.0, 120.0) as i32));
+    for round in 0..ROUNDS {
+        // No weight is outlying before the scales are about right.
+        let bound = if round < ROUNDS / 2 { f32::INFINITY } else { OUTLYING * OUTLYING };
+        let height = (BLOCK / columns).max(1);
+        let blocks: Vec<Vec<f64>> = inverse_rows
+            .par_chunks_mut(height)
+            .zip(weights.par_chunks(height * columns))
+            .map(|(inverse_rows, weights)| {
+                let mut sums = vec![0.0f32; columns];
+                mixpress_simd::vectorized(
+                    #[inline(always)]
+                    || block_of_rows(inverse_rows, &inverse_columns, weights, unit, bound, &mut sums),
+                );
+                sums.into_iter().map(f64::from).collect()
+            })
+            .collect();
+        let mut sums = vec![0.0f64; columns];
+        for block in blocks {
+            sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+        }
+        let inverse = |sum: f64| if sum > 0.0 { (rows as f64 / sum) as f32 } else { 0.0 };
+        inverse_columns.iter_mut().zip(sums).for_each(|(inverse_column, sum)| *inverse_column = inverse(sum));
+        let logs: Vec<f32> = inverse_columns.iter().filter(|&&c| c > 0.0).map(|c| c.log2()).collect();
+        let middle = 2f32.powf(-logs.iter().sum::<f32>() / logs.len().max(1) as f32);
+        for inverse in inverse_columns.iter_mut().filter(|inverse| **inverse > 0.0) {
+            *inverse = (*inverse * middle).clamp(1e-30, 1e30);
+        }
+    }
+    let log = |&inverse: &f32| if inverse > 0.0 { -0.5 * inverse.log2() } else { f32::NEG_INFINITY };
+    let row_logs = inverse_rows.iter().map(|r| log(r) - unit.log2()).collect();
+    (row_logs, inverse_columns.iter().map(log).collect())
+}
+
+/// The inverse squares of rows' scales, and the sums of `w² / r_i²` of each column.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn block_of_rows(
+    inverse_rows: &mut [f32],
+    inverse_columns: &[f32],
+    weights: &[f32],
+    unit: f32,
+    bound: f32,
+    sums: &mut [f32],
+) {
+    const LANES: usize = 16;
+    let columns = inverse_columns.len();
+    for (inverse_row, weights) in inverse_rows.iter_mut().zip(weights.chunks_exact(columns)) {
+        let square = |weight: f32| (weight * unit) * (weight * unit);
+        let kept = |square: f32, inverse: f32, row: f32| {
+            // A column or row of zeros has no scale yet that could be exceeded.
+            if square * inverse * row > bound { 0.0 } else { square }
+        };
+        let row = if *inverse_row > 0.0 { *inverse_row } else { 0.0 };
+        let mut lanes = [0.0f32; LANES];
+        let (chunks, rest) = weights.as_chunks::<LANES>();
+        let (inverse_chunks, inverse_rest) = inverse_columns.as_chunks::<LANES>();
+        for (weights, inverses) in chunks.iter().zip(inverse_chunks) {
+            for lane in 0..LANES {
+                lanes[lane] += kept(square(weights[lane]), inverses[lane], row) * inverses[lane];
+            }
+        }
+        let mut sum = lanes.iter().sum::<f32>();
+        for (&weight, &inverse) in rest.iter().zip(inverse_rest) {
+            sum += kept(square(weight), inverse, row) * inverse;
+        }
+        let new = if sum > 0.0 { (columns as f32 / sum).min(1e30) } else { 0.0 };
+        *inverse_row = new;
+        for ((sum, &weight), &inverse) in sums.iter_mut().zip(weights).zip(inverse_columns) {
+            *sum += kept(square(weight), inverse, row) * new;
+        }
+    }
+}
