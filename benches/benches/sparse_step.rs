@@ -1,5 +1,5 @@
-//! What does a training step cost when one weight in two hundred is kept? Forward, backward and Adam on a batch of 128, dense
-//! and on kept weights alone.
+//! What does a training step cost when one weight in two hundred is kept? Forward, backward and Adam on a batch of 128,
+//! dense and on kept weights alone.
 #![allow(missing_docs, reason = "criterion's macros make items without any")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

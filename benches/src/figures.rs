@@ -84,7 +84,8 @@ struct Codebooks {
 #[derive(Clone, Debug, Serialize)]
 #[allow(clippy::struct_field_names, reason = "they are the names in the JSON")]
 struct Steps {
-    /// By network; `prior` has the classic prior of 17 components, `thin` keeps one weight in 200, `kept` follows only those.
+    /// By network; `prior` has the classic prior of 17 components, `thin` keeps one weight in 200, `kept` follows only
+    /// those.
     step_ms: BTreeMap<String, f64>,
     /// How long the products of a step would take at `product_gflops`.
     step_limit_ms: BTreeMap<String, f64>,

@@ -10,8 +10,8 @@
 //! - `codec`: how fast are large streams of quantised weights coded, beside zstd? The streams are in [`streams`], what is
 //!   done with them in [`codec`].
 //!
-//! The program of this package, `cargo xtask bench`, takes the same subjects to [`figures`] that are compared in one run, and
-//! to a [`comparison`] with PyTorch.
+//! The program of this package, `cargo xtask bench`, takes the same subjects to [`figures`] that are compared in one
+//! run, and to a [`comparison`] with PyTorch.
 #![forbid(unsafe_code)]
 
 pub mod codebooks;

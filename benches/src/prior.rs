@@ -10,8 +10,8 @@ pub const WEIGHTS: usize = 11_000_000;
 /// The proportion of the zero component; the others share the rest.
 const ZERO: f64 = 0.9;
 
-/// A mixture of `k` components whose means are equally spaced on [-1, 1] (an even number gets one more, at zero), each with a
-/// standard deviation of `std_dev_fraction` of the spacing, and with a zero component of proportion 0.9.
+/// A mixture of `k` components whose means are equally spaced on [-1, 1] (an even number gets one more, at zero), each
+/// with a standard deviation of `std_dev_fraction` of the spacing, and with a zero component of proportion 0.9.
 ///
 /// # Panics
 /// When `k` is below 2 or the fraction is not positive and finite.
@@ -43,7 +43,8 @@ pub fn weights(mixture: &Mixture, count: usize) -> Vec<f32> {
     weights
 }
 
-/// The pass that the prior is measured against: it reads the weights, and reads and writes the gradient, as the prior has to.
+/// The pass that the prior is measured against: it reads the weights, and reads and writes the gradient, as the prior
+/// has to.
 ///
 /// # Panics
 /// When the lengths differ.

@@ -107,8 +107,8 @@ pub fn sparse() -> Stream {
     Stream::of_one("sparse", 16, 7, indices.collect())
 }
 
-/// The matrices of LeNet-300-100, 95 % zeros: a weight is nonzero with a probability in proportion to the densities of its row
-/// and of its column, both drawn from Beta(0.3, 5); values as in [`sparse`].
+/// The matrices of LeNet-300-100, 95 % zeros: a weight is nonzero with a probability in proportion to the densities of
+/// its row and of its column, both drawn from Beta(0.3, 5); values as in [`sparse`].
 #[must_use]
 pub fn structured() -> Stream {
     let mut rng = ChaCha8Rng::seed_from_u64(300);

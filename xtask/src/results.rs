@@ -1,7 +1,7 @@
 //! `cargo xtask results`: runs the jobs behind the README's results, one at a time, and keeps what each came to.
 //!
-//! The jobs stand in `docs/recipes/jobs.toml`. Each is a run of the program, built in release mode, as anybody would start it. Its
-//! row is put into `docs/results.md` as soon as it is done, so several sittings add up.
+//! The jobs stand in `docs/recipes/jobs.toml`. Each is a run of the program, built in release mode, as anybody would
+//! start it. Its row is put into `docs/results.md` as soon as it is done, so several sittings add up.
 
 mod jobs;
 mod page;

@@ -1,7 +1,8 @@
 //! `cargo xtask test-models`: real trained models go in and come back, within their limits of size and time.
 //!
-//! Everything is done with the library, on two threads, into `target/test-models`; figures are of files that were opened again.
-//! With `--runtimes` the restored models also run in other people's runtimes, and decoding is timed beside another codec.
+//! Everything is done with the library, on two threads, into `target/test-models`; figures are of files that were
+//! opened again. With `--runtimes` the restored models also run in other people's runtimes, and decoding is timed
+//! beside another codec.
 
 mod layer;
 mod outputs;
@@ -23,8 +24,8 @@ const THREADS: usize = 2;
 /// What is tested.
 #[derive(Debug, Args)]
 pub struct TestModelsArgs {
-    /// Also runs originals and restored models in ONNX Runtime and `NumPy`, and times decoding beside `NNCodec`; installs what it
-    /// needs under target/ at the first call.
+    /// Also runs originals and restored models in ONNX Runtime and `NumPy`, and times decoding beside `NNCodec`;
+    /// installs what it needs under target/ at the first call.
     #[arg(long)]
     runtimes: bool,
 }

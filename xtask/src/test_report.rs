@@ -1,7 +1,7 @@
 //! `cargo xtask test-report`: pages about a real short run, looked at in a headless browser.
 //!
-//! The product's own commands make them: of the run, of its file alone, of another program's model; one more has the files of a search
-//! drawn. The script `xtask/python/report.py` opens each in Chromium at two widths, light and dark.
+//! The product's own commands make them: of the run, of its file alone, of another program's model; one more has the
+//! files of a search drawn. The script `xtask/python/report.py` opens each in Chromium at two widths, light and dark.
 
 use std::fs;
 use std::path::Path;

@@ -43,7 +43,8 @@ pub struct Cli {
 pub enum Command {
     /// Trains a network, or takes a trained model, compresses it and writes an .mxp file.
     ///
-    /// With a MODEL, its weights are given codebooks without data; everything else of it goes into the file as it is. Otherwise:
+    /// With a MODEL, its weights are given codebooks without data; everything else of it goes into the file as it is.
+    /// Otherwise:
     ///
     /// Trains the network, trains it again jointly with the mixture, assigns every weight to a component, fine-tunes the
     /// few values that are left, writes the file, opens that file again and evaluates it. The numbers printed are those
@@ -58,9 +59,9 @@ pub enum Command {
     Predict(PredictArgs),
     /// Reads an .mxp file of a trained model whole, and compares it with its source.
     ///
-    /// Every checksum is compared and every tensor decoded. With --against, the distortion of each tensor is measured, and
-    /// what should be exact is compared bit for bit. The last line is the verdict. The exit code is 1 also where the file has
-    /// the source's structure, but weights that are farther from the source's than zeros would be.
+    /// Every checksum is compared and every tensor decoded. With --against, the distortion of each tensor is measured,
+    /// and what should be exact is compared bit for bit. The last line is the verdict. The exit code is 1 also where
+    /// the file has the source's structure, but weights that are farther from the source's than zeros would be.
     #[command(after_help = "Example:\n  mixpress verify model.mxp --against model.safetensors")]
     Verify(VerifyArgs),
     /// Shows how two models differ, tensor by tensor; each may be a model's file or an .mxp file made of one.
@@ -71,8 +72,9 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Writes a page about an .mxp file: an HTML file with tables and pictures that opens without network.
     ///
-    /// It shows what the file alone tells: tensors, codebooks, where the bytes go, validation errors, recipe and seed. What only
-    /// the run knew, as histograms and the course of the training, is on the page that `compress --report` writes.
+    /// It shows what the file alone tells: tensors, codebooks, where the bytes go, validation errors, recipe and seed.
+    /// What only the run knew, as histograms and the course of the training, is on the page that `compress --report`
+    /// writes.
     #[command(after_help = "Example:\n  mixpress report lenet-300-100.mxp -o lenet.html")]
     Report(ReportArgs),
     /// Writes the model that an .mxp file was made of; for a network trained here, its tensors as a safetensors file.
@@ -120,20 +122,20 @@ pub struct WantedArgs {
     /// At least this signal-to-noise ratio over all weights, in dB.
     #[arg(long, value_name = "DB", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub snr: Option<f64>,
-    /// At most this relative error of each output on the --inputs, as 0.05 for five percent, in as small a file as is found. Of whole
-    /// numbers it is the share that is not equal.
+    /// At most this relative error of each output on the --inputs, as 0.05 for five percent, in as small a file as is
+    /// found. Of whole numbers it is the share that is not equal.
     #[arg(long, value_name = "ERROR", requires = "inputs", group = "goal", value_parser = number, allow_negative_numbers = true)]
     pub max_output_error: Option<f64>,
     /// Keeps every tensor bit for bit.
     #[arg(long, requires = "model", group = "goal")]
     pub lossless: bool,
-    /// Which error is made least: the total one of all weights, or that of each tensor relative to its weights, which outputs
-    /// suffer less from, as a rule [default: total with --snr, otherwise relative].
+    /// Which error is made least: the total one of all weights, or that of each tensor relative to its weights, which
+    /// outputs suffer less from, as a rule [default: total with --snr, otherwise relative].
     #[arg(long, value_name = "ERROR", requires = "model", value_enum)]
     pub distortion: Option<ErrorKind>,
-    /// An .npz file of inputs, named as those of the ONNX model: it is run on them to measure how much its outputs suffer from
-    /// errors in each tensor, so that bits go where they count, and to tell how far the outputs of the result are off. An array
-    /// with one axis more than the input is one sample after the other.
+    /// An .npz file of inputs, named as those of the ONNX model: it is run on them to measure how much its outputs
+    /// suffer from errors in each tensor, so that bits go where they count, and to tell how far the outputs of the
+    /// result are off. An array with one axis more than the input is one sample after the other.
     #[arg(long, value_name = "FILE.npz", requires = "model", value_hint = ValueHint::FilePath)]
     pub inputs: Option<PathBuf>,
     /// Sensitivities of the tensors: read if the file is there, otherwise measured on the --inputs and written.
@@ -209,9 +211,9 @@ pub struct CompressArgs {
     #[arg(long, value_name = "NAME|FILE.toml", value_hint = ValueHint::AnyPath)]
     pub network: Option<String>,
     /// A data set: an .npz file with arrays x and y, a .csv file with a column of labels, or a folder with images as
-    /// train/CLASS/*.png and test/CLASS/*.png or CLASS/*.png, with four IDX files as MNIST has them, plain or .gz, or with the
-    /// CIFAR-10 binary files. Where there is no test part, a tenth of each class is taken for it, always the same [default: the
-    /// embedded UCI digits; under cargo xtask: MNIST for networks that take it].
+    /// train/CLASS/*.png and test/CLASS/*.png or CLASS/*.png, with four IDX files as MNIST has them, plain or .gz, or
+    /// with the CIFAR-10 binary files. Where there is no test part, a tenth of each class is taken for it, always the
+    /// same [default: the embedded UCI digits; under cargo xtask: MNIST for networks that take it].
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub data: Option<PathBuf>,
     /// The column of labels in a .csv file of --data [default: label].
@@ -220,18 +222,20 @@ pub struct CompressArgs {
     /// Trains on the images as they are, without random shifts by one pixel.
     #[arg(long)]
     pub no_augment: bool,
-    /// A TOML file with settings; those it leaves out keep their defaults. Or an .mxp file that compress made: its run is repeated,
-    /// with its recipe, its seed and its network, and with the same data makes the same bytes.
+    /// A TOML file with settings; those it leaves out keep their defaults. Or an .mxp file that compress made: its run
+    /// is repeated, with its recipe, its seed and its network, and with the same data makes the same bytes.
     #[arg(long, value_name = "FILE.toml|FILE.mxp", value_hint = ValueHint::FilePath)]
     pub recipe: Option<PathBuf>,
-    /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. Files are
-    /// judged on held-out samples, each by a 95 % confidence bound; a search takes some four times as long as a run without a budget.
+    /// Finds the smallest file whose error is at most so many percentage points above the uncompressed network's. Files
+    /// are judged on held-out samples, each by a 95 % confidence bound; a search takes three to four times as long as a
+    /// run without a budget, or twice that.
     #[arg(long, value_name = "POINTS", group = "budget", value_parser = number, allow_negative_numbers = true)]
     pub max_error_increase: Option<f64>,
     /// Finds the smallest file whose error is at most so many percent, judged likewise.
     #[arg(long, value_name = "PERCENT", group = "budget", value_parser = number, allow_negative_numbers = true)]
     pub max_error: Option<f64>,
-    /// Ends a search after so long, as 90s or 30min or 2h, with the best file that it has by then. A resumed search has all of it again.
+    /// Ends a search after so long, as 90s or 30min or 2h, with the best file that it has by then. A resumed search has
+    /// all of it again.
     #[arg(long, value_name = "TIME", requires = "budget", value_parser = time)]
     pub time_limit: Option<Duration>,
     /// A folder for all files that a search makes, from the largest to the smallest, and a table of them, frontier.csv.
@@ -249,8 +253,8 @@ pub struct CompressArgs {
     /// The file to write [default: the network's name and .mxp, here; under cargo xtask: in target/mixpress].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
-    /// Also writes a page about the compression, an HTML file with tables and pictures that opens without network [default: none;
-    /// under cargo xtask: beside the output, unless -o names that].
+    /// Also writes a page about the compression, an HTML file with tables and pictures that opens without network
+    /// [default: none; under cargo xtask: beside the output, unless -o names that].
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     pub report: Option<PathBuf>,
     /// Replaces the output and the page when they are there already.
@@ -320,8 +324,9 @@ pub struct PredictArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// An .npz file of inputs: of a network trained here one array of floats, shaped and scaled as its training data were (pixels
-    /// from 0 to 1; the embedded digits are [n, 1, 8, 8]); of an ONNX model an array for each of its inputs, by name.
+    /// An .npz file of inputs: of a network trained here one array of floats, shaped and scaled as its training data
+    /// were (pixels from 0 to 1; the embedded digits are [n, 1, 8, 8]); of an ONNX model an array for each of its
+    /// inputs, by name.
     #[arg(long, value_name = "FILE.npz", value_hint = ValueHint::FilePath)]
     pub inputs: PathBuf,
     /// The .npz file to write, an array for each output.
@@ -383,7 +388,8 @@ pub struct DecompressArgs {
     /// The .mxp file.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The file to write [default: the name of FILE with .safetensors or .onnx, with --keep-shards .safetensors.index.json, here].
+    /// The file to write [default: the name of FILE with .safetensors or .onnx, with --keep-shards
+    /// .safetensors.index.json, here].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
     /// How weights are written that the file holds as a codebook.

@@ -24,8 +24,8 @@ pub(crate) fn refuse_input(out: &Path, input: &Path) -> Result<(), Failure> {
 /// Endings that say what a file is.
 const ENDINGS: [&str; 7] = [".safetensors", ".index.json", ".onnx", ".mxp", ".pt", ".pth", ".html"];
 
-/// Refuses an output that somebody named where no file can be, or whose ending promises another kind of file than `what`, which has
-/// `ending`. An ending that is not known promises nothing.
+/// Refuses an output that somebody named where no file can be, or whose ending promises another kind of file than
+/// `what`, which has `ending`. An ending that is not known promises nothing.
 pub(crate) fn refuse_name(out: &Path, what: &str, ending: &str) -> Result<(), Failure> {
     refuse_name_for("-o", out, what, ending)
 }

@@ -7,8 +7,8 @@ use mixpress::prelude::CancelToken;
 use crate::failure::INTERRUPTED;
 use crate::progress::Lines;
 
-/// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP, with a line that says what that does if there is one, and ends the program
-/// at the second.
+/// Cancels `token` at the first SIGINT, SIGTERM or SIGHUP, with a line that says what that does if there is one, and
+/// ends the program at the second.
 ///
 /// Also where the signal was ignored before, as shells have it for what they start in the background. A process can have
 /// one such handler: a second run in the same process goes on without.

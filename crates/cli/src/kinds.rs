@@ -35,8 +35,8 @@ enum Kind {
     Model(Format),
 }
 
-/// Why a file could not be opened: that it is of another kind than was wanted, where that is so; otherwise the error, with what was
-/// to be done.
+/// Why a file could not be opened: that it is of another kind than was wanted, where that is so; otherwise the error,
+/// with what was to be done.
 pub(crate) fn explained(
     error: impl Into<anyhow::Error>,
     path: &Path,

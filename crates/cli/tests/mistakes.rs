@@ -1,4 +1,5 @@
-//! Slips that people make: the wrong kind of file, contradictions, a source that is another one; each is told in their words.
+//! Slips that people make: the wrong kind of file, contradictions, a source that is another one; each is told in their
+//! words.
 
 mod common;
 

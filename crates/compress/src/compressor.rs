@@ -139,8 +139,8 @@ impl<'a> CompressorBuilder<'a> {
         Self { checkpoint_on_interrupt: Some(folder.into()), ..self }
     }
 
-    /// Searches for the smallest file that keeps a budget, instead of running the recipe as it is: its strength, and with it the
-    /// accuracy, is what the search varies.
+    /// Searches for the smallest file that keeps a budget, instead of running the recipe as it is: its strength, and
+    /// with it the accuracy, is what the search varies.
     #[must_use]
     pub fn budget(self, budget: Budget) -> Self {
         Self { budget: Some(budget), ..self }
@@ -173,9 +173,9 @@ impl<'a> CompressorBuilder<'a> {
     /// Checks everything that can be checked before a run.
     ///
     /// # Errors
-    /// [`Error::Missing`] without network or data; [`Error::Train`] when the two parts of the data do not fit each other;
-    /// [`Error::Setting`] for a setting out of its range; [`Error::Network`], [`Error::OutputShape`] or [`Error::Classes`] when
-    /// the network does not fit the data.
+    /// [`Error::Missing`] without network or data; [`Error::Train`] when the two parts of the data do not fit each
+    /// other; [`Error::Setting`] for a setting out of its range; [`Error::Network`], [`Error::OutputShape`] or
+    /// [`Error::Classes`] when the network does not fit the data.
     pub fn build(self) -> Result<Compressor<'a>, Error> {
         let definition = self.definition.ok_or(Error::Missing("network"))?;
         let DataSource { train, test } = self.data.ok_or(Error::Missing("data"))?;
@@ -237,9 +237,10 @@ impl<'a> Compressor<'a> {
     /// Compresses in memory.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] when the run was cancelled; [`Error::Train`] when it diverged or a checkpoint could not be
-    /// written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume; [`Error::CheckpointExists`] when a
-    /// new run would overwrite an earlier one's state; [`Error::CheckpointInUse`] when another run is writing its state there.
+    /// [`Error::Interrupted`] when the run was cancelled; [`Error::Train`] when it diverged or a checkpoint could not
+    /// be written; [`Error::NoCheckpoint`] or [`Error::OtherRun`] when there is nothing to resume;
+    /// [`Error::CheckpointExists`] when a new run would overwrite an earlier one's state; [`Error::CheckpointInUse`]
+    /// when another run is writing its state there.
     pub fn run(self) -> Result<Compressed, Error> {
         let trained = self.train()?;
         let model = CompressedModel::from_bytes(&trained.bytes)?;
@@ -266,8 +267,8 @@ impl<'a> Compressor<'a> {
         self.measure(&trained, &model)
     }
 
-    /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the baseline, by which
-    /// nothing is chosen.
+    /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the
+    /// baseline, by which nothing is chosen.
     fn measure(&self, trained: &Trained, model: &CompressedModel) -> Result<Measured, Error> {
         let test = &self.data.test;
         let (graph, float) = (trained.float.graph(), trained.float.parameters());

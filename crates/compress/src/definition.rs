@@ -1,7 +1,7 @@
 //! The definition section of a file: the shape of the network's input, then the network.
 //!
-//! One byte for the number of dimensions, each dimension as a little-endian base-128 number (seven bits a byte, the highest bit says
-//! that more follow), then the compact form of the definition.
+//! One byte for the number of dimensions, each dimension as a little-endian base-128 number (seven bits a byte, the
+//! highest bit says that more follow), then the compact form of the definition.
 
 use mixpress_network::{Definition, Graph};
 

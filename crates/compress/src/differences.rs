@@ -16,16 +16,16 @@ use crate::recipe::DEFAULTS_VERSION;
 use crate::{Error, Recipe};
 
 impl Recipe {
-    /// The settings that differ from the defaults, a line of TOML each, as `joint.strength = 0.2`: together a valid recipe. Empty for a
-    /// run by the defaults. The seed is left out.
+    /// The settings that differ from the defaults, a line of TOML each, as `joint.strength = 0.2`: together a valid
+    /// recipe. Empty for a run by the defaults. The seed is left out.
     #[must_use]
     pub fn differences(&self) -> String {
         let lines = self.differing().into_iter().map(|(path, value)| format!("{path} = {value}\n"));
         lines.collect::<Vec<_>>().concat()
     }
 
-    /// The settings that differ from the defaults in a few bytes, with the version of the defaults. A run by the defaults needs
-    /// nothing: `None`. The seed is left out: a file has its own place for it.
+    /// The settings that differ from the defaults in a few bytes, with the version of the defaults. A run by the
+    /// defaults needs nothing: `None`. The seed is left out: a file has its own place for it.
     #[must_use]
     #[allow(
         clippy::missing_panics_doc,

@@ -24,8 +24,8 @@ pub struct FrontierPoint {
     pub validation_error: f64,
     /// Error beyond the float network's on the validation split, percentage points.
     pub increase: f64,
-    /// What the budget is compared with: the upper end of the one-sided confidence interval of the increase in percentage points,
-    /// or of the error in percent, whichever the budget is about.
+    /// What the budget is compared with: the upper end of the one-sided confidence interval of the increase in
+    /// percentage points, or of the error in percent, whichever the budget is about.
     pub bound: f64,
     /// Whether the bound keeps the budget.
     pub is_within: bool,
@@ -59,7 +59,8 @@ pub(crate) fn claim(folder: &Path, overwrite: Overwrite) -> Result<(), Error> {
     tempfile::tempfile_in(folder).map(drop).map_err(refused)
 }
 
-/// Writes the files of a search into a folder, each named by its size, and then their table, in place of those of an earlier search.
+/// Writes the files of a search into a folder, each named by its size, and then their table, in place of those of an
+/// earlier search.
 pub(crate) fn write(folder: &Path, files: &[FrontierFile]) -> Result<(), Error> {
     remove_earlier(folder);
     let mut table = "file,bytes,ratio,strength,validation error in percent,increase in points,bound,within the budget,optimal,chosen\n".to_owned();

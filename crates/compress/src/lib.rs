@@ -49,7 +49,7 @@ pub use model::CompressedModel;
 pub use origin::Origin;
 pub use outcome::{Description, LayerOutcome, Outcome};
 pub use recipe::{DEFAULTS_VERSION, Recipe};
-pub use search::{Budget, SearchObserver, SearchPart};
+pub use search::{Budget, Place, SearchObserver, SearchPart};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -64,8 +64,8 @@ impl CompressedModel {
         Ok(Self { container, breakdown, network: own, imported })
     }
 
-    /// Shape and values (row-major) of the tensor of that name; `None` when there is none, or it is no float tensor. A tensor of
-    /// another program's model may have several names.
+    /// Shape and values (row-major) of the tensor of that name; `None` when there is none, or it is no float tensor. A
+    /// tensor of another program's model may have several names.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<(&[usize], Vec<f32>)> {
         let entry = self.container.get(name).or_else(|| {
@@ -143,8 +143,8 @@ impl CompressedModel {
     /// Percent of a data set's items that the network classifies wrongly.
     ///
     /// # Errors
-    /// [`Error::NoDefinition`] or [`Error::Imported`] when the file holds no network; [`Error::InputShape`] or [`Error::Classes`] when the data
-    /// do not fit it.
+    /// [`Error::NoDefinition`] or [`Error::Imported`] when the file holds no network; [`Error::InputShape`] or
+    /// [`Error::Classes`] when the data do not fit it.
     pub fn error_rate(&self, data: &Dataset) -> Result<f64, Error> {
         Ok(self.evaluate(data)?.error_percent())
     }

@@ -8,8 +8,8 @@ use crate::definition::read_definition;
 use crate::imported::{is_model, open_archive};
 use crate::{Error, Recipe};
 
-/// The run that made an `.mxp` file. With the same data, network and recipe it makes the same file again, where the program and the
-/// kind of processor are the same.
+/// The run that made an `.mxp` file. With the same data, network and recipe it makes the same file again, where the
+/// program and the kind of processor are the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// All settings, the seed included.
@@ -25,8 +25,9 @@ impl Origin {
     ///
     /// # Errors
     /// [`Error::Read`] when the file cannot be read, [`Error::Codebook`] when it is damaged or is no `.mxp` file,
-    /// [`Error::NoRecipe`] when it was not made by a run that has a recipe, [`Error::Recipe`] when it was made with other defaults
-    /// than this version has, and [`Error::Network`] or [`Error::Tensors`] when its definition cannot be read.
+    /// [`Error::NoRecipe`] when it was not made by a run that has a recipe, [`Error::Recipe`] when it was made with
+    /// other defaults than this version has, and [`Error::Network`] or [`Error::Tensors`] when its definition cannot be
+    /// read.
     pub fn of_path(path: impl AsRef<Path>) -> Result<Self, Error> {
         let (archive, _) = open_archive(path.as_ref())?;
         let none = |reason| Err(Error::NoRecipe { path: path.as_ref().into(), reason });

@@ -11,8 +11,8 @@ use crate::frontier::{FrontierPoint, Judgement};
 use crate::imported::{is_model, open_archive};
 use crate::{CompressedModel, Error, ModelFile, ModelOutcome};
 
-/// The result of a compression. Sizes, layers and the test error of the compressed network are measured on the reopened file;
-/// validation errors are those that the run chose by, and stand in the file.
+/// The result of a compression. Sizes, layers and the test error of the compressed network are measured on the reopened
+/// file; validation errors are those that the run chose by, and stand in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The network's name.
@@ -81,8 +81,8 @@ impl Outcome {
     /// Large sections are not decoded for it, so that it takes hardly longer than to read the file.
     ///
     /// # Errors
-    /// [`Error::Codebook`] when the file is damaged or is no `.mxp` file, and [`Error::Network`] or [`Error::Tensors`] when its
-    /// definition cannot be read.
+    /// [`Error::Codebook`] when the file is damaged or is no `.mxp` file, and [`Error::Network`] or [`Error::Tensors`]
+    /// when its definition cannot be read.
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (archive, breakdown) = Archive::open_with_breakdown(bytes)?;
         Self::of_archive(&archive, &breakdown)

@@ -40,7 +40,8 @@ pub(crate) struct Product {
 
 /// What all phases of a run work on: the network, the parts of the data, and what the weights are drawn from.
 ///
-/// Of the recipes that its methods are given, the seed, the batches, the split and the prior must be those that it was made with.
+/// Of the recipes that its methods are given, the seed, the batches, the split and the prior must be those that it was
+/// made with.
 pub(crate) struct Workshop<'a> {
     definition: &'a Definition,
     pub graph: Graph,
@@ -64,8 +65,7 @@ impl<'a> Workshop<'a> {
         let graph = lower(definition, &data.train)?;
         let split = Split::new(data.train.len(), recipe.validation, recipe.seed)?;
         let training = data.train.subset(&split.train)?;
-        let augmentation =
-            if recipe.augment { Augmentation::suited_to(training.item_shape()) } else { Augmentation::None };
+        let augmentation = Augmentation::of(recipe.augment, training.item_shape());
         Ok(Self {
             definition,
             validation: data.train.subset(&split.validation)?,
@@ -98,9 +98,11 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    /// What the phases after plain training learn from the float network it made, at full shape.
-    pub fn soft_targets(&self, recipe: &Recipe, float: &Parameters) -> Option<SoftTargets> {
-        SoftTargets::new(&self.graph, float, &self.training, &recipe.distillation, &Pool::new())
+    /// What the phases after plain training learn from the float network it made, at full shape; nothing where labels
+    /// are all.
+    pub fn soft_targets(&self, recipe: &Recipe, float: &Parameters) -> Result<Option<SoftTargets>, Error> {
+        let network = (&self.graph, float);
+        Ok(SoftTargets::of_network(network, &self.training, &recipe.distillation, &Pool::new(), &self.cancel)?)
     }
 
     /// The network before its first step.
@@ -216,7 +218,7 @@ impl Run<'_> {
         let mut targets = None;
         let (trainee, codebooks) = loop {
             if targets.is_none() && !matches!(stage, Stage::Plain(_)) {
-                targets = shop.soft_targets(recipe, &checkpoints.float());
+                targets = shop.soft_targets(recipe, &checkpoints.float())?;
             }
             let session = shop.session(self.recorder, checkpoints, targets.as_ref());
             let snapshot = resumed.take().map(|(_, snapshot)| snapshot);

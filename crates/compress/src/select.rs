@@ -3,8 +3,9 @@
 use mixpress_mixture::{counts, divide_wide, target_components};
 use mixpress_train::{Levels, PriorConfig, Trainee};
 
-/// The levels of each layer: the means of its target components, after components that are too wide were divided. `means` has each layer's component means in units of the
-/// weights, ascending; `full_lens` its number of weights at full shape.
+/// The levels of each layer: the means of its target components, after components that are too wide were divided.
+/// `means` has each layer's component means in units of the weights, ascending; `full_lens` its number of weights at
+/// full shape.
 ///
 /// No means, no levels: a resumed phase has levels of its own.
 pub(crate) fn select(

@@ -1,5 +1,5 @@
-//! What is asked for is kept to the letter, also where estimates of lengths and errors are a little too good; and a file that is in
-//! its place has been looked at.
+//! What is asked for is kept to the letter, also where estimates of lengths and errors are a little too good; and a
+//! file that is in its place has been looked at.
 
 mod common;
 

@@ -6,6 +6,8 @@ use mixpress_train::{CancelToken, DataSource, Observer, PhaseName, ROUND, digits
 
 /// One round a phase, all of the machinery in each: about half a second.
 const SHORT: &str = "
+    [distillation]
+    share = 0.5
     [plain]
     rounds = 1
     [joint]

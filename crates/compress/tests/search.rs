@@ -10,7 +10,7 @@ use mixpress_compress::{
     SearchPart,
 };
 use mixpress_network::zoo;
-use mixpress_train::{CancelToken, Observer, PhaseName, digits};
+use mixpress_train::{CancelToken, Observer, PhaseName, Silent, digits};
 
 /// Phases of one or two rounds: a search takes a few seconds.
 const SHORT: &str = "
@@ -115,12 +115,12 @@ fn a_file_of_so_many_bytes_is_the_most_accurate_one() {
 }
 
 #[test]
-fn a_budget_that_cannot_be_kept_gives_what_comes_closest() {
+fn a_budget_that_cannot_be_kept_gives_the_largest_file() {
     let found = search(Budget::Error(0.01)).build().unwrap().run().unwrap().outcome;
     let chosen = found.frontier.iter().find(|point| point.is_chosen).unwrap();
     assert!(!chosen.is_within);
     assert!(found.frontier.iter().all(|point| !point.is_within && point.file_bytes <= chosen.file_bytes));
-    assert!(found.frontier.len() >= 8, "two points, then six of lower strengths");
+    assert_eq!(found.frontier.len(), 8, "two points, then six of lower strengths");
 }
 
 #[test]
@@ -155,6 +155,54 @@ fn a_search_that_was_stopped_goes_on_to_the_same_bytes_on_any_number_of_threads(
         let other = search(Budget::ErrorIncrease(5.0)).checkpoint(folder.path()).resume(true).build().unwrap().run();
         assert!(matches!(other, Err(Error::OtherRun { .. })), "{other:?}");
     }
+}
+
+/// Whether a part belongs to a point between two of the trajectory.
+fn is_between(part: &SearchPart) -> bool {
+    matches!(part, SearchPart::Stage(place) | SearchPart::File(place) if place.hundredths > 0)
+}
+
+/// Cancels a search when it begins to try points between two others.
+struct StopBetween(CancelToken);
+
+impl SearchObserver for StopBetween {
+    fn part_started(&self, part: SearchPart) -> Box<dyn Observer + '_> {
+        if is_between(&part) {
+            self.0.cancel();
+        }
+        Box::new(Silent)
+    }
+}
+
+#[test]
+fn points_between_are_tried_resumed_and_repeated_like_all_others() {
+    let budget = Budget::ErrorIncrease(4.0);
+    let observer = StopAfter::new(u64::MAX, CancelToken::new());
+    let whole = search(budget).search_observer(&observer).build().unwrap().run().unwrap();
+    let parts = observer.parts.lock().unwrap();
+    assert_eq!(parts.iter().filter(|part| is_between(part)).count(), 4, "two stages and two files: {parts:?}");
+
+    let mut repeated = 0;
+    for file in &whole.files {
+        let recipe = CompressedModel::from_bytes(&file.bytes).unwrap().recipe().unwrap();
+        if recipe.joint.rise.last_step < 1.0 {
+            let again = Compressor::builder().network(zoo::digits_mlp()).data(digits()).recipe(recipe);
+            assert_eq!(again.build().unwrap().run().unwrap().bytes, file.bytes);
+            repeated += 1;
+        }
+    }
+    assert_eq!(repeated, 2);
+
+    let folder = tempfile::tempdir().unwrap();
+    let token = CancelToken::new();
+    let observer = StopBetween(token.clone());
+    let stopped = search(budget).search_observer(&observer).cancel(token).checkpoint(folder.path());
+    let stopped = stopped.build().unwrap().run();
+    assert!(matches!(stopped, Err(Error::Interrupted { best: Some(_), .. })), "{stopped:?}");
+    let observer = StopAfter::new(u64::MAX, CancelToken::new());
+    let resumed = search(budget).search_observer(&observer).checkpoint(folder.path()).resume(true);
+    assert_eq!(resumed.build().unwrap().run().unwrap().bytes, whole.bytes);
+    assert!(observer.parts.lock().unwrap().iter().all(is_between), "what was done is not done again");
 }
 
 #[test]

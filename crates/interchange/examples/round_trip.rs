@@ -1,7 +1,7 @@
 //! Opens a model, lists its tensors, stores its skeleton, writes the model into a folder and compares the files.
 //!
-//! `cargo run -p mixpress-interchange --example round_trip -- MODEL FOLDER`; with `--negate` at the end it writes all weights
-//! with other signs instead, for `tests/data/make.py --check`.
+//! `cargo run -p mixpress-interchange --example round_trip -- MODEL FOLDER`; with `--negate` at the end it writes all
+//! weights with other signs instead, for `tests/data/make.py --check`.
 
 use std::borrow::Cow;
 use std::fs;

@@ -52,8 +52,8 @@ impl Skeleton {
         self.tensors == other.tensors && self.has_same_files(other, |file, other| file.pieces == other.pieces)
     }
 
-    /// Whether all bytes of the models are the same that are no payloads, and tell no lengths that follow from them. The models'
-    /// own files may have other names.
+    /// Whether all bytes of the models are the same that are no payloads, and tell no lengths that follow from them.
+    /// The models' own files may have other names.
     #[must_use]
     pub fn is_same_rest(&self, other: &Self) -> bool {
         self.has_same_files(other, |file, other| is_same_rest(&file.pieces, &other.pieces))

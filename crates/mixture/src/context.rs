@@ -8,9 +8,9 @@
 //! z = min(cap, logit a + logit b - logit d),    G = ln(1 + e^-z) + 1.2
 //! ```
 //!
-//! `ln(1 + e^-z)` is the code length, in nats, of "there is a nonzero here" under that probability, `1.2` stands for its
-//! sign and magnitude. So the prior charges what the file's entropy coder will. The cap keeps dust, counted as weights while a
-//! layer is still dense, from making itself cheap.
+//! `ln(1 + e^-z)` is the code length, in nats, of "there is a nonzero here" under that probability, `1.2` stands for
+//! its sign and magnitude. So the prior charges what the file's entropy coder will. The cap keeps dust, counted as
+//! weights while a layer is still dense, from making itself cheap.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,8 +31,8 @@ pub fn exponent(z: f64) -> f64 {
 
 /// Log-odds of a nonzero at each place of a weight of shape `[rows, cols, block]`.
 ///
-/// A dense weight is `[out, in, 1]`; a convolution `[out, in, kh, kw]` is `[out, in, kh * kw]`, its "column" an input channel.
-/// Densities are smoothed by one pseudo-weight of the layer's own density.
+/// A dense weight is `[out, in, 1]`; a convolution `[out, in, kh, kw]` is `[out, in, kh * kw]`, its "column" an input
+/// channel. Densities are smoothed by one pseudo-weight of the layer's own density.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceContext {

@@ -1,9 +1,9 @@
 //! Dividing components that are too wide for one value to stand for all of their weights.
 //!
-//! Preset means that suit one layer leave another with a single component a side, however its weights spread: everything
-//! below half of it would be cut to zero, everything above become one value. So before target components are selected, a
-//! nonzero component whose weights spread by more than a fraction of its mean is divided in two, at its mean, as long as both
-//! halves are larger than the count that a target component needs.
+//! Preset means that suit one layer leave another with a single component a side, however its weights spread:
+//! everything below half of it would be cut to zero, everything above become one value. So before target components are
+//! selected, a nonzero component whose weights spread by more than a fraction of its mean is divided in two, at its
+//! mean, as long as both halves are larger than the count that a target component needs.
 
 use crate::assignment::nearest;
 

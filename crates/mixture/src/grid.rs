@@ -6,17 +6,18 @@
 //! `[-1/2, 1/2]` of its weights: any cubic summed over the weights is a function of those, so the statistics of every
 //! component (`Σ r`, `Σ r z`, `Σ r z²`, `Σ ln p`) come from one pass over the cells' nodes after the pass over the weights.
 //!
-//! Where zero's component takes most weights, one wide cell around zero, with a polynomial of a higher degree, stands before the
-//! others ([`hot`]): its weights need no table. Only those that are not in it come to the cells.
+//! Where zero's component takes most weights, one wide cell around zero, with a polynomial of a higher degree, stands
+//! before the others ([`hot`]): its weights need no table. Only those that are not in it come to the cells.
 //!
 //! # How exact it is
-//! Responsibilities are a softmax of parabolas. Let `D` be the most that the logarithms of two components, relative to each
-//! other, can change from a cell's middle to its edge. The softmax is analytic up to a distance of about `π / D` cells'
-//! halves (`D` takes in the curvature of the difference on the way there), so the cubic's relative error falls like `(D / 2π)⁴` (Trefethen, *Approximation Theory and Approximation
-//! Practice*, theorem 8.2); where a single component rules, the score is a line and the cubic has no error at all. Cells
-//! are divided until `D` is at most [`LARGEST_CHANGE`]; where that would take too many cells, and outside of the grid,
-//! weights are evaluated exactly. Components that stay below `e^-26` of the density in the whole cell do not count for `D`,
-//! however steep they are: none is that faint at its own mean, unless its proportion is far below 1e-6.
+//! Responsibilities are a softmax of parabolas. Let `D` be the most that the logarithms of two components, relative to
+//! each other, can change from a cell's middle to its edge. The softmax is analytic up to a distance of about `π / D`
+//! cells' halves (`D` takes in the curvature of the difference on the way there), so the cubic's relative error falls
+//! like `(D / 2π)⁴` (Trefethen, *Approximation Theory and Approximation Practice*, theorem 8.2); where a single
+//! component rules, the score is a line and the cubic has no error at all. Cells are divided until `D` is at most
+//! [`LARGEST_CHANGE`]; where that would take too many cells, and outside of the grid, weights are evaluated exactly.
+//! Components that stay below `e^-26` of the density in the whole cell do not count for `D`, however steep they are:
+//! none is that faint at its own mean, unless its proportion is far below 1e-6.
 //!
 //! # What it costs
 //! Cells stand in two levels: coarse ones of equal width, each in a number of equal parts ([`visit`] has the pass over
@@ -44,8 +45,8 @@ use crate::lanes::{LANES, Lanes};
 use crate::statistics::{Accumulator, sum_up};
 use crate::{Mixture, Statistics};
 
-/// `D` of the module's text. What decides it are small gradients beside a steep change of the score: errors there count against
-/// the largest gradient.
+/// `D` of the module's text. What decides it are small gradients beside a steep change of the score: errors there count
+/// against the largest gradient.
 const LARGEST_CHANGE: f64 = 0.1;
 
 /// Fewer weights than this are evaluated exactly: building a grid would cost more.
@@ -221,7 +222,8 @@ impl<'a> Grid<'a> {
         Filled { cells: self.cells.clone(), hot: HotMoments::default() }
     }
 
-    /// Adds the statistics of all cells to `total`: the sum of `filled`, one copy of the cells for each thread that visited weights.
+    /// Adds the statistics of all cells to `total`: the sum of `filled`, one copy of the cells for each thread that
+    /// visited weights.
     fn finish(&self, total: Statistics, filled: &[Filled]) -> Statistics {
         let of_groups: Vec<Statistics> = self
             .blocks

@@ -30,8 +30,8 @@ pub const DEFAULT_PULL: f64 = 1e-4;
 
 /// The typical large weight `M = sqrt(Σ w⁴ / Σ w²)` of a layer, in the unit of the weights.
 ///
-/// It is the root mean square of the weights that carry the layer's energy: dust hardly moves it. 0 when all are 0, NaN when one is
-/// not finite.
+/// It is the root mean square of the weights that carry the layer's energy: dust hardly moves it. 0 when all are 0, NaN
+/// when one is not finite.
 #[must_use]
 pub fn typical_large(weights: &[f32]) -> f64 {
     let moments = mixpress_parallel::map_reduce(
@@ -235,7 +235,8 @@ impl HeavyTailed {
         crate::counts(&self.means(), weights, self.scale)
     }
 
-    /// Logarithm of `ω_k(G) / N(0 | 0, σ_k²)⁻¹`, that is of the peak height of each Gaussian, where the ladder's integral is 1.
+    /// Logarithm of `ω_k(G) / N(0 | 0, σ_k²)⁻¹`, that is of the peak height of each Gaussian, where the ladder's
+    /// integral is 1.
     pub(crate) fn log_peaks(&self, g: f64) -> impl Iterator<Item = f64> + Clone {
         let largest = self.nonzero.iter().map(|component| component.proportion).fold(0.0, f64::max);
         let share = (self.pull / (1.0 - self.pull) / largest).ln();
@@ -295,8 +296,8 @@ impl HeavyTailed {
         (self.ladder.cdf(u, g) + gaussians) / self.total(g)
     }
 
-    /// `Σ_k π_k p_k(u)` at a place of exponent `g`: the density of all components by their mixing proportions, that of the weights,
-    /// whatever the pull is.
+    /// `Σ_k π_k p_k(u)` at a place of exponent `g`: the density of all components by their mixing proportions, that of
+    /// the weights, whatever the pull is.
     #[must_use]
     pub fn proportional_density(&self, u: f64, g: f64) -> f64 {
         let gaussians = self.nonzero.iter().map(|component| component.proportion * component.log_normal(u).exp());
@@ -319,11 +320,11 @@ impl HeavyTailed {
 
     /// Takes counts, means and variances from the layer's weights (hard expectation-maximisation), and moves the ladder.
     ///
-    /// With `M` the [typical large weight](typical_large): the ladder starts at `epsilon · M`; each nonzero component gets the
-    /// mean and the variance of the weights nearest to it, with pseudo-counts for the old mean and the expected standard
-    /// deviation, floors under `|mean|` (its sign stays) and the standard deviation; proportions are counts plus one. The
-    /// innermost component of a side that no weight is near comes in to `M`. A layer without any nonzero weight keeps its
-    /// prior.
+    /// With `M` the [typical large weight](typical_large): the ladder starts at `epsilon · M`; each nonzero component
+    /// gets the mean and the variance of the weights nearest to it, with pseudo-counts for the old mean and the
+    /// expected standard deviation, floors under `|mean|` (its sign stays) and the standard deviation; proportions are
+    /// counts plus one. The innermost component of a side that no weight is near comes in to `M`. A layer without any
+    /// nonzero weight keeps its prior.
     ///
     /// # Errors
     /// [`Error::Setting`] when a setting is not positive and finite, or the weights are not finite.
@@ -359,8 +360,9 @@ impl HeavyTailed {
         Ok(())
     }
 
-    /// Moves the innermost component of a side in to the typical large weight where it is farther out and no weight is nearest
-    /// to it: else a layer whose weights are small for its scale (as before a batch-norm) would lose all of them to zero.
+    /// Moves the innermost component of a side in to the typical large weight where it is farther out and no weight is
+    /// nearest to it: else a layer whose weights are small for its scale (as before a batch-norm) would lose all of
+    /// them to zero.
     fn fetch_idle(&mut self, nearby: &[Moments], large: f64) {
         let innermost = [self.zero.checked_sub(1), Some(self.zero)];
         for position in innermost.into_iter().flatten() {

@@ -8,7 +8,8 @@
 //! - a Beta prior on the zero component's proportion `π₀`, as if of `m` weights a share `q` had been zero:
 //!   `-m (q ln π₀ + (1-q) ln (1-π₀))`, smallest at `π₀ = q`. It is how strongly pruning is asked for.
 //!
-//! (Nowlan and Hinton 1992 and Ullrich et al. 2017, arXiv 1702.04008, section 4, state the same densities by shape and rate.)
+//! (Nowlan and Hinton 1992 and Ullrich et al. 2017, arXiv 1702.04008, section 4, state the same densities by shape and
+//! rate.)
 
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,10 @@
 //! The heavy-tailed zero component: a ladder of zero-mean Gaussians.
 //!
-//! Rung `k` has standard deviation `ε 2^k`, and the *peak heights* of the rungs, proportion and normalisation included, fall
-//! as `2^(-k κ G)`. Between the lowest and the highest rung the density therefore falls like the power law
+//! Rung `k` has standard deviation `ε 2^k`, and the *peak heights* of the rungs, proportion and normalisation included,
+//! fall as `2^(-k κ G)`. Between the lowest and the highest rung the density therefore falls like the power law
 //! `|u|^(-κ G)`: small values are pulled to zero strongly, large ones hardly at all (a force of `κ G / |u|`), which one
-//! Gaussian cannot do. It is a finite scale mixture (Andrews and Mallows 1974), in the role that the horseshoe and log-uniform
-//! priors have in *Bayesian Compression for Deep Learning* (Louizos et al. 2017, arXiv 1705.08665).
+//! Gaussian cannot do. It is a finite scale mixture (Andrews and Mallows 1974), in the role that the horseshoe and
+//! log-uniform priors have in *Bayesian Compression for Deep Learning* (Louizos et al. 2017, arXiv 1705.08665).
 //!
 //! The exponent `G` is an argument: it says how expensive a large weight is at its place, see
 //! [`exponent`](crate::exponent).

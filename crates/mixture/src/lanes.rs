@@ -36,7 +36,8 @@ const FACTORIALS: [f64; 11] = [
     1.0,
 ];
 
-/// `e^x` for `x` up to about 700, to a relative error of about 1e-12; from -708 down it stays at the smallest normal numbers.
+/// `e^x` for `x` up to about 700, to a relative error of about 1e-12; from -708 down it stays at the smallest normal
+/// numbers.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
 pub(crate) fn exp(x: f64) -> f64 {

@@ -44,8 +44,8 @@ impl Range {
 
     /// The means of `k` components: `k` equally spaced points, both ends included, in ascending order.
     ///
-    /// Where no point falls on zero, one is added, so that there may be `k + 1` of them. A point that misses zero by rounding
-    /// alone counts as zero.
+    /// Where no point falls on zero, one is added, so that there may be `k + 1` of them. A point that misses zero by
+    /// rounding alone counts as zero.
     ///
     /// # Errors
     /// [`Error::TooFewComponents`] when `k < 2`, [`Error::TooManyComponents`] beyond [`MAX_COMPONENTS`].

@@ -20,10 +20,10 @@ impl Mixture {
         }
     }
 
-    /// Fills a layer's weights with `scale · (u - E[u]) / sd(u)` for draws `u`, with the mixture's own [`Mixture::mean`] and
-    /// [`Mixture::std_dev`]: whatever the mixture, the weights have mean 0 and standard deviation `scale`, which is He's for a
-    /// network that is to be trained. Proportions that are drawn are lopsided, and a layer whose weights lean to one side
-    /// drives every unit of the next to the same value: such a network does not train.
+    /// Fills a layer's weights with `scale · (u - E[u]) / sd(u)` for draws `u`, with the mixture's own
+    /// [`Mixture::mean`] and [`Mixture::std_dev`]: whatever the mixture, the weights have mean 0 and standard deviation
+    /// `scale`, which is He's for a network that is to be trained. Proportions that are drawn are lopsided, and a layer
+    /// whose weights lean to one side drives every unit of the next to the same value: such a network does not train.
     ///
     /// # Errors
     /// [`Error::Setting`] when the scale is not positive and finite.

@@ -252,8 +252,8 @@ impl PenaltyTable {
         total
     }
 
-    /// What a whole layer costs beyond one of zeros, `Σ r(w) - r(0)` in nats: 0 for a weight that is pruned, so that it does not
-    /// matter whether pruned weights are still there.
+    /// What a whole layer costs beyond one of zeros, `Σ r(w) - r(0)` in nats: 0 for a weight that is pruned, so that it
+    /// does not matter whether pruned weights are still there.
     ///
     /// # Panics
     /// When `weights` and `context` do not have the same number of entries.

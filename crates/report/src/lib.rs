@@ -10,8 +10,8 @@
 //! - [`model_table`], [`plan_table`] and their sisters are for models that were trained elsewhere.
 //!
 //! Nothing here computes a figure that the outcome does not hold, apart from sums, shares and differences of its own.
-//! The text of tables is plain: no colours, no escape codes, the same in a pipe as on a terminal; names that have any are shown with
-//! [`printable`].
+//! The text of tables is plain: no colours, no escape codes, the same in a pipe as on a terminal; names that have any
+//! are shown with [`printable`].
 #![forbid(unsafe_code)]
 
 mod json;

@@ -15,9 +15,9 @@ const NAMED: usize = 5;
 /// Weights with more noise than this, in dB, are hardly there: half of their energy is lost.
 const LEAST_DB: f64 = 3.0;
 
-/// What a compression reached: one line a tensor, bytes in and out, the largest tensors that were left as they are and why, those
-/// with the largest distortion, and what was not done. A file that is larger than its source, and weights of which hardly anything
-/// is left, are told. Ends with a line break.
+/// What a compression reached: one line a tensor, bytes in and out, the largest tensors that were left as they are and
+/// why, those with the largest distortion, and what was not done. A file that is larger than its source, and weights of
+/// which hardly anything is left, are told. Ends with a line break.
 #[must_use]
 pub fn model_table(outcome: &ModelOutcome) -> String {
     let source = printable(&outcome.source).into_owned();

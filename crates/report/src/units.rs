@@ -1,4 +1,5 @@
-//! Numbers and names as people read them: thousands apart, bytes with a unit, seconds as minutes, nothing that steers a terminal.
+//! Numbers and names as people read them: thousands apart, bytes with a unit, seconds as minutes, nothing that steers a
+//! terminal.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -69,7 +70,8 @@ pub(crate) fn times_smaller(before: u64, after: u64, digits: usize) -> String {
     }
 }
 
-/// A text of somebody else on one line, with what would steer a terminal, or turn the direction of writing, shown as `\u{1b}`.
+/// A text of somebody else on one line, with what would steer a terminal, or turn the direction of writing, shown as
+/// `\u{1b}`.
 ///
 /// ```
 /// assert_eq!(mixpress_report::printable("red \x1b[31m\n"), "red \\u{1b}[31m\\n");

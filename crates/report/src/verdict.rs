@@ -4,18 +4,19 @@ use mixpress_compress::{ModelOutcome, TensorOutcome};
 
 use crate::units::printable;
 
-/// A tensor with less than this, in dB, is no compressed form of its source: zeros in its place have 0 dB. The rest is for rounding.
+/// A tensor with less than this, in dB, is no compressed form of its source: zeros in its place have 0 dB. The rest is
+/// for rounding.
 const LEAST_DB: f64 = -0.05;
 
-/// Whether a tensor of the file is farther from the source's than zeros would be. A compression of that source does not do this:
-/// the file was made of other weights.
+/// Whether a tensor of the file is farther from the source's than zeros would be. A compression of that source does not
+/// do this: the file was made of other weights.
 #[must_use]
 pub fn is_hardly_the_source(outcome: &ModelOutcome) -> bool {
     strangers(outcome).next().is_some()
 }
 
-/// What a comparison that ended well comes to ([`ModelOutcome::of_file`]): checksums hold, what is exact, and how far the rest is
-/// from the source; or that the file is hardly made of that source. One line, with its line break.
+/// What a comparison that ended well comes to ([`ModelOutcome::of_file`]): checksums hold, what is exact, and how far
+/// the rest is from the source; or that the file is hardly made of that source. One line, with its line break.
 #[must_use]
 pub fn verdict(outcome: &ModelOutcome) -> String {
     let count = strangers(outcome).count();

@@ -35,11 +35,11 @@ pub struct OutputError {
     pub name: String,
     /// ‖y − ŷ‖ / ‖y‖, Euclidean, over all entries of all runs. 0 where both are zero, infinite where only y is.
     pub relative: f64,
-    /// The mean of the cosines ⟨y, ŷ⟩ / (‖y‖ ‖ŷ‖), one for each sample: for each place along the first axis of an output
-    /// of at least two axes, everything behind it taken as one vector. So it is the cosine of two sentence embeddings,
-    /// or of all logits of a sample. A run's output is one vector where it has fewer axes, or one entry a sample.
-    /// Where no run has more than one entry, all runs are one vector. A cosine is 1 where both vectors are zero, 0 where one is;
-    /// so is an output without entries 1.
+    /// The mean of the cosines ⟨y, ŷ⟩ / (‖y‖ ‖ŷ‖), one for each sample: for each place along the first axis of an
+    /// output of at least two axes, everything behind it taken as one vector. So it is the cosine of two sentence
+    /// embeddings, or of all logits of a sample. A run's output is one vector where it has fewer axes, or one entry a
+    /// sample. Where no run has more than one entry, all runs are one vector. A cosine is 1 where both vectors are
+    /// zero, 0 where one is; so is an output without entries 1.
     pub cosine: f64,
     /// The largest of |y − ŷ|.
     pub largest: f64,

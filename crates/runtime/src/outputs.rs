@@ -69,7 +69,8 @@ impl Outputs {
     /// array a run, called `name.0`, `name.1` and so on.
     ///
     /// # Errors
-    /// [`ArrayError::DuplicateName`] where two outputs are called the same, or one as another in some run; [`ArrayError::Axes`].
+    /// [`ArrayError::DuplicateName`] where two outputs are called the same, or one as another in some run;
+    /// [`ArrayError::Axes`].
     pub fn into_arrays(self) -> Result<Arrays, Error> {
         let mut arrays = Arrays::new();
         for Output { name, runs } in self.all {

@@ -56,9 +56,9 @@ impl Samples {
     /// Checks arrays against a model's inputs, and cuts them into runs.
     ///
     /// # Errors
-    /// [`Error::UnknownInput`], [`Error::MissingInputs`], [`Error::Element`], [`ArrayError::Range`] for a number that an input
-    /// of 8 bits does not take, [`Error::Rank`], [`Error::Dimension`], [`Error::NoSamples`], [`Error::Runs`], and
-    /// [`Error::InputNotFinite`] for infinities and what is not a number.
+    /// [`Error::UnknownInput`], [`Error::MissingInputs`], [`Error::Element`], [`ArrayError::Range`] for a number that
+    /// an input of 8 bits does not take, [`Error::Rank`], [`Error::Dimension`], [`Error::NoSamples`], [`Error::Runs`],
+    /// and [`Error::InputNotFinite`] for infinities and what is not a number.
     pub fn new(arrays: Arrays, runner: &Runner) -> Result<Self, Error> {
         Self::of_inputs(arrays, &runner.inputs().cloned().collect::<Vec<_>>())
     }

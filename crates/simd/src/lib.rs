@@ -93,8 +93,8 @@ pub fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     choice().1.dispatch(body)
 }
 
-/// [`vectorized`], on units of at most 256 bits: for loops whose values a compiler shuffles about where it has wider ones. The bytes are
-/// the same.
+/// [`vectorized`], on units of at most 256 bits: for loops whose values a compiler shuffles about where it has wider
+/// ones. The bytes are the same.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "as for `vectorized`")]
 pub fn vectorized_narrow<R>(body: impl FnOnce() -> R) -> R {

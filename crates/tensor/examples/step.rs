@@ -1,5 +1,5 @@
-//! How long a training step takes: `LeNet`-300-100 and `LeNet`-5 (Caffe's) forwards and backwards at batch 128, and a network of
-//! 17 thousand parameters at batch 32, on one thread and on two.
+//! How long a training step takes: `LeNet`-300-100 and `LeNet`-5 (Caffe's) forwards and backwards at batch 128, and a
+//! network of 17 thousand parameters at batch 32, on one thread and on two.
 //!
 //! `cargo run --release -p mixpress-tensor --example step`
 

@@ -92,8 +92,8 @@ pub(crate) fn check_twin(problem: &impl Problem, inputs: &[Tensor<f64>]) {
     let double: Vec<Tensor<f64>> = single.iter().map(widen).collect();
     let (single, double) = (run(problem, &single, None), run(problem, &double, None));
     let largest = |values: &[f64]| values.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-    // Errors grow with the terms of a sum, not with the sum: the largest value of the tensor is the measure, and where all of
-    // a tensor cancels (it may have one element only), the largest of the run.
+    // Errors grow with the terms of a sum, not with the sum: the largest value of the tensor is the measure, and where
+    // all of a tensor cancels (it may have one element only), the largest of the run.
     let whole = double.gradients.iter().map(|gradient| largest(gradient)).fold(largest(double.value.data()), f64::max);
     let close = |single: &[f32], double: &[f64]| {
         assert_close(single, double, 1e-4, (2e-5 * largest(double)).max(1e-6 * whole).max(2e-8));

@@ -133,7 +133,7 @@ pub struct RiseConfig {
     /// Learning rate of Adam at the start of a stage; it falls to where the phase's own learning rate ended.
     pub learning_rate: f64,
     /// The last stage multiplies the strength by `factor` to this power only: 1 is a stage like the others.
-    pub last: f64,
+    pub last_step: f64,
 }
 
 /// Phase C: hard assignment with a straight-through gradient, still under the joint objective.
@@ -152,7 +152,8 @@ pub struct HardConfig {
     pub refresh: u64,
     /// Common standard deviation of the components at the start and the end, as fractions of the smallest level's magnitude.
     pub std_dev: [f64; 2],
-    /// A level's magnitude stays above this fraction of its layer's smallest at the start, so that the codebook cannot collapse.
+    /// A level's magnitude stays above this fraction of its layer's smallest at the start, so that the codebook cannot
+    /// collapse.
     pub level_floor: f64,
 }
 
@@ -164,8 +165,8 @@ pub struct TiedConfig {
     pub rounds: u64,
     /// Learning rate of Adam at the start; it falls to zero along a half-cosine.
     pub learning_rate: f64,
-    /// Bits of the mantissa of a codebook value as it is stored: 10 is all of half precision. Fewer make a smaller codebook, and
-    /// the values are rounded in the end, when the other parameters have long been fixed.
+    /// Bits of the mantissa of a codebook value as it is stored: 10 is all of half precision. Fewer make a smaller
+    /// codebook, and the values are rounded in the end, when the other parameters have long been fixed.
     pub level_bits: u8,
     /// Bits of a bias; biases are rounded halfway through the phase and stay fixed from then on.
     pub bias_bits: u8,
@@ -214,7 +215,7 @@ impl Default for JointConfig {
 
 impl Default for RiseConfig {
     fn default() -> Self {
-        Self { stages: 0, rounds: 6, factor: 1.3, learning_rate: 1e-3, last: 1.0 }
+        Self { stages: 0, rounds: 6, factor: 1.3, learning_rate: 1e-3, last_step: 1.0 }
     }
 }
 
@@ -227,7 +228,7 @@ impl RiseConfig {
 
     /// By how much the strength has been multiplied when a share of stage `stage`, counted from 1, has been risen.
     pub(crate) fn risen_by(&self, stage: u64, share: f64) -> f64 {
-        let share = if stage == self.stages { share * self.last } else { share };
+        let share = if stage == self.stages { share * self.last_step } else { share };
         self.factor.powf((stage - 1) as f64 + share)
     }
 }
@@ -245,8 +246,8 @@ impl JointConfig {
         self.strength * self.rise.gain()
     }
 
-    /// The strength before any stage, for a training set of `samples`: below 50,000 it falls as the power 9/4 of their number; networks with
-    /// convolutions have a factor of their own.
+    /// The strength before any stage, for a training set of `samples`: below 50,000 it falls as the power 9/4 of their
+    /// number; networks with convolutions have a factor of their own.
     ///
     /// A small set is fitted to the last sample, so its task loss says little of what a weight is worth on other samples;
     /// the prior must not outweigh what is left of it.

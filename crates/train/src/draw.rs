@@ -1,7 +1,8 @@
 //! The model to train (method, steps 1 to 3; claims 1 to 3): components, proportions, and weights drawn from them.
 //!
-//! For each covered layer in turn, as many times as it has weights: draw a component by the mixing proportions, then `u` from
-//! that component's Gaussian; the weight is `s_l (u - mean(p)) / sd(p)`, so that the layer starts with mean 0 and He's variance.
+//! For each covered layer in turn, as many times as it has weights: draw a component by the mixing proportions, then
+//! `u` from that component's Gaussian; the weight is `s_l (u - mean(p)) / sd(p)`, so that the layer starts with mean 0
+//! and He's variance.
 
 use mixpress_mixture::{Mixture, Range};
 use mixpress_network::{Graph, ParameterKind, Parameters};

@@ -30,8 +30,8 @@ pub fn write_whole_new(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     draft.put()
 }
 
-/// A file beside the place where it is to stand. It vanishes unless it is put there, so what can be wrong with it may be found
-/// before.
+/// A file beside the place where it is to stand. It vanishes unless it is put there, so what can be wrong with it may
+/// be found before.
 #[derive(Debug)]
 pub struct Draft {
     file: NamedTempFile,
@@ -99,8 +99,8 @@ impl Draft {
     }
 }
 
-/// Writes a new file into `folder`, whole or not at all, under a name that begins with `prefix`, ends with `suffix` and is not
-/// taken; returns its path.
+/// Writes a new file into `folder`, whole or not at all, under a name that begins with `prefix`, ends with `suffix` and
+/// is not taken; returns its path.
 ///
 /// # Errors
 /// What the system said; then nothing is left behind.

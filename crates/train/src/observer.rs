@@ -50,10 +50,12 @@ pub struct Measurement {
     pub phase: PhaseName,
     /// Optimiser steps done in this phase.
     pub step: u64,
-    /// Mean task loss of the round's training batches, nats a sample.
+    /// Mean task loss of the round's training batches, nats a sample: the cross-entropy, less the entropy of what is
+    /// learned where that is no label (`distillation`), so that 0 is the end of it in every phase.
     pub loss: f64,
-    /// `Σ ln p(0) - ln p(w)` over the weights under the prior, divided by the number of training samples: what the weights cost beyond
-    /// as many zeros, in nats a sample. The loss that a step minimises has it times the strength. Nothing in phases without a prior.
+    /// `Σ ln p(0) - ln p(w)` over the weights under the prior, divided by the number of training samples: what the
+    /// weights cost beyond as many zeros, in nats a sample. The loss that a step minimises has it times the strength.
+    /// Nothing in phases without a prior.
     pub prior: Option<f64>,
     /// Validation error in percent.
     pub validation_error: f64,

@@ -57,7 +57,7 @@ impl JointConfig {
         rounds("joint.rise.rounds", self.rise.rounds)?;
         rate("joint.rise.learning_rate", self.rise.learning_rate)?;
         check_range("joint.rise.factor", self.rise.factor, 1.0, 100.0, "from 1 to 100")?;
-        fraction("joint.rise.last", self.rise.last)?;
+        fraction("joint.rise.last_step", self.rise.last_step)?;
         rounds("joint.rounds, with those of all stages,", self.all_rounds())?;
         strength("joint.strength, after all stages,", self.last_strength())
     }

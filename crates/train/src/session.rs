@@ -1,5 +1,7 @@
 //! What all phases of a run share, and the one loop that drives each of them.
 
+use std::convert::Infallible;
+
 use mixpress_network::{Graph, Parameters, RunningStatistics, SparsePlan};
 use mixpress_tensor::{Buffer, Gradients, Mode, Pool, Tape, Tensor, Var};
 
@@ -96,7 +98,8 @@ pub(crate) trait Phase {
     /// Components in use, a layer.
     fn components(&self) -> Vec<usize>;
 
-    /// What the weights under the prior cost beyond as many zeros, in nats, the strength left out; nothing where there is no prior.
+    /// What the weights under the prior cost beyond as many zeros, in nats, the strength left out; nothing where there
+    /// is no prior.
     fn prior(&self) -> Result<Option<f64>, Error> {
         Ok(None)
     }
@@ -138,6 +141,11 @@ impl Session<'_> {
         // Each phase has epochs of its own, so that its batches do not depend on the lengths of the phases before it.
         let before = (P::NAME as u64) << 32;
         self.observer.phase_started(P::NAME, start, steps);
+        if let Some(soft) = self.targets {
+            let shape = [self.train.len(), phase.network().0.output_len()];
+            assert_eq!(soft.shape(), shape, "targets of other samples or classes than the training set's");
+        }
+        let entropy = self.targets.map_or(0.0, SoftTargets::entropy);
         let mut feed = Feed::new(self.train, self.batch);
         let mut inputs = Tensor::zeros(&item_shape(feed.size(), self.train));
         let (mut labels, mut targets) = (vec![0; feed.size()], Vec::new());
@@ -168,7 +176,7 @@ impl Session<'_> {
                 self.observer.measured(&Measurement {
                     phase: P::NAME,
                     step: step + 1,
-                    loss: loss_sum / f64::from(loss_steps),
+                    loss: loss_sum / f64::from(loss_steps) - entropy,
                     prior: phase.prior()?.map(|nats| nats / self.train.len() as f64),
                     validation_error: validation.error_percent(),
                     nonzero: phase.nonzero(),
@@ -259,27 +267,31 @@ pub fn evaluate(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &P
 #[must_use]
 pub fn wrong_samples(graph: &Graph, parameters: &Parameters, data: &Dataset, pool: &Pool) -> Vec<bool> {
     let mut wrong = Vec::with_capacity(data.len());
-    each_batch(None, (graph, parameters), data, pool, |logits, labels| {
+    let Ok(()) = each_batch(None, (graph, parameters), data, pool, |logits, labels| {
         let rows = logits.chunks_exact(graph.output_len()).zip(labels);
         wrong.extend(rows.map(|(logits, &label)| predict(logits) != Some(label as usize)));
+        Ok::<(), Infallible>(())
     });
     wrong
 }
 
 fn evaluate_with(plan: Option<&SparsePlan>, network: (&Graph, &Parameters), data: &Dataset, pool: &Pool) -> Evaluation {
     let mut evaluation = Evaluation::new(network.0.output_len());
-    each_batch(plan, network, data, pool, |logits, labels| evaluation.add(logits, labels));
+    let Ok(()) = each_batch(plan, network, data, pool, |logits, labels| {
+        evaluation.add(logits, labels);
+        Ok::<(), Infallible>(())
+    });
     evaluation
 }
 
-/// Runs a network on all of a data set, and tells the logits and labels of each batch.
-pub(crate) fn each_batch(
+/// Runs a network on all of a data set, and tells the logits and labels of each batch, unless that fails.
+pub(crate) fn each_batch<E>(
     plan: Option<&SparsePlan>,
     (graph, parameters): (&Graph, &Parameters),
     data: &Dataset,
     pool: &Pool,
-    mut tell: impl FnMut(&[f32], &[u32]),
-) {
+    mut tell: impl FnMut(&[f32], &[u32]) -> Result<(), E>,
+) -> Result<(), E> {
     let samples: Vec<usize> = (0..data.len()).collect();
     for chunk in samples.chunks(graph.samples_a_pass()) {
         let mut inputs = Tensor::zeros(&item_shape(chunk.len(), data));
@@ -288,6 +300,7 @@ pub(crate) fn each_batch(
         let mut tape = Tape::new(pool, Mode::Inference);
         let input = tape.constant(&inputs);
         let output = graph.infer_with(plan, parameters, &mut tape, input);
-        tell(tape.value(output), &labels);
+        tell(tape.value(output), &labels)?;
     }
+    Ok(())
 }

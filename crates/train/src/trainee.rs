@@ -89,8 +89,8 @@ impl Trainee {
 
     /// Plans anew for weights whose exact zeros are pruned for good, as [`Self::learn_unpruned`] takes them.
     ///
-    /// A weight that an optimiser has moved counts as kept even if it is zero at the moment. So the plan changes when weights
-    /// are pruned and at no other time, and a restored network has the plan that it had when it was saved.
+    /// A weight that an optimiser has moved counts as kept even if it is zero at the moment. So the plan changes when
+    /// weights are pruned and at no other time, and a restored network has the plan that it had when it was saved.
     pub fn plan_unpruned(&mut self) {
         let (parameters, optimizers) = (&self.parameters, &self.optimizers);
         self.plan = SparsePlan::new(self.map.graph(), |parameter, at| {
@@ -99,8 +99,8 @@ impl Trainee {
         });
     }
 
-    /// Plans anew for weights of which `is_kept(parameter, position)` says whether they are kept: the others are zero and stay
-    /// so.
+    /// Plans anew for weights of which `is_kept(parameter, position)` says whether they are kept: the others are zero
+    /// and stay so.
     pub fn plan_kept(&mut self, is_kept: impl Fn(usize, usize) -> bool) {
         self.plan = SparsePlan::new(self.map.graph(), is_kept);
     }
@@ -135,8 +135,8 @@ impl Trainee {
         self.optimizers[parameter].reset_where(|at| weights[at] == 0.0);
     }
 
-    /// Removes units that have lost all inputs or all outputs, which changes no output; says whether there were any. If so, the
-    /// plan is of another network and forgotten.
+    /// Removes units that have lost all inputs or all outputs, which changes no output; says whether there were any. If
+    /// so, the plan is of another network and forgotten.
     pub fn shrink(&mut self) -> bool {
         let smaller = shrink(self.map.graph(), &self.parameters);
         if smaller.map.is_whole() {

@@ -1,5 +1,5 @@
-//! Twenty steps of a small network under each prior: few enough for a processor that is emulated, and on one that is old they
-//! run through kernels that no newer one chooses (`cargo xtask test-old-cpu`).
+//! Twenty steps of a small network under each prior: few enough for a processor that is emulated, and on one that is
+//! old they run through kernels that no newer one chooses (`cargo xtask test-old-cpu`).
 
 mod common;
 

@@ -64,8 +64,8 @@ fn processor() -> String {
     of_linux.or_else(of_macos).unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
-/// The first processor's name in the text of `/proc/cpuinfo`, with the numbers by which its kind is known: some clouds give several
-/// kinds one name.
+/// The first processor's name in the text of `/proc/cpuinfo`, with the numbers by which its kind is known: some clouds
+/// give several kinds one name.
 fn model_name(text: &str) -> Option<String> {
     let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(':')).collect();
     let first = |key: &str| lines.iter().find(|(own, _)| own.trim() == key).map(|(_, value)| value.trim());

@@ -1,5 +1,5 @@
-//! Models run before and after, in the runtime that is built in: how far their outputs are apart, and what it is worth to measure
-//! which tensors they suffer from.
+//! Models run before and after, in the runtime that is built in: how far their outputs are apart, and what it is worth
+//! to measure which tensors they suffer from.
 
 use std::path::{Path, PathBuf};
 
@@ -111,7 +111,8 @@ fn frames(model: &Path) -> anyhow::Result<Arrays> {
     Ok(out)
 }
 
-/// What sensitivities are worth for the sentence encoder: cosine similarities of embeddings of sentences that were not measured on.
+/// What sensitivities are worth for the sentence encoder: cosine similarities of embeddings of sentences that were not
+/// measured on.
 ///
 /// # Errors
 /// If something cannot be read, compressed or run.

@@ -1,6 +1,7 @@
 //! Restored models in other people's runtimes, and the time of decoding beside another codec.
 //!
-//! The scripts in `xtask/python` are given the originals and the folder of the restored models, `BITS/NAME`, and print tables.
+//! The scripts in `xtask/python` are given the originals and the folder of the restored models, `BITS/NAME`, and print
+//! tables.
 
 mod decoding;
 
@@ -26,7 +27,8 @@ const PACKAGES: [&str; 5] = ["numpy", "onnx", "onnxruntime", "safetensors", "tok
 /// Restores models at several rates, runs them, and times decoding.
 ///
 /// # Errors
-/// If something cannot be installed, a script fails or finds outputs that are not equal and should be, or decoding is too slow.
+/// If something cannot be installed, a script fails or finds outputs that are not equal and should be, or decoding is
+/// too slow.
 pub fn run(models: &Models, folder: &Path, pool: &ThreadPool) -> anyhow::Result<()> {
     let root = repository::root();
     let python =

@@ -16,7 +16,8 @@ use crate::{Arrays, Error};
 /// Limits on what a file of arrays may make its reader hold in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of all arrays, decompressed (default 8 GiB). Entries of fewer than four bytes that are not `u8` take four in memory.
+    /// Bytes of all arrays, decompressed (default 8 GiB). Entries of fewer than four bytes that are not `u8` take four
+    /// in memory.
     pub max_bytes: u64,
 }
 
@@ -29,8 +30,9 @@ impl Default for Limits {
 impl Arrays {
     /// Reads all arrays of an `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it.
     ///
-    /// Floats become `f32`; `u8` stays; other whole numbers and truth values become `i32`. Arrays may be in C or in Fortran order and of either
-    /// byte order; here they are in C order. Entries of the file that do not end in `.npy` are left alone.
+    /// Floats become `f32`; `u8` stays; other whole numbers and truth values become `i32`. Arrays may be in C or in
+    /// Fortran order and of either byte order; here they are in C order. Entries of the file that do not end in `.npy`
+    /// are left alone.
     ///
     /// # Errors
     /// [`Error::Read`]; [`Error::Archive`] for what is no zip or is damaged; [`Error::NoArrays`];
@@ -49,8 +51,8 @@ impl Arrays {
         if arrays.is_empty() { Err(Error::NoArrays { path: path.as_ref().into() }) } else { Ok(arrays) }
     }
 
-    /// As [`read_npz_with`](Self::read_npz_with), but only the arrays whose names are `wanted`, maybe none. It is asked about
-    /// every name once, in the order of the file; other arrays may be of any size and type.
+    /// As [`read_npz_with`](Self::read_npz_with), but only the arrays whose names are `wanted`, maybe none. It is asked
+    /// about every name once, in the order of the file; other arrays may be of any size and type.
     ///
     /// # Errors
     /// As [`read_npz`](Self::read_npz), but for [`Error::NoArrays`].

@@ -1,5 +1,5 @@
-//! `mixpress decompress`: the model that a file was made of; of a network trained here, every tensor at full shape, in f32, as a
-//! safetensors file.
+//! `mixpress decompress`: the model that a file was made of; of a network trained here, every tensor at full shape, in
+//! f32, as a safetensors file.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

@@ -16,8 +16,8 @@ use crate::kinds::{self, Wanted, is_mxp};
 /// Shape of an item of MNIST, channels first.
 const MNIST_ITEM: [usize; 3] = [1, 28, 28];
 
-/// The run that the recipe's file tells of, or one by the defaults, with what the arguments say on top. An `.mxp` file may tell the
-/// network, too.
+/// The run that the recipe's file tells of, or one by the defaults, with what the arguments say on top. An `.mxp` file
+/// may tell the network, too.
 pub(crate) fn origin(args: &CompressArgs) -> Result<Origin, Failure> {
     let mut origin = match &args.recipe {
         None => Origin { recipe: Recipe::default(), network: None, input_shape: None },
@@ -86,8 +86,8 @@ fn network(name: &str) -> Result<Definition, Failure> {
     Definition::from_toml(&text).with_context(|| format!("network {name}")).map_err(Failure::Usage)
 }
 
-/// The data that a run is for: what was named, with the column of labels if it is a table, or what the defaults have for such
-/// a network.
+/// The data that a run is for: what was named, with the column of labels if it is a table, or what the defaults have
+/// for such a network.
 pub(crate) fn data(
     path: Option<&Path>,
     label: Option<&str>,

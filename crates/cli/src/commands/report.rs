@@ -53,8 +53,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where the page of a compression goes, if there is one, `out` being the other output. Fails before the run where the page could
-    /// not be written after it.
+    /// Where the page of a compression goes, if there is one, `out` being the other output. Fails before the run where
+    /// the page could not be written after it.
     pub fn of_run(args: &CompressArgs, out: &Path, defaults: &Defaults) -> Result<Option<Self>, Failure> {
         let place = match &args.report {
             Some(path) => Self { path: path.clone(), replace: args.force, option: "--report" },

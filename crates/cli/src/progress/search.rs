@@ -90,10 +90,14 @@ impl SearchObserver for SearchProgress {
     fn part_started(&self, part: SearchPart) -> Box<dyn Observer + '_> {
         let title = match part {
             SearchPart::Float => "float network".to_owned(),
-            SearchPart::Stage(point) => format!("strength {}", number(point)),
-            SearchPart::File(point) => format!("file {}", number(point)),
+            SearchPart::Stage(place) => format!("strength {place}"),
+            SearchPart::File(place) => format!("file {place}"),
         };
         Box::new(PartProgress { search: self, title, bar: Mutex::new(None) })
+    }
+
+    fn part_known(&self, _: SearchPart, rounds: u64) {
+        self.state().skip(rounds * ROUND);
     }
 
     fn file_made(&self, point: &FrontierPoint) {
@@ -150,12 +154,6 @@ impl Observer for PartProgress<'_> {
     }
 }
 
-/// The number of a point, counted from 1; one between two others has a fraction.
-fn number(point: f64) -> String {
-    let digits = usize::from(point.fract() != 0.0);
-    format!("{:.digits$}", point + 1.0)
-}
-
 /// What is said of a file that was made.
 fn file_line(point: &FrontierPoint) -> String {
     let FrontierPoint { file_bytes, ratio, validation_error, increase, bound, is_within, .. } = point;
@@ -168,6 +166,8 @@ fn file_line(point: &FrontierPoint) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mixpress::compress::Place;
+
     use super::*;
 
     #[test]
@@ -192,11 +192,13 @@ mod tests {
     #[test]
     fn a_hidden_search_can_be_watched_in_any_order() {
         let progress = SearchProgress::new(&Talk { quiet: true, verbose: 0 });
-        let first = progress.part_started(SearchPart::Stage(3.0));
+        let place = Place { is_lower: false, stages: 3, hundredths: 33 };
+        let first = progress.part_started(SearchPart::Stage(place));
         first.stepped(PhaseName::Joint, 3);
-        let second = progress.part_started(SearchPart::File(2.33));
+        let second = progress.part_started(SearchPart::File(place));
         second.phase_started(PhaseName::Hard, 10, 5);
         second.stepped(PhaseName::Hard, 11);
+        progress.part_known(SearchPart::Float, 8);
         progress.expects(5);
         first.phase_finished(PhaseName::Joint);
         second.phase_finished(PhaseName::Tied);

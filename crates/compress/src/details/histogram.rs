@@ -21,8 +21,8 @@ pub struct LayerDetails {
     /// The number of weights that the mixture expects in each bin: its density by mixing proportions, times the weights that
     /// were not physically removed.
     pub expected: Vec<f64>,
-    /// The components in ascending order of their means. The heavy-tailed prior's zero component is a ladder, whose lowest standard
-    /// deviation this is.
+    /// The components in ascending order of their means. The heavy-tailed prior's zero component is a ladder, whose
+    /// lowest standard deviation this is.
     pub components: Vec<MixtureComponent>,
 }
 
@@ -82,7 +82,8 @@ fn histogram(weights: &[f32], bin_width: f64) -> Vec<usize> {
     counts
 }
 
-/// The probability of a bin around `middle`. The parts of a bin are narrow at zero, where densities are steep: `w = t³` does that.
+/// The probability of a bin around `middle`. The parts of a bin are narrow at zero, where densities are steep: `w = t³`
+/// does that.
 fn mass(mixture: &LayerMixture, middle: f64, width: f64) -> f64 {
     // Even numbers, so that no point is at zero, where the substitution has no slope.
     let parts = if middle.abs() < 1.5 * width { 64 } else { 12 };

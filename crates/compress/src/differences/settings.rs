@@ -66,7 +66,7 @@ pub(super) const SETTINGS: &[(&str, Form)] = &[
     ("joint.rise.rounds", Whole),
     ("joint.rise.factor", Real),
     ("joint.rise.learning_rate", Real),
-    ("joint.rise.last", Real),
+    ("joint.rise.last_step", Real),
     ("distillation.share", Real),
     ("distillation.temperature", Real),
 ];

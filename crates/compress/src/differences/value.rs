@@ -1,8 +1,8 @@
 //! Values of settings in as few bytes as possible.
 //!
-//! A *whole number* is little-endian base 128: seven bits a byte, the highest bit says that more follow. A *real* is a whole number
-//! `8 m + d`. Up to `d = 5` it is the decimal `m / 10^d`; 6 is minus the real that follows; 7 is the eight bytes of a
-//! double that follow, little-endian.
+//! A *whole number* is little-endian base 128: seven bits a byte, the highest bit says that more follow. A *real* is a
+//! whole number `8 m + d`. Up to `d = 5` it is the decimal `m / 10^d`; 6 is minus the real that follows; 7 is the eight
+//! bytes of a double that follow, little-endian.
 
 use toml::Value;
 
@@ -40,7 +40,8 @@ fn put_real(bytes: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// Writes a value of a form; `None` where it has none of that form. A flag needs no byte: it is the one that is not the default.
+/// Writes a value of a form; `None` where it has none of that form. A flag needs no byte: it is the one that is not the
+/// default.
 pub(super) fn put(bytes: &mut Vec<u8>, form: Form, value: &Value) -> Option<()> {
     match (form, value) {
         (Form::Flag, Value::Boolean(_)) => {}

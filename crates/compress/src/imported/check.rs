@@ -18,7 +18,8 @@ use crate::Error;
 /// Bytes of a tensor that are compared at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Reads a file whole: checksums, every tensor, and the model that they make. With the source, every tensor is compared with its own.
+/// Reads a file whole: checksums, every tensor, and the model that they make. With the source, every tensor is compared
+/// with its own.
 ///
 /// # Errors
 /// [`Error::Codebook`] for whatever is damaged; [`Error::OtherModel`] if the file was made of another model.
@@ -107,7 +108,8 @@ impl Errors {
 pub struct Difference {
     /// The name.
     pub name: String,
-    /// What differs, in words: `only in the first`, `f32 [2, 3] is f16 [2, 3]`; nothing where it is values, all of them finite.
+    /// What differs, in words: `only in the first`, `f32 [2, 3] is f16 [2, 3]`; nothing where it is values, all of them
+    /// finite.
     pub what: Option<String>,
     /// `10 log10(Σ w² / Σ (w - v)²)` in dB, where both are floats of the same shape and differ.
     pub snr_db: Option<f64>,
@@ -159,8 +161,9 @@ impl Either {
     }
 }
 
-/// How two models differ, tensor by tensor; each may be a model's file or an `.mxp` file that holds one. Tensors that are equal bit
-/// for bit are left out. Where models of one format differ in anything else, the last of the differences says so.
+/// How two models differ, tensor by tensor; each may be a model's file or an `.mxp` file that holds one. Tensors that
+/// are equal bit for bit are left out. Where models of one format differ in anything else, the last of the differences
+/// says so.
 ///
 /// # Errors
 /// [`Error::Interchange`] or [`Error::Codebook`] for what cannot be read.

@@ -76,8 +76,8 @@ impl<'a> ModelCompressor<'a> {
         if formats.contains(&out.model.format()) { Ok(out) } else { Err(Error::Format { path: path.into(), wanted }) }
     }
 
-    /// What the file is to reach. The default is 4 bits a weight, all bytes counted; where what is kept exactly takes more than half of
-    /// that, it is 4 bits for the weights alone, and [`ModelOutcome::not_done`] says so.
+    /// What the file is to reach. The default is 4 bits a weight, all bytes counted; where what is kept exactly takes
+    /// more than half of that, it is 4 bits for the weights alone, and [`ModelOutcome::not_done`] says so.
     #[must_use]
     pub fn goal(self, goal: Goal) -> Self {
         Self { goal: Some(goal), ..self }
@@ -102,8 +102,8 @@ impl<'a> ModelCompressor<'a> {
         Self { sensitivities: Some(sensitivities), ..self }
     }
 
-    /// Inputs to run the model on, named as its inputs are: to [`measure`](Self::measure), for [`Goal::OutputError`], and for
-    /// [`ModelOutcome::outputs`]. Arrays with one axis more than an input are one sample after the other.
+    /// Inputs to run the model on, named as its inputs are: to [`measure`](Self::measure), for [`Goal::OutputError`],
+    /// and for [`ModelOutcome::outputs`]. Arrays with one axis more than an input are one sample after the other.
     #[cfg(feature = "rten")]
     #[must_use]
     pub fn samples(self, samples: mixpress_runtime::Arrays) -> Self {
@@ -134,8 +134,8 @@ impl<'a> ModelCompressor<'a> {
         &self.model
     }
 
-    /// What would become of each tensor, and what it would take. Reads the model, compresses its largest tensor for a trial, and writes
-    /// nothing.
+    /// What would become of each tensor, and what it would take. Reads the model, compresses its largest tensor for a
+    /// trial, and writes nothing.
     ///
     /// # Errors
     /// As [`ModelCompressor::run_to`].

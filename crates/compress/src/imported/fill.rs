@@ -44,7 +44,8 @@ impl ModelCompressor<'_> {
         Ok(writer.finish(io::sink())?)
     }
 
-    /// Seconds that all weights would take to quantise and code, told by the tensor of the most weights, which is done for a trial.
+    /// Seconds that all weights would take to quantise and code, told by the tensor of the most weights, which is done
+    /// for a trial.
     pub(super) fn trial(&self, roles: &[Role], steps: &[f64]) -> Result<f64, Error> {
         let weights = |role: &Role| if let Role::Weights { profile, .. } = role { profile.len() } else { 0 };
         let Some(largest) = (0..roles.len()).max_by_key(|&number| weights(&roles[number])) else { return Ok(0.0) };

@@ -21,8 +21,8 @@ pub enum Goal {
     Bytes(u64),
     /// At least this signal-to-noise ratio over all compressed weights together, in dB: `10 log10(Σ w² / Σ (w - ŵ)²)`.
     SignalToNoise(f64),
-    /// At most this relative error of each output, `‖y - ŷ‖ / ‖y‖`, over the inputs that the model is run on; of whole numbers, this
-    /// share that is not equal.
+    /// At most this relative error of each output, `‖y - ŷ‖ / ‖y‖`, over the inputs that the model is run on; of whole
+    /// numbers, this share that is not equal.
     OutputError(f64),
     /// Every tensor as it is, bit for bit.
     Lossless,
@@ -33,8 +33,8 @@ pub enum Goal {
 pub enum Distortion {
     /// The sum of the squared errors of all weights: one step for all, so that tensors of small weights are told coarsely.
     Total,
-    /// The sum of each tensor's squared error over its mean square: about the same signal-to-noise ratio for every tensor. Outputs
-    /// suffer less from that, as a rule (`docs/models.md` in the repository).
+    /// The sum of each tensor's squared error over its mean square: about the same signal-to-noise ratio for every
+    /// tensor. Outputs suffer less from that, as a rule (`docs/models.md` in the repository).
     Relative,
 }
 
@@ -83,8 +83,8 @@ pub enum Treatment {
     Lossless,
 }
 
-/// Names of tensors, and how those are treated. Written as `GLOB=bits:6`, `GLOB=lossless` or `GLOB=skip`, which is the same as
-/// lossless; `*` stands for any text, `?` for one character, `[ab]` for one of several; `A` is not `a`.
+/// Names of tensors, and how those are treated. Written as `GLOB=bits:6`, `GLOB=lossless` or `GLOB=skip`, which is the
+/// same as lossless; `*` stands for any text, `?` for one character, `[ab]` for one of several; `A` is not `a`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pattern: Pattern,

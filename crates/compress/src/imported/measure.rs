@@ -21,7 +21,8 @@ use super::restore::{ModelFile, written};
 use super::sensitivity::{Sensitivities, Sensitivity};
 use crate::Error;
 
-/// The signal-to-noise ratios, in dB, that a tensor has while its sensitivity is measured: those of about 3 and 5 bits a weight.
+/// The signal-to-noise ratios, in dB, that a tensor has while its sensitivity is measured: those of about 3 and 5 bits
+/// a weight.
 const MEASURED_AT: [f64; 2] = [17.0, 29.0];
 /// Bytes of models that are loaded at a time, each of which takes about three times its file.
 const LOADED: u64 = 2 << 30;
@@ -107,8 +108,8 @@ pub fn compare_outputs_until(
 }
 
 impl ModelFile {
-    /// The outputs of the ONNX model in the file, run on inputs that are named as its inputs are. Arrays with one axis more are one
-    /// sample after the other.
+    /// The outputs of the ONNX model in the file, run on inputs that are named as its inputs are. Arrays with one axis
+    /// more are one sample after the other.
     ///
     /// # Errors
     /// [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`] where the inputs do not fit, or it cannot be run.
@@ -154,7 +155,8 @@ fn run(runner: &Runner, samples: &Samples, cancel: &CancelToken) -> Result<Outpu
     })
 }
 
-/// The mean of the squared relative errors of all outputs. One that was zero and is not, or is not finite, has the largest that counts.
+/// The mean of the squared relative errors of all outputs. One that was zero and is not, or is not finite, has the
+/// largest that counts.
 fn mean_square(errors: &[OutputOutcome]) -> f64 {
     errors.iter().map(|error| error.error().min(LARGEST).powi(2)).sum::<f64>() / errors.len().max(1) as f64
 }
@@ -168,12 +170,12 @@ impl ModelCompressor<'_> {
         self.samples.as_ref().map(|samples| Trials::new(&self.model, samples.clone(), &self.cancel)).transpose()
     }
 
-    /// Measures the sensitivity of each tensor that would get a codebook: the tensor is quantised, and nothing else of the model, and
-    /// the model is run on the samples.
+    /// Measures the sensitivity of each tensor that would get a codebook: the tensor is quantised, and nothing else of
+    /// the model, and the model is run on the samples.
     ///
     /// # Errors
-    /// [`Error::NoInputs`] without [`samples`](Self::samples); [`Error::NoGraph`] for a model that is not ONNX; [`Error::Runtime`];
-    /// [`Error::Interrupted`].
+    /// [`Error::NoInputs`] without [`samples`](Self::samples); [`Error::NoGraph`] for a model that is not ONNX;
+    /// [`Error::Runtime`]; [`Error::Interrupted`].
     pub fn measure(&self) -> Result<Sensitivities, Error> {
         let trials = self.trials()?.ok_or(Error::NoInputs)?;
         let (roles, _) = self.roles()?;
@@ -200,8 +202,8 @@ impl ModelCompressor<'_> {
         Ok(Sensitivities::new(path.to_string_lossy(), trials.samples.runs(), measured))
     }
 
-    /// The sensitivity of a tensor, the geometric mean of what it is to coarse and to fine errors: outputs may jump at some size of them.
-    /// Nothing if its weights are few values that cannot be told more coarsely.
+    /// The sensitivity of a tensor, the geometric mean of what it is to coarse and to fine errors: outputs may jump at
+    /// some size of them. Nothing if its weights are few values that cannot be told more coarsely.
     fn sensitivity(&self, trials: &Trials<'_>, number: usize, role: &Role) -> Result<Option<f64>, Error> {
         let mut product = 1.0;
         for ratio in MEASURED_AT {

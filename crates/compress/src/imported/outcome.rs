@@ -25,7 +25,8 @@ pub struct TensorOutcome {
     pub levels: usize,
     /// Bits an entry, with all that the file spends on the tensor.
     pub bits: f64,
-    /// `10 log10(Σ w² / Σ (w - ŵ)²)`; infinite (`null` in JSON) for one that is exact, NaN (left out in JSON) without the source.
+    /// `10 log10(Σ w² / Σ (w - ŵ)²)`; infinite (`null` in JSON) for one that is exact, NaN (left out in JSON) without
+    /// the source.
     #[serde(with = "infinite", skip_serializing_if = "is_unknown", default = "unknown")]
     pub snr_db: f64,
     /// Bytes in the file.
@@ -54,7 +55,8 @@ pub struct OutputOutcome {
     /// The largest `|y - ŷ|`.
     #[serde(with = "infinite")]
     pub largest: f64,
-    /// Of rows along the last axis, the share whose largest entry is at the same place: for classifiers, how often both say the same.
+    /// Of rows along the last axis, the share whose largest entry is at the same place: for classifiers, how often both
+    /// say the same.
     pub top1: Option<f64>,
     /// Of whole numbers, the share that is equal.
     pub equal: Option<f64>,
@@ -98,8 +100,8 @@ pub struct ModelOutcome {
     /// `8 * file_bytes / weights`: all bytes of the file count. Infinite (`null` in JSON) without compressed weights.
     #[serde(with = "infinite")]
     pub bits_per_weight: f64,
-    /// Signal-to-noise ratio over all compressed weights together, in dB; infinite (`null` in JSON) if every one is exact, NaN (left
-    /// out in JSON) without the source.
+    /// Signal-to-noise ratio over all compressed weights together, in dB; infinite (`null` in JSON) if every one is
+    /// exact, NaN (left out in JSON) without the source.
     #[serde(with = "infinite", skip_serializing_if = "is_unknown", default = "unknown")]
     pub snr_db: f64,
     /// Bytes that are no tensor's: the graph, names, checksums.

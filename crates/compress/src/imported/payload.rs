@@ -44,8 +44,8 @@ pub(super) fn shape(tensor: &SourceTensor) -> Result<Vec<usize>, Error> {
     axes.map_err(|_| Error::Tensors(format!("{} is too large for this machine", tensor.name())))
 }
 
-/// What a tensor that is kept as it is is told to be. A type that the file has no word for is told as the bytes that it takes;
-/// what they are, the model's skeleton knows.
+/// What a tensor that is kept as it is is told to be. A type that the file has no word for is told as the bytes that it
+/// takes; what they are, the model's skeleton knows.
 fn told(tensor: &SourceTensor) -> Result<(Dtype, Vec<usize>), Error> {
     let dtype = match tensor.element() {
         Element::F64 => Dtype::F64,

@@ -12,8 +12,8 @@ use super::gather::{Stoppable, stop};
 use super::payload;
 use crate::{CompressedModel, Error};
 
-/// The first byte of a definition that is another program's model. In a network's definition it is the number of dimensions of
-/// its input.
+/// The first byte of a definition that is another program's model. In a network's definition it is the number of
+/// dimensions of its input.
 pub(crate) const IMPORTED: u8 = 0xFF;
 
 /// The definition of a file that holds a model.
@@ -35,8 +35,8 @@ impl ModelFile {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Codebook`] when it is damaged or is no `.mxp` file; [`Error::NotImported`] when it holds a network
-    /// that was trained here; [`Error::Tensors`] when its tensors are not those of its model.
+    /// [`Error::Read`]; [`Error::Codebook`] when it is damaged or is no `.mxp` file; [`Error::NotImported`] when it
+    /// holds a network that was trained here; [`Error::Tensors`] when its tensors are not those of its model.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         match Opened::open(path.as_ref())? {
             Opened::Model(model) => Ok(model),
@@ -143,18 +143,20 @@ impl ModelFile {
         self.skeleton.write(out, &mut payloads, options).map_err(written)
     }
 
-    /// Writes an ONNX model in which each tensor of which the file has a codebook and at most 256 values in use stays one: its indices
-    /// are bytes, and `Gather` looks them up. The model is small by itself, runs in any runtime of ONNX, and gives the results of
-    /// the one that [`ModelFile::restore`] writes. Tells which weights are plain, and why.
+    /// Writes an ONNX model in which each tensor of which the file has a codebook and at most 256 values in use stays
+    /// one: its indices are bytes, and `Gather` looks them up. The model is small by itself, runs in any runtime of
+    /// ONNX, and gives the results of the one that [`ModelFile::restore`] writes. Tells which weights are plain, and
+    /// why.
     ///
     /// # Errors
-    /// As [`ModelFile::restore`]; [`Error::Interchange`] also for a model that is not ONNX, or whose versions do not have what it
-    /// takes (see [`Skeleton::write_gathered`]).
+    /// As [`ModelFile::restore`]; [`Error::Interchange`] also for a model that is not ONNX, or whose versions do not
+    /// have what it takes (see [`Skeleton::write_gathered`]).
     pub fn restore_as_gather(&self, out: impl AsRef<Path>, options: &WriteOptions) -> Result<Gathered, Error> {
         self.restore_as_gather_until(out, options, &CancelToken::new())
     }
 
-    /// [`ModelFile::restore_as_gather`], stopped at the next tensor when somebody asks for that; nothing is left behind then.
+    /// [`ModelFile::restore_as_gather`], stopped at the next tensor when somebody asks for that; nothing is left behind
+    /// then.
     ///
     /// # Errors
     /// As [`ModelFile::restore_as_gather`]; [`Error::Interrupted`].

@@ -39,8 +39,9 @@ pub struct Sensitivity {
     pub name: String,
     /// Lengths of its axes.
     pub shape: Vec<u64>,
-    /// The relative squared error of the outputs over that of the tensor, `(‖y - ŷ‖² / ‖y‖²) / (‖w - ŵ‖² / ‖w‖²)`, where this tensor
-    /// alone was quantised: the mean of all outputs, and of coarse and fine errors. 0 if no output noticed.
+    /// The relative squared error of the outputs over that of the tensor, `(‖y - ŷ‖² / ‖y‖²) / (‖w - ŵ‖² / ‖w‖²)`,
+    /// where this tensor alone was quantised: the mean of all outputs, and of coarse and fine errors. 0 if no output
+    /// noticed.
     pub sensitivity: f64,
 }
 
@@ -54,8 +55,8 @@ impl Sensitivities {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Read`]; [`Error::Sensitivities`] for what is no such file, is of a later version, names a tensor twice, or has a number
-    /// that is negative or not finite.
+    /// [`Error::Read`]; [`Error::Sensitivities`] for what is no such file, is of a later version, names a tensor twice,
+    /// or has a number that is negative or not finite.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let problem = |reason: String| Error::Sensitivities { path: path.into(), reason };
@@ -97,8 +98,9 @@ impl Sensitivities {
 }
 
 impl Sensitivities {
-    /// Gives each tensor that gets a codebook its own, and tells what had to be assumed, a sentence each. One that is missing, or that
-    /// no output noticed, counts as the median tensor does, weight by weight: other inputs may need it.
+    /// Gives each tensor that gets a codebook its own, and tells what had to be assumed, a sentence each. One that is
+    /// missing, or that no output noticed, counts as the median tensor does, weight by weight: other inputs may need
+    /// it.
     pub(super) fn apply(&self, model: &Model, roles: &mut [Role]) -> Result<Vec<String>, Error> {
         let known: HashMap<&str, &Sensitivity> = self.tensors.iter().map(|one| (one.name.as_str(), one)).collect();
         let of = |tensor: &SourceTensor| -> Option<f64> {

@@ -41,8 +41,9 @@ impl Budget {
         Err(Error::Budget { value, what, reason })
     }
 
-    /// What the budget is compared with, from which of the held-out samples the float network and the compressed one got wrong:
-    /// the upper end of the one-sided 95 % confidence interval of the increase in percentage points, or of the error in percent.
+    /// What the budget is compared with, from which of the held-out samples the float network and the compressed one
+    /// got wrong: the upper end of the one-sided 95 % confidence interval of the increase in percentage points, or of
+    /// the error in percent.
     ///
     /// Both are score intervals: Tango's of the difference of paired proportions (1998), Wilson's of a proportion (1927).
     pub(crate) fn bound(self, float: &[bool], compressed: &[bool]) -> f64 {
@@ -63,8 +64,9 @@ impl Budget {
 
 /// Upper end for the difference of two paired error rates, in percentage points.
 ///
-/// The difference at which the score test no longer refuses it (Tango 1998, "Equivalence test and confidence interval for the difference in
-/// proportions for the paired-sample design", equations 3 and 4), which keeps its level for few samples, too.
+/// The difference at which the score test no longer refuses it (Tango 1998, "Equivalence test and confidence interval
+/// for the difference in proportions for the paired-sample design", equations 3 and 4), which keeps its level for few
+/// samples, too.
 fn paired(float: &[bool], compressed: &[bool]) -> f64 {
     let newly = |was: bool, is: bool| {
         float.iter().zip(compressed).filter(|&(&float, &compressed)| (float, compressed) == (was, is)).count() as f64
@@ -127,7 +129,8 @@ mod tests {
         // Nothing seen is no proof of nothing: some three samples may still have become wrong (Hanley & Lippman-Hand 1983).
         let none = paired(&wrong(10_000, 0..0), &wrong(10_000, 0..0));
         assert!((0.025..0.035).contains(&none), "{none}");
-        // Wilson's interval by its defining equation: the bound is the rate from which the observed one is as far as allowed.
+        // Wilson's interval by its defining equation: the bound is the rate from which the observed one is as far as
+        // allowed.
         let bound = wilson(&compressed) / 100.0;
         let distance = (bound - 0.012) / (bound * (1.0 - bound) / 10_000.0).sqrt();
         assert!((distance - QUANTILE).abs() < 1e-9);

@@ -1,7 +1,7 @@
 //! The parts of a search that are done, in memory and in a folder: what lets it go on after an interruption.
 //!
-//! A search is a chain of parts, each a function of parts before it: so a search that begins anew, but finds some of its parts done
-//! already, ends where one that was never interrupted does.
+//! A search is a chain of parts, each a function of parts before it: so a search that begins anew, but finds some of
+//! its parts done already, ends where one that was never interrupted does.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,27 +1,32 @@
 //! The search for the smallest file that keeps a budget.
 //!
-//! The prior's strength rises along one trajectory of joint training. Each point of it is compressed (selected, assigned, fine-tuned,
-//! packed) and judged on the validation split, while the trajectory goes on to the next. When the budget has been left for good, points
-//! between the best one and the next are tried, and the smallest file that keeps the budget is the result.
+//! The prior's strength rises along one trajectory of joint training. Each point of it is compressed (selected,
+//! assigned, fine-tuned, packed) and judged on the validation split, while the trajectory goes on to the next. When the
+//! budget has been left for good, points between the best one and the next are tried. The smallest file that keeps the
+//! budget is the result.
 //!
-//! Parts that do not need each other run at the same time; what is decided depends on their results alone, never on which came
-//! first.
+//! Parts that do not need each other run at the same time; what is decided depends on their results alone, never on
+//! which came first.
 
 mod budget;
+mod choice;
 mod ledger;
 mod parts;
+mod place;
 mod plan;
 mod watch;
 
 pub use budget::Budget;
 pub(crate) use ledger::{BEST, Ledger};
 pub(crate) use parts::Found;
-pub(crate) use plan::{Place, Plan};
+pub use place::Place;
+pub(crate) use plan::Plan;
 pub use watch::{SearchObserver, SearchPart};
 
 use std::cmp::Reverse;
 
 pub(crate) use budget::percent;
+use choice::Judged;
 use mixpress_network::Network;
 use mixpress_train::Error as TrainError;
 use parts::Float;
@@ -81,7 +86,7 @@ impl Search<'_> {
     /// # Errors
     /// With what had been found by then, if there was anything.
     pub fn run(&self) -> Result<Discovery, Box<Unfinished>> {
-        self.expects(&self.plan, 0, &[]);
+        self.observer.expects(self.plan.expected_rounds());
         let float = self.float()?;
         let mut files = Vec::new();
         let explored = self.explore(&float, &mut files);
@@ -98,86 +103,68 @@ impl Search<'_> {
 
     /// Follows the trajectory and, where no file of it keeps a budget of error, another one of lower strengths.
     fn explore(&self, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
-        self.follow(&self.plan, float, files)?;
+        let spent = self.follow(&self.plan, float, files, self.plan.rounds_of(SearchPart::Float))?;
         let needs_lower = match self.budget {
             // Larger files than the first may be within, too, and more accurate.
             Budget::Bytes(_) => files.first().is_some_and(|file| file.point.is_within),
-            Budget::ErrorIncrease(_) | Budget::Error(_) => !files.iter().any(|file| file.point.is_within),
+            Budget::ErrorIncrease(_) | Budget::Error(_) => choice::best(self.budget, &judged(files)).is_none(),
         };
-        if needs_lower { self.follow(&self.plan.lower(), float, files) } else { Ok(()) }
+        if needs_lower {
+            self.follow(&self.plan.lower(), float, files, spent)?;
+        }
+        Ok(())
     }
 
     /// Follows a trajectory until the budget has been left, then tries points between the best one and the next.
-    fn follow(&self, plan: &Plan, float: &Float, files: &mut Vec<Found>) -> Result<(), Error> {
-        let before = files.len();
-        let mut stages = vec![self.stage(plan, Place::at(0), &float.snapshot, float)?];
+    /// `spent` rounds have been taken before it, and so many as are returned after it.
+    fn follow(&self, plan: &Plan, float: &Float, files: &mut Vec<Found>, spent: u64) -> Result<u64, Error> {
+        let first = Place::first(plan.is_lower);
+        let mut spent = spent + plan.rounds_of(SearchPart::Stage(first));
+        let each = plan.first.joint.rise.rounds + plan.rounds_a_file();
+        let mut stages = vec![(first, self.stage(plan, first, &float.snapshot, float)?)];
         loop {
-            let (last, at) = (&stages[stages.len() - 1], stages.len() as u64 - 1);
-            self.expects(plan, at, &files[before..]);
-            let is_last = at + 1 >= plan.most_points;
-            let next = || if is_last { Ok(None) } else { self.stage(plan, Place::at(at + 1), last, float).map(Some) };
-            let (next, file) = rayon::join(next, || self.file(plan, Place::at(at), last, float));
+            let (place, last) = &stages[stages.len() - 1];
+            let to_come = plan.least_points.saturating_sub(place.stages + 1).max(1);
+            self.observer.expects(spent + plan.rounds_a_file() + (to_come + plan.between) * each);
+            let is_last = place.stages + 1 >= plan.most_points;
+            let next = || if is_last { Ok(None) } else { self.stage(plan, place.next(), last, float).map(Some) };
+            let (next, file) = rayon::join(next, || self.file(plan, *place, last, float));
             files.push(file?);
-            match next {
-                Ok(Some(next)) if !self.is_beyond(plan, &files[before..]) => stages.push(next),
-                Ok(_) => break,
+            spent += plan.rounds_a_file();
+            let next = match next {
+                Ok(next) => next,
                 Err(Error::Train(error @ TrainError::Diverged { .. })) => {
                     tracing::warn!(%error, "the trajectory ends where training diverged");
-                    break;
+                    None
                 }
                 Err(error) => return Err(error),
-            }
+            };
+            let is_over = choice::is_over(self.budget, &judged(files), plan.is_lower, plan.least_points);
+            let Some(next) = next.filter(|_| !is_over) else { break };
+            spent += plan.first.joint.rise.rounds;
+            stages.push((place.next(), next));
         }
-        let Some(best) = self.last_before_budget(&files[before..]) else { return Ok(()) };
-        let between: Vec<Result<Found, Error>> = plan
-            .places_between(best as u64)
-            .into_par_iter()
-            .map(|place| self.file(plan, place, &self.stage(plan, place, &stages[best], float)?, float))
+        let Some(edge) = choice::edge(self.budget, &judged(files), plan.is_lower) else { return Ok(spent) };
+        let (_, before) = stages.iter().find(|(place, _)| place.stages == edge).expect("an edge is beside a point");
+        let between = plan.places_between(edge);
+        spent += between.len() as u64 * each;
+        self.observer.expects(spent);
+        let made: Vec<Result<Found, Error>> = (between.into_par_iter())
+            .map(|place| self.file(plan, place, &self.stage(plan, place, before, float)?, float))
             .collect();
-        let mut end = Ok(());
-        for file in between {
+        let mut failures = Vec::new();
+        for file in made {
             match file {
                 Ok(file) => files.push(file),
                 Err(Error::Train(error @ TrainError::Diverged { .. })) => {
                     tracing::warn!(%error, "a point between two others is left out, since training diverged");
                 }
-                Err(error) => end = Err(error),
+                Err(error) => failures.push(error),
             }
         }
-        end
-    }
-
-    /// The point after which the budget begins or ends, whichever it is that the points after it are tried for: the last within a budget of
-    /// error, the one before the first within a budget of bytes.
-    fn last_before_budget(&self, files: &[Found]) -> Option<usize> {
-        let mut within = (0..files.len()).filter(|&at| files[at].point.is_within);
-        match self.budget {
-            Budget::Bytes(_) => within.next().map(|first| first.saturating_sub(1)),
-            Budget::ErrorIncrease(_) | Budget::Error(_) => within.next_back(),
-        }
-    }
-
-    /// Tells the watcher what is expected of a trajectory before the file of a point is made, after those of the points before it.
-    fn expects(&self, plan: &Plan, point: u64, files: &[Found]) {
-        let Plan { first, least_points, between, .. } = plan;
-        let to_come = least_points.saturating_sub(point + 1).max(u64::from(!self.is_beyond(plan, files)));
-        let before_first = first.plain.rounds + first.joint.rounds;
-        let each = first.joint.rise.rounds + plan.rounds_a_file();
-        self.observer.expects(before_first + plan.rounds_a_file() + (point + to_come + between) * each);
-    }
-
-    /// Whether smaller files than these need not be tried: there are as many as a frontier needs and the budget has been left for good, or a
-    /// trajectory of lower strengths will be needed anyway.
-    fn is_beyond(&self, plan: &Plan, files: &[Found]) -> bool {
-        let is_enough = files.len() as u64 >= plan.least_points;
-        let are_out = |files: &[Found]| files.iter().all(|file| !file.point.is_within);
-        match self.budget {
-            Budget::Bytes(_) => is_enough && files.iter().filter(|file| file.point.is_within).count() >= 2,
-            Budget::ErrorIncrease(_) | Budget::Error(_) => {
-                let is_too_strong = files.len() >= 2 && !plan.is_lowest && are_out(files);
-                is_too_strong || is_enough && are_out(&files[files.len() - 2..])
-            }
-        }
+        // What failed is told rather than that the others were stopped.
+        failures.sort_by_key(|error| matches!(error, Error::Train(TrainError::Interrupted)));
+        failures.into_iter().next().map_or(Ok(spent), Err)
     }
 
     /// Orders the files and marks the best ones.
@@ -189,29 +176,23 @@ impl Search<'_> {
             let own = (file.point.file_bytes, file.point.validation_error);
             file.point.is_optimal = !figures.iter().any(|&other| other != own && other.0 <= own.0 && other.1 <= own.1);
         }
-        let chosen = self.choose(&files);
+        // Where none is within, the largest: the one with the lowest bound of many has been lucky.
+        let nearest = if matches!(self.budget, Budget::Bytes(_)) { files.len() - 1 } else { 0 };
+        let chosen = choice::best(self.budget, &judged(&files)).unwrap_or(nearest);
         files[chosen].point.is_chosen = true;
         let layers = self.layers(&files[chosen], &float)?;
         let float_validation_error = percent(&float.wrong);
         Ok(Discovery { files, float: float.network, float_validation_error, is_complete: true, layers })
     }
+}
 
-    /// The best of some files, which are ordered from the largest to the smallest: of those within the budget or, where there is none, the
-    /// one that comes closest. With a budget of error, files beyond two in a row that are not within do not count: one of them that is has
-    /// been lucky. So has the one with the lowest bound where none is within, and the largest is taken.
-    fn choose(&self, files: &[Found]) -> usize {
-        let error = |file: &Found| file.point.validation_error;
-        let within = (0..files.len()).filter(|&at| files[at].point.is_within);
-        match self.budget {
-            Budget::Bytes(_) => {
-                let by_error = |&a: &usize, &b: &usize| error(&files[a]).total_cmp(&error(&files[b]));
-                within.min_by(by_error).unwrap_or(files.len() - 1)
-            }
-            Budget::ErrorIncrease(_) | Budget::Error(_) => {
-                let is_out = |at: usize| files.get(at).is_some_and(|file| !file.point.is_within);
-                let end = (0..files.len()).find(|&at| is_out(at) && is_out(at + 1)).unwrap_or(files.len());
-                within.take_while(|&at| at < end).last().unwrap_or(0)
-            }
-        }
-    }
+/// What counts of some files when one is chosen.
+fn judged(files: &[Found]) -> Vec<Judged> {
+    let judged = |Found { place, point, .. }: &Found| Judged {
+        place: *place,
+        bytes: point.file_bytes,
+        error: point.validation_error,
+        is_within: point.is_within,
+    };
+    files.iter().map(judged).collect()
 }

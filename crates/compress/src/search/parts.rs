@@ -34,8 +34,8 @@ pub(crate) struct Found {
     pub history: Vec<Measurement>,
     /// How it was judged.
     pub point: FrontierPoint,
-    /// The part that it was made of.
-    stage: String,
+    /// The point that it was made of.
+    pub place: Place,
 }
 
 impl Search<'_> {
@@ -58,22 +58,26 @@ impl Search<'_> {
         let parameters = self.shop.restored(recipe, &snapshot)?.full_parameters();
         let network = Network::new(self.shop.graph.clone(), parameters)?;
         let wrong = wrong_of(&snapshot)?;
-        let targets = self.shop.soft_targets(recipe, network.parameters());
+        let targets = self.shop.soft_targets(recipe, network.parameters())?;
         Ok(Float { snapshot, network, wrong, targets })
     }
 
     /// Joint training up to a point; `before` is the end of the stage before it, or of the float network.
     pub(super) fn stage(&self, plan: &Plan, place: Place, before: &Snapshot, float: &Float) -> Result<Snapshot, Error> {
         let recipe = &plan.recipe(place);
-        self.part(&stage_name(plan, place), SearchPart::Stage(place.position()), |recorder, keeper, running| {
+        self.part(&stage_name(place), SearchPart::Stage(place), |recorder, keeper, running| {
             let session = self.shop.session(recorder, keeper, float.targets.as_ref());
             let trainee = self.shop.restored(recipe, running.unwrap_or(before))?;
-            let start = match running.or((place.stage > 0).then_some(before)) {
+            let start = match running.or((place != Place::first(plan.is_lower)).then_some(before)) {
                 Some(snapshot) => Start::From(snapshot, trainee),
                 None => Start::With(trainee),
             };
-            let mut snapshot =
-                session.joint_stage(start, &self.shop.mixtures, self.shop.joint_settings(recipe), place.stage)?;
+            let mut snapshot = session.joint_stage(
+                start,
+                &self.shop.mixtures,
+                self.shop.joint_settings(recipe),
+                recipe.joint.rise.stages,
+            )?;
             put_history_before(&mut snapshot, before)?;
             Ok(snapshot)
         })
@@ -82,35 +86,35 @@ impl Search<'_> {
     /// The file of a point of the trajectory.
     pub(super) fn file(&self, plan: &Plan, place: Place, joint: &Snapshot, float: &Float) -> Result<Found, Error> {
         let recipe = plan.recipe(place);
-        let name = format!("{}file-{place}", plan.tag);
-        let part = self.part(&name, SearchPart::File(place.position()), |recorder, keeper, running| {
-            let session = self.shop.session(recorder, keeper, float.targets.as_ref());
-            let (shop, recipe) = (self.shop, &recipe);
-            let phase = running.map(phase_of).transpose()?;
-            let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
-                let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
-                session.tied(start, &[], &recipe.tied)?
-            } else {
-                let (start, levels) = if let Some(snapshot) = running {
-                    (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
+        let part =
+            self.part(&format!("file-{}", place.key()), SearchPart::File(place), |recorder, keeper, running| {
+                let session = self.shop.session(recorder, keeper, float.targets.as_ref());
+                let (shop, recipe) = (self.shop, &recipe);
+                let phase = running.map(phase_of).transpose()?;
+                let tied = if let (Some(snapshot), Some(PhaseName::Tied)) = (running, phase) {
+                    let start = Start::From(snapshot, shop.restored(recipe, snapshot)?);
+                    session.tied(start, &[], &recipe.tied)?
                 } else {
-                    let outcome = shop.joint_outcome(recipe, joint)?;
-                    let levels = shop.levels(recipe, &outcome);
-                    (Start::With(outcome.trainee), levels)
+                    let (start, levels) = if let Some(snapshot) = running {
+                        (Start::From(snapshot, shop.restored(recipe, snapshot)?), Vec::new())
+                    } else {
+                        let outcome = shop.joint_outcome(recipe, joint)?;
+                        let levels = shop.levels(recipe, &outcome);
+                        (Start::With(outcome.trainee), levels)
+                    };
+                    let (trainee, levels) = session.hard(start, levels, shop.hard_settings(recipe))?;
+                    session.tied(Start::With(trainee), &levels, &recipe.tied)?
                 };
-                let (trainee, levels) = session.hard(start, levels, shop.hard_settings(recipe))?;
-                session.tied(Start::With(trainee), &levels, &recipe.tied)?
-            };
-            let (trainee, _) = tied;
-            let wrong = self.shop.wrong(&trainee.full_parameters());
-            let errors = ValidationErrors { float: percent(&float.wrong), compressed: percent(&wrong) };
-            let bytes = encode(&shop.pack(recipe, &trainee, errors)?)?;
-            let mut snapshot = Snapshot::new();
-            snapshot.put_u8("file", &[bytes.len()], &bytes);
-            put_wrong(&mut snapshot, &wrong);
-            put_history_before(&mut snapshot, joint)?;
-            Ok(snapshot)
-        })?;
+                let (trainee, _) = tied;
+                let wrong = self.shop.wrong(&trainee.full_parameters());
+                let errors = ValidationErrors { float: percent(&float.wrong), compressed: percent(&wrong) };
+                let bytes = encode(&shop.pack(recipe, &trainee, errors)?)?;
+                let mut snapshot = Snapshot::new();
+                snapshot.put_u8("file", &[bytes.len()], &bytes);
+                put_wrong(&mut snapshot, &wrong);
+                put_history_before(&mut snapshot, joint)?;
+                Ok(snapshot)
+            })?;
         let (bytes, wrong) = (part.get_u8("file")?.to_vec(), wrong_of(&part)?);
         let history = [part.get_json::<Vec<Measurement>>("before")?, part.get_json("history")?].concat();
         let bound = self.budget.bound(&float.wrong, &wrong);
@@ -127,12 +131,12 @@ impl Search<'_> {
             is_chosen: false,
         };
         self.observer.file_made(&point);
-        Ok(Found { bytes, history, point, stage: stage_name(plan, place) })
+        Ok(Found { bytes, history, point, place })
     }
 
     /// The layers' weights and mixtures at the end of a file's joint training.
     pub(super) fn layers(&self, file: &Found, float: &Float) -> Result<Vec<LayerDetails>, Error> {
-        let joint = self.ledger.done(&file.stage).expect("a file is made of a part that is done");
+        let joint = self.ledger.done(&stage_name(file.place)).expect("a file is made of a part that is done");
         let outcome = self.shop.joint_outcome(&self.plan.first, &joint)?;
         Ok(LayerDetails::all(&self.shop.covered, float.network.parameters(), &outcome))
     }
@@ -145,6 +149,7 @@ impl Search<'_> {
         run: impl FnOnce(&Recorder<'_>, &PartKeeper<'_>, Option<&Snapshot>) -> Result<Snapshot, Error>,
     ) -> Result<Snapshot, Error> {
         if let Some(done) = self.ledger.done(name) {
+            self.observer.part_known(part, self.plan.rounds_of(part));
             return Ok(done);
         }
         let running = self.ledger.running(name);
@@ -159,8 +164,8 @@ impl Search<'_> {
     }
 }
 
-fn stage_name(plan: &Plan, place: Place) -> String {
-    format!("{}stage-{place}", plan.tag)
+fn stage_name(place: Place) -> String {
+    format!("stage-{}", place.key())
 }
 
 fn put_wrong(snapshot: &mut Snapshot, wrong: &[bool]) {

@@ -1,10 +1,10 @@
-//! How a search spends its time: one rising trajectory, a file of each of its points, and points between the best one and the next.
-
-use std::fmt;
+//! How a search spends its time: one rising trajectory, a file of each of its points, and points between the best one and
+//! the next.
 
 use mixpress_network::Graph;
 use mixpress_train::{Augmentation, DistillationConfig, ROUND};
 
+use super::{Place, SearchPart};
 use crate::Recipe;
 
 /// Held-out samples that a search judges by, where the data have enough.
@@ -19,27 +19,29 @@ const FACTOR: f64 = 1.3;
 
 /// Rounds of joint training between two points, as a share of the recipe's joint training.
 ///
-/// Long ones pay: files of `LeNet-300-100` were 20 % smaller at the same validation error (1.5 to 1.9 %, two seeds) with a share of 0.6 than
-/// with 0.15 and phases C and D shortened likewise.
+/// Long ones pay: files of `LeNet-300-100` were 20 % smaller at the same validation error (1.5 to 1.9 %, two seeds)
+/// with a share of 0.6 than with 0.15 and phases C and D shortened likewise.
 const STAGE: f64 = 0.6;
 
 /// The share of the float network's opinion in what a search's networks learn.
 const DISTILLATION_SHARE: f64 = 0.5;
-/// The temperature at which it is asked about samples that augmentation moves, and about samples that it knows by heart.
-const TEMPERATURES: [f64; 2] = [2.0, 4.0];
+/// The temperature at which it is asked, where augmentation moves samples, and where they are what it knows by heart.
+const TEMPERATURE: f64 = 2.0;
+const TEMPERATURE_WITHOUT_AUGMENTATION: f64 = 4.0;
 
-/// By how much it rises below that, where a budget asks for it.
+/// By how much the strength rises below [`FIRST_STRENGTH`], where a budget asks for it.
 const LOWER_FACTOR: f64 = 1.5;
 
-/// Points that are tried even when the budget has been left: a frontier of fewer says little.
+/// Points that are tried even when the budget has been left, unless lower strengths are needed: a frontier of fewer
+/// says little.
 const LEAST_POINTS: u64 = 6;
 const MOST_POINTS: u64 = 12;
 
 /// Points that are tried between the best one and the next, in the end.
 const BETWEEN: u64 = 2;
 
-/// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000 samples of a network of 29
-/// million multiply-adds. Larger networks have shorter phases.
+/// Multiply-adds of all dense forward passes that a search with [`LEAST_POINTS`] may take: forty passes over 50,000
+/// samples of a network of 29 million multiply-adds. Larger networks have shorter phases.
 const MOST_MULTIPLY_ADDS: f64 = 40.0 * 50_000.0 * 29e6;
 
 /// Rounds of phase A and of phase B before the first point, at least, where the recipe has as many.
@@ -50,46 +52,16 @@ const LEAST_FACTOR: f64 = 0.01;
 /// What a search does, apart from what it decides on its way.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
-    /// What names of its parts begin with.
-    pub tag: &'static str,
     /// The recipe of the point before the strength rises.
     pub first: Recipe,
-    /// Points of the trajectory at least, if time allows.
+    /// Points of the trajectory at least, if time allows; of the first one fewer where lower strengths are needed.
     pub least_points: u64,
     /// Points of the trajectory at most.
     pub most_points: u64,
     /// Points that are tried between the best one and the next, in the end.
     pub between: u64,
-    /// Whether there is no plan of lower strengths.
-    pub is_lowest: bool,
-}
-
-/// A point of a trajectory: the end of a stage, or of what is one but for a smaller step of the strength.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place {
-    /// The stage, counted from 0, which is joint training before the strength rises.
-    pub stage: u64,
-    /// The stage's step as a share of a whole one.
-    pub last: f64,
-}
-
-impl Place {
-    /// The end of a stage.
-    pub fn at(stage: u64) -> Self {
-        Self { stage, last: 1.0 }
-    }
-
-    /// Steps of the trajectory up to here.
-    pub fn position(self) -> f64 {
-        if self.stage == 0 { 0.0 } else { (self.stage - 1) as f64 + self.last }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = if self.position().fract() == 0.0 { 0 } else { 2 };
-        write!(f, "{:.digits$}", self.position())
-    }
+    /// Whether it is the plan of lower strengths.
+    pub is_lower: bool,
 }
 
 impl Plan {
@@ -99,22 +71,18 @@ impl Plan {
         if recipe.validation == Recipe::default().validation {
             first.validation = (samples / HELD_OUT).clamp(AT_MOST_ONE_IN, recipe.validation);
         }
-        if recipe.distillation == DistillationConfig::default() {
-            let is_moved = recipe.augment && Augmentation::suited_to(graph.input_shape()) != Augmentation::None;
-            let temperature = TEMPERATURES[usize::from(!is_moved)];
-            first.distillation = DistillationConfig { share: DISTILLATION_SHARE, temperature };
+        if recipe.distillation.share.is_none() {
+            let temperature = match Augmentation::of(recipe.augment, graph.input_shape()) {
+                Augmentation::None => TEMPERATURE_WITHOUT_AUGMENTATION,
+                Augmentation::Shift => TEMPERATURE,
+            };
+            first.distillation = DistillationConfig { share: Some(DISTILLATION_SHARE), temperature };
         }
         first.joint.strength *= FIRST_STRENGTH;
         first.joint.rise.rounds = share(recipe.joint.rounds, STAGE);
         first.joint.rise.factor = FACTOR;
-        let mut plan = Self {
-            tag: "",
-            first,
-            least_points: LEAST_POINTS,
-            most_points: MOST_POINTS,
-            between: BETWEEN,
-            is_lowest: false,
-        };
+        let mut plan =
+            Self { first, least_points: LEAST_POINTS, most_points: MOST_POINTS, between: BETWEEN, is_lower: false };
         let cost = (graph.multiply_adds() * ROUND) as f64 * recipe.batch as f64;
         plan.shorten(MOST_MULTIPLY_ADDS / cost);
         plan
@@ -133,16 +101,16 @@ impl Plan {
     /// The plan of a search where no file of this one keeps the budget: its strengths end where this plan's begin.
     pub fn lower(&self) -> Self {
         let mut lower = self.clone();
-        lower.tag = "lower-";
         lower.first.joint.rise.factor = LOWER_FACTOR;
-        lower.first.joint.strength *= LOWER_FACTOR.powf(-(self.least_points as f64));
+        lower.first.joint.strength =
+            in_three_digits(self.first.joint.strength * LOWER_FACTOR.powf(-(self.least_points as f64)));
         lower.most_points = self.least_points;
-        lower.is_lowest = true;
+        lower.is_lower = true;
         lower
     }
 
-    /// Shortens phases in proportion where the search would take more than so many rounds. What everything else stands on, the float network
-    /// and the trajectory's beginning, is shortened to [`LEAST_ROUNDS`] at most.
+    /// Shortens phases in proportion where the search would take more than so many rounds. What everything else stands
+    /// on, the float network and the trajectory's beginning, is shortened to [`LEAST_ROUNDS`] at most.
     fn shorten(&mut self, most: f64) {
         let whole = self.clone();
         let mut factor = most / self.expected_rounds() as f64;
@@ -163,7 +131,7 @@ impl Plan {
     }
 
     /// Rounds of a search that tries as many points as it must.
-    fn expected_rounds(&self) -> u64 {
+    pub fn expected_rounds(&self) -> u64 {
         let Recipe { plain, joint, .. } = &self.first;
         let points = self.least_points + self.between;
         plain.rounds + joint.rounds + (points - 1) * joint.rise.rounds + points * self.rounds_a_file()
@@ -174,19 +142,36 @@ impl Plan {
         self.first.hard.rounds + self.first.tied.rounds
     }
 
-    /// Points between that of stage `best` and the next.
-    pub fn places_between(&self, best: u64) -> Vec<Place> {
-        let parts = (self.between + 1) as f64;
-        (1..=self.between).map(|part| Place { stage: best + 1, last: part as f64 / parts }).collect()
+    /// The points to try between one of the trajectory's and the next.
+    pub fn places_between(&self, stages: u64) -> Vec<Place> {
+        let parts = self.between + 1;
+        let hundredths = |part| (100 * part + parts / 2) / parts;
+        (1..parts).map(|part| Place { is_lower: self.is_lower, stages, hundredths: hundredths(part) }).collect()
+    }
+
+    /// Rounds of a part.
+    pub fn rounds_of(&self, part: SearchPart) -> u64 {
+        match part {
+            SearchPart::Float => self.first.plain.rounds,
+            SearchPart::Stage(Place { stages: 0, hundredths: 0, .. }) => self.first.joint.rounds,
+            SearchPart::Stage(_) => self.first.joint.rise.rounds,
+            SearchPart::File(_) => self.rounds_a_file(),
+        }
     }
 
     /// The recipe of a point's file.
     pub fn recipe(&self, place: Place) -> Recipe {
         let mut recipe = self.first.clone();
-        recipe.joint.rise.stages = place.stage;
-        recipe.joint.rise.last = place.last;
+        recipe.joint.rise.stages = place.stages + u64::from(!place.is_whole());
+        recipe.joint.rise.last_step = if place.is_whole() { 1.0 } else { place.hundredths as f64 / 100.0 };
         recipe
     }
+}
+
+/// A number in three digits, which cost few bytes in a file.
+fn in_three_digits(number: f64) -> f64 {
+    let units = 10_f64.powf(2.0 - number.log10().floor());
+    if units.is_finite() { (number * units).round() / units } else { number }
 }
 
 /// A share of some rounds, at least one.
@@ -235,24 +220,43 @@ mod tests {
     }
 
     #[test]
-    fn points_between_rise_evenly() {
+    fn points_between_rise_evenly_and_cost_few_bytes() {
         let plan = plan(&zoo::lenet_300_100(), 60_000);
-        let strength = |place| plan.recipe(place).joint.last_strength();
-        let mut places = plan.places_between(3);
-        places.insert(0, Place::at(3));
-        places.push(Place::at(4));
-        let steps: Vec<f64> = places.windows(2).map(|pair| strength(pair[1]) / strength(pair[0])).collect();
-        assert!(steps.iter().all(|step| (step - FACTOR.cbrt()).abs() < 1e-9), "{steps:?}");
+        let whole = Place { is_lower: false, stages: 3, hundredths: 0 };
+        let places = [vec![whole], plan.places_between(3), vec![whole.next()]].concat();
+        let strengths: Vec<f64> = places.iter().map(|&place| plan.recipe(place).joint.last_strength()).collect();
+        let steps: Vec<f64> = strengths.windows(2).map(|pair| pair[1] / pair[0]).collect();
+        assert!(steps.iter().all(|step| (step - FACTOR.cbrt()).abs() < 2e-3), "{steps:?}");
         let names: Vec<String> = places.iter().map(Place::to_string).collect();
-        assert_eq!(names, ["3", "3.33", "3.67", "4"]);
-        assert_eq!(Place::at(0).to_string(), "0");
+        assert_eq!(names, ["4", "4.33", "4.67", "5"]);
+        let bytes = |place| plan.recipe(place).to_differences().unwrap().len();
+        assert!(bytes(places[1]) <= bytes(whole) + 3, "{} and {}", bytes(places[1]), bytes(whole));
+    }
+
+    #[test]
+    fn searches_learn_from_the_float_network_unless_told_otherwise() {
+        let new = |recipe: &Recipe, definition: &Definition, shape: &[usize]| {
+            Plan::new(recipe, &definition.lower(shape).unwrap(), 60_000).first.distillation
+        };
+        let said = |share, temperature| DistillationConfig { share: Some(share), temperature };
+        let (lenet, digits) = (zoo::lenet_300_100(), zoo::digits_mlp());
+        let recipe = Recipe::default();
+        assert_eq!(new(&recipe, &lenet, &[1, 28, 28]), said(0.5, 2.0));
+        assert_eq!(new(&recipe, &digits, &[1, 8, 8]), said(0.5, 4.0), "so small images are not moved");
+        let still = Recipe { augment: false, ..Recipe::default() };
+        assert_eq!(new(&still, &lenet, &[1, 28, 28]), said(0.5, 4.0));
+        let labels = Recipe { distillation: said(0.0, 4.0), ..Recipe::default() };
+        assert_eq!(new(&labels, &lenet, &[1, 28, 28]), said(0.0, 4.0));
     }
 
     #[test]
     fn lower_strengths_end_where_the_others_begin() {
         let plan = plan(&zoo::lenet_300_100(), 60_000);
         let lower = plan.lower();
-        let last = lower.recipe(Place::at(lower.most_points - 1)).joint.last_strength();
-        assert!((last * LOWER_FACTOR / plan.first.joint.strength - 1.0).abs() < 1e-9);
+        let last =
+            lower.recipe(Place { is_lower: true, stages: lower.most_points - 1, hundredths: 0 }).joint.last_strength();
+        assert!((last * LOWER_FACTOR / plan.first.joint.strength - 1.0).abs() < 5e-3);
+        assert_eq!(lower.first.joint.strength.to_string(), "0.00384");
+        assert_eq!([0.0, 1e-310, 12_345.0].map(in_three_digits), [0.0, 1e-310, 12_300.0]);
     }
 }

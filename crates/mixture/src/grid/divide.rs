@@ -53,8 +53,8 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Covers the `u` from `low` to `high`, but for what is far away from all components; `None` where that is nothing, or where
-    /// the numbers are so large or so small that `f32` would not do.
+    /// Covers the `u` from `low` to `high`, but for what is far away from all components; `None` where that is nothing,
+    /// or where the numbers are so large or so small that `f32` would not do.
     pub(super) fn new(mixture: &Mixture, scale: f64, low: f64, high: f64, weights: usize) -> Option<Self> {
         let reach = |sign: f64| {
             let ends = mixture.components().iter().map(|c| sign * c.mean + REACH * c.std_dev);

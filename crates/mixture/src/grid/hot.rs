@@ -1,18 +1,20 @@
 //! The hot cell: one wide cell around zero, where most weights are.
 //!
-//! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a line; what
-//! bends it are the tails of the neighbours. So one polynomial holds for all of a wide cell, and the moments of its weights for all
-//! statistics. Each of [`DEGREES`] gets the widest cell that is exact enough, and the one that promises the least work is taken:
-//! a higher degree costs all weights a little, a narrow cell sends more of them to the grid.
+//! Networks under this prior have most of their weights in the zero component. Around its mean the score is nearly a
+//! line; what bends it are the tails of the neighbours. So one polynomial holds for all of a wide cell, and the moments
+//! of its weights for all statistics. Each of [`DEGREES`] gets the widest cell that is exact enough, and the one that
+//! promises the least work is taken: a higher degree costs all weights a little, a narrow cell sends more of them to
+//! the grid.
 //!
 //! # How exact it is
-//! Interpolation at Chebyshev's nodes is within a small factor of the best polynomial of its degree, and as responsibilities are
-//! analytic, its error is spread over the cell like the Chebyshev polynomial of the next degree (Trefethen, *Approximation Theory
-//! and Approximation Practice*, chapters 8 and 15). So it is seen at points between the nodes: at [`CHECKS`] times as many points as the
-//! highest degree has nodes, the score and each component's responsibility times 1, `z` and `z²` must be as near to their exact values as
-//! [`RELATIVE`] and [`ABSOLUTE`] say, a tenth of what [`Grid`](super::Grid) promises. That no component is so narrow that it could hide
-//! between the points is seen to first: logarithms of two components, relative to each other, change by no more than
-//! [`LARGEST_CHANGE`] from the middle to an end. Components that are fainter than `e^-26` everywhere in the cell are not asked.
+//! Interpolation at Chebyshev's nodes is within a small factor of the best polynomial of its degree, and as
+//! responsibilities are analytic, its error is spread over the cell like the Chebyshev polynomial of the next degree
+//! (Trefethen, *Approximation Theory and Approximation Practice*, chapters 8 and 15). So it is seen at points between
+//! the nodes: at [`CHECKS`] times as many points as the highest degree has nodes, the score and each component's
+//! responsibility times 1, `z` and `z²` must be as near to their exact values as [`RELATIVE`] and [`ABSOLUTE`] say, a
+//! tenth of what [`Grid`](super::Grid) promises. That no component is so narrow that it could hide between the points
+//! is seen to first: logarithms of two components, relative to each other, change by no more than [`LARGEST_CHANGE`]
+//! from the middle to an end. Components that are fainter than `e^-26` everywhere in the cell are not asked.
 //!
 //! Rounding of the moments is harmless: an error in `Σ t^m` counts as much as coefficient `m` of a responsibility's
 //! polynomial, and high coefficients of such smooth functions are small.

@@ -24,8 +24,8 @@ pub(super) struct Basis<const N: usize> {
 impl Basis<ORDER> {
     /// Gauss and Legendre's nodes on `[-1/2, 1/2]`, an interval that is as wide as a cell.
     ///
-    /// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over weights
-    /// that are spread smoothly in a cell.
+    /// What a cubic through these nodes misses of a function is orthogonal to all cubics, so it cancels in the sum over
+    /// weights that are spread smoothly in a cell.
     pub(super) fn of_cell() -> Self {
         // (3/7 ± 2/7 √(6/5)), the squares of the roots (Abramowitz and Stegun, 25.4.30).
         let [inner, outer] = [-1.0, 1.0].map(|sign: f64| 0.5 * (3.0 / 7.0 + sign * 2.0 / 7.0 * 1.2_f64.sqrt()).sqrt());
@@ -63,7 +63,8 @@ impl<const N: usize> Basis<N> {
         coefficients
     }
 
-    /// Weights of the nodes, so that a polynomial summed over a cell's weights is the weighted sum of its values at the nodes.
+    /// Weights of the nodes, so that a polynomial summed over a cell's weights is the weighted sum of its values at the
+    /// nodes.
     pub(super) fn weights(&self, moments: [f64; N]) -> [f64; N] {
         self.lagrange.map(|polynomial| polynomial.iter().zip(moments).map(|(of_basis, moment)| of_basis * moment).sum())
     }
@@ -166,8 +167,8 @@ impl NodeSums {
     }
 }
 
-/// The terms' densities beside the largest of them at each value, which is `shares`; the logarithm of that largest, and the sum of
-/// the shares.
+/// The terms' densities beside the largest of them at each value, which is `shares`; the logarithm of that largest, and
+/// the sum of the shares.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
 fn densities(terms: &[Term], u: &Lanes, shares: &mut [Lanes]) -> [Lanes; 2] {

@@ -1,8 +1,9 @@
 //! The pass over the weights of the hot cell: all arithmetic on whole vector registers, no table and no scattered sum.
 //!
-//! A weight's position `t` in `[-1, 1]` gives its score, a polynomial, and its powers, which are rounded to multiples of 2^-21 and
-//! summed as integers: adding 6 to a number in `[-1, 1]` leaves it, so rounded, in the mantissa. Weights that are not in the hot
-//! cell take part as `t = 0`, which adds nothing, and are then listed, eight at a time, by a table that tells the set bits of a byte.
+//! A weight's position `t` in `[-1, 1]` gives its score, a polynomial, and its powers, which are rounded to multiples
+//! of 2^-21 and summed as integers: adding 6 to a number in `[-1, 1]` leaves it, so rounded, in the mantissa. Weights
+//! that are not in the hot cell take part as `t = 0`, which adds nothing, and are then listed, eight at a time, by a
+//! table that tells the set bits of a byte.
 
 /// Weights that are swept together: so few that sums of their powers fit into 32 bits.
 pub(super) const SWEEP: usize = 512;
@@ -35,8 +36,8 @@ const POSITIONS: [[u8; 8]; 256] = {
     table
 };
 
-/// Where the hot cell is: around zero, up to where `weight · inverse` is ±1. And the score there, coefficients from the constant
-/// term up.
+/// Where the hot cell is: around zero, up to where `weight · inverse` is ±1. And the score there, coefficients from the
+/// constant term up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hot {
     pub(super) inverse: f32,

@@ -1,7 +1,7 @@
 //! The pass over the weights: each is sorted into its cell, leaves its moments there, and gets its score.
 //!
-//! Where there is a hot cell it takes its weights first, a sweep at a time ([`sweep`](super::sweep)); the others wait until they
-//! fill a group, and go the way of all weights from there.
+//! Where there is a hot cell it takes its weights first, a sweep at a time ([`sweep`](super::sweep)); the others wait
+//! until they fill a group, and go the way of all weights from there.
 //!
 //! Weights go in groups through steps that either are arithmetic on whole vector registers or nothing but loads and stores
 //! at computed places. Widths of cells are powers of two, so that the position of a weight in its cell is computed without
@@ -156,8 +156,8 @@ impl Layout<'_> {
         );
     }
 
-    /// Lets the hot cell, of degree `D`, sweep over the weights, and visits those that are not in it. Returns how many weights that
-    /// were: only whole sweeps.
+    /// Lets the hot cell, of degree `D`, sweep over the weights, and visits those that are not in it. Returns how many
+    /// weights that were: only whole sweeps.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
     fn sweep<const D: usize>(

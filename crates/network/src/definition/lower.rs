@@ -15,8 +15,8 @@ impl Definition {
     /// # Errors
     ///
     /// [`Error::Shape`] where a layer cannot take what arrives, [`Error::Setting`] where one of its settings is out of
-    /// range, [`Error::Name`] for a name that no file could hold, [`Error::DuplicateParameter`] where two layers have the same
-    /// name, and errors on sizes that are too large.
+    /// range, [`Error::Name`] for a name that no file could hold, [`Error::DuplicateParameter`] where two layers have
+    /// the same name, and errors on sizes that are too large.
     pub fn lower(&self, input: &[usize]) -> Result<Graph, Error> {
         if self.layers.is_empty() {
             return Err(Error::NoLayers { name: self.name.clone() });

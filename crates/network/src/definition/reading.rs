@@ -37,8 +37,8 @@ impl Definition {
     ///
     /// # Errors
     ///
-    /// [`Error::Syntax`], [`Error::UnknownKey`], [`Error::MissingKey`], [`Error::UnknownKind`] or [`Error::Value`], each with
-    /// the line.
+    /// [`Error::Syntax`], [`Error::UnknownKey`], [`Error::MissingKey`], [`Error::UnknownKind`] or [`Error::Value`],
+    /// each with the line.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let document = DeTable::parse(text).map_err(|error| Error::Syntax {
             line: line(text, error.span().map_or(0, |span| span.start)),

@@ -41,8 +41,8 @@ impl UnitMap {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownGroup`] when there are more or fewer lists than groups, [`Error::UnitIndices`] when a list is empty or
-    /// not ascending, [`Error::FixedGroup`] when it drops units that must stay.
+    /// [`Error::UnknownGroup`] when there are more or fewer lists than groups, [`Error::UnitIndices`] when a list is
+    /// empty or not ascending, [`Error::FixedGroup`] when it drops units that must stay.
     pub fn new(full: &Graph, kept: &[Vec<usize>]) -> Result<Self, Error> {
         let table = full.units();
         let groups = table.groups();

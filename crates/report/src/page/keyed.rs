@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use serde::Serialize;
 
-/// A figure: `text` on the page, and the JSON pointer (RFC 6901) and value of the number that it shows. A number that is not known has
-/// neither.
+/// A figure: `text` on the page, and the JSON pointer (RFC 6901) and value of the number that it shows. A number that
+/// is not known has neither.
 pub(super) fn keyed(key: &str, value: impl Serialize, text: &str) -> Markup {
     match serde_json::to_string(&value) {
         Ok(value) if value != "null" => html! { span data-key=(key) data-value=(value) { (text) } },

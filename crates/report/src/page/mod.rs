@@ -1,7 +1,8 @@
 //! A page about a compression: one HTML file that opens from disk and fetches nothing, without any script that runs.
 //!
-//! Names that come from files are hostile until they are escaped. That is the template's work (`maud` escapes whatever is not marked as
-//! markup already); only the style sheet and the JSON go in as they are, and JSON with its `<` and `>` escaped.
+//! Names that come from files are hostile until they are escaped. That is the template's work (`maud` escapes whatever
+//! is not marked as markup already); only the style sheet and the JSON go in as they are, and JSON with its `<` and `>`
+//! escaped.
 
 mod bytes;
 mod classes;
@@ -41,8 +42,9 @@ pub struct PageOptions<'a> {
 
 /// The page about an outcome, of a run or of a file alone, as one HTML file. What is not known is left out.
 ///
-/// The page holds its numbers as JSON, too: the element `outcome` has the object that [`json`](crate::json) writes, with `details`
-/// and `command` beside it. Where the text shows one of them, an attribute `data-key` is its JSON pointer and `data-value` its value.
+/// The page holds its numbers as JSON, too: the element `outcome` has the object that [`json`](crate::json) writes,
+/// with `details` and `command` beside it. Where the text shows one of them, an attribute `data-key` is its JSON
+/// pointer and `data-value` its value.
 ///
 /// ```
 /// use mixpress_report::{PageOptions, page};

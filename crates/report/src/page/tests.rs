@@ -86,7 +86,8 @@ fn json_of(html: &str) -> Value {
     serde_json::from_str(&text[..text.find("</script>").expect("its end")]).expect("valid JSON")
 }
 
-/// The tags of a page: names, with a slash before those that end an element; their attributes. What is in the style is skipped.
+/// The tags of a page: names, with a slash before those that end an element; their attributes. What is in the style is
+/// skipped.
 fn tags(html: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut found = Vec::new();
     let mut rest = html;

@@ -15,8 +15,8 @@ struct MaxPool2d {
 }
 
 impl<T: Element> Tape<'_, T> {
-    /// `[N, C, H, W]` to `[N, C, H', W']`: the maximum of each window. Padding never wins; NaN always does. The gradient goes
-    /// to the first maximum of a window.
+    /// `[N, C, H, W]` to `[N, C, H', W']`: the maximum of each window. Padding never wins; NaN always does. The
+    /// gradient goes to the first maximum of a window.
     ///
     /// # Panics
     ///

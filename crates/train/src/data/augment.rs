@@ -18,8 +18,8 @@ pub enum Augmentation {
     None,
     /// Each item is moved by -1, 0 or 1 pixel along both axes, with chances of 1/4, 1/2 and 1/4.
     ///
-    /// All nine moves equally likely made files of `LeNet-300-100` 4 to 7 % larger at the same validation error (1.5 to 1.9 %, two
-    /// seeds), and half of the items unmoved 5 to 25 %.
+    /// All nine moves equally likely made files of `LeNet-300-100` 4 to 7 % larger at the same validation error (1.5 to
+    /// 1.9 %, two seeds), and half of the items unmoved 5 to 25 %.
     Shift,
 }
 
@@ -29,6 +29,12 @@ impl Augmentation {
     /// On the 8x8 digits it harms: 64-128-64-10 made 4.7 % errors on held-out samples with shifts, 2.8 % without (means of
     /// five seeds, 2,000 steps of Adam).
     pub const SHORTEST_SIDE: usize = 16;
+
+    /// [`Self::suited_to`] where augmentation is wanted, otherwise none.
+    #[must_use]
+    pub fn of(is_wanted: bool, item_shape: &[usize]) -> Self {
+        if is_wanted { Self::suited_to(item_shape) } else { Self::None }
+    }
 
     /// The augmentation that suits items of `item_shape`: [`Self::Shift`] for images `[channels, height, width]` with both
     /// sides at least [`Self::SHORTEST_SIDE`]; smaller images and plain vectors are left alone.

@@ -42,8 +42,8 @@ impl Names {
 
     /// The class of each name, and how many classes there are.
     ///
-    /// Where all names are whole numbers, classes follow their order, and names of the same number, as `1` and `1.0`, are one
-    /// class. Otherwise they follow the order of the texts, by code points.
+    /// Where all names are whole numbers, classes follow their order, and names of the same number, as `1` and `1.0`,
+    /// are one class. Otherwise they follow the order of the texts, by code points.
     pub(super) fn numbered(&self) -> (Vec<u32>, usize) {
         let numbers: Option<Vec<i64>> = self.all.iter().map(|name| whole(name)).collect();
         match numbers {

@@ -94,8 +94,8 @@ fn number(cell: &str) -> Result<f32, &'static str> {
     }
 }
 
-/// The line on which a record begins. The reader takes empty lines, and what is left of a line's end, for a part of the record
-/// after them.
+/// The line on which a record begins. The reader takes empty lines, and what is left of a line's end, for a part of the
+/// record after them.
 fn line(path: &Path, position: Option<&Position>) -> u64 {
     let Some(position) = position else { return 1 };
     let ends = || {

@@ -23,8 +23,9 @@ const SPLIT_KEY: u64 = 0x6d69_7870_7265_7373;
 /// The UCI digits, 1,437 for training and 360 for testing; items are `[1, 8, 8]`, values `grey / 16`.
 ///
 /// The split is fixed, the same for every seed of a run, so errors of different runs compare: the samples of each class
-/// in a random order, one class after the other, and each fifth of that row for testing. It is not by writer: the same person's digits stand on both sides, which makes the task a little easier than the
-/// writer-independent one of the data's authors.
+/// in a random order, one class after the other, and each fifth of that row for testing. It is not by writer: the same
+/// person's digits stand on both sides, which makes the task a little easier than the writer-independent one of the
+/// data's authors.
 #[must_use]
 #[allow(clippy::missing_panics_doc, reason = "the data is part of the program, and a test reads all of it")]
 pub fn digits() -> DataSource {

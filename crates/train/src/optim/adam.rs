@@ -190,8 +190,8 @@ impl Adam {
         });
     }
 
-    /// As [`Self::step`], for the parameters at the given positions only. Where all others are zero and so are their moments,
-    /// as after [`Self::reset_where`], and their gradients, a whole step would do the same.
+    /// As [`Self::step`], for the parameters at the given positions only. Where all others are zero and so are their
+    /// moments, as after [`Self::reset_where`], and their gradients, a whole step would do the same.
     ///
     /// # Panics
     /// As [`Self::step`], or when a position is out of bounds.

@@ -1,8 +1,8 @@
 //! The classic prior during joint training: a plain Gaussian mixture whose means, log-precisions and mixing proportions are
 //! learned by gradient together with the weights (Ullrich et al. 2017, arXiv 1702.04008, section 3).
 //!
-//! Hyper-priors in pseudo-counts hold the standard deviations near their preset values (Gamma on the precisions) and the zero
-//! component's proportion high (Beta), which is how pruning happens here.
+//! Hyper-priors in pseudo-counts hold the standard deviations near their preset values (Gamma on the precisions) and
+//! the zero component's proportion high (Beta), which is how pruning happens here.
 
 use mixpress_mixture::{HyperPriors, Mixture, Parameters, Statistics};
 use serde::{Deserialize, Serialize};

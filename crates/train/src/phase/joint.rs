@@ -303,3 +303,44 @@ impl Phase for JointPhase {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RiseConfig;
+
+    #[test]
+    fn the_strength_rises_from_stage_to_stage_and_less_in_the_last() {
+        let rise = RiseConfig { stages: 3, rounds: 2, factor: 2.0, last_step: 0.25, ..RiseConfig::default() };
+        let config = JointConfig { rounds: 4, strength: 0.5, ramp: 0.5, rise, ..JointConfig::default() };
+        let settings = JointSettings {
+            config,
+            prior: PriorConfig::default(),
+            samples: 50_000,
+            scales: Vec::new(),
+            has_convolutions: false,
+        };
+        // In units of the strength before any stage: at the start of each stage, halfway up its ramp, and at its end.
+        let strength = |rounds: f64| settings.strength((rounds * ROUND as f64) as u64) * 50_000.0 / 0.5;
+        for (rounds, expected) in [
+            (0.0, 0.0),
+            (1.0, 0.5),
+            (2.0, 1.0),
+            (4.0, 1.0),
+            (4.5, 2_f32.sqrt()),
+            (5.0, 2.0),
+            (6.0, 2.0),
+            (7.5, 4.0),
+            (8.0, 4.0),
+            (8.5, 4.0 * 2_f32.powf(0.125)),
+            (9.5, 4.0 * 2_f32.powf(0.25)),
+        ] {
+            assert!(
+                (strength(rounds) / expected - 1.0).abs() < 1e-2 || expected == 0.0,
+                "{rounds}: {}",
+                strength(rounds)
+            );
+        }
+        assert_eq!(settings.strength(settings.steps_to(3) - 1), settings.final_strength());
+    }
+}

@@ -1,5 +1,5 @@
-//! The mixture of one layer as it was at the end of joint training, for whoever looks at it: components and density in units of the
-//! weights, whichever family the prior is of.
+//! The mixture of one layer as it was at the end of joint training, for whoever looks at it: components and density in
+//! units of the weights, whichever family the prior is of.
 
 use mixpress_mixture::{CLASSES, Component, HeavyTailed, Mixture, PlaceContext, class, class_center, exponent};
 
@@ -37,8 +37,8 @@ impl LayerMixture {
         Self { kind: Kind::Plain(mixture.clone()), scale }
     }
 
-    /// The components in ascending order of their means, in units of the weights. Where the zero component is a ladder, its standard
-    /// deviation is that of the lowest rung.
+    /// The components in ascending order of their means, in units of the weights. Where the zero component is a ladder,
+    /// its standard deviation is that of the lowest rung.
     #[must_use]
     pub fn components(&self) -> Vec<Component> {
         let in_weights = |Component { mean, std_dev, proportion }: Component| Component {

@@ -71,8 +71,9 @@ impl Session<'_> {
         Ok(phase.finish())
     }
 
-    /// Phase B up to the end of one of the stages in which its strength rises ([`RiseConfig`](crate::RiseConfig); 0 is the end of what
-    /// comes before them). The snapshot is where the phase goes on, and what [`JointOutcome::at`] takes.
+    /// Phase B up to the end of one of the stages in which its strength rises ([`RiseConfig`](crate::RiseConfig); 0 is
+    /// the end of what comes before them). The snapshot is where the phase goes on, and what [`JointOutcome::at`]
+    /// takes.
     ///
     /// # Errors
     /// As [`Session::joint`].

@@ -3,7 +3,8 @@
 /// Where the pull stops growing, in the unit of biases.
 const SOFTNESS: f32 = 0.02;
 
-/// Adds the derivative of `strength · ln(1 + |b| / 0.02)`, the penalty of a heavy-tailed prior on each bias, to its gradient.
+/// Adds the derivative of `strength · ln(1 + |b| / 0.02)`, the penalty of a heavy-tailed prior on each bias, to its
+/// gradient.
 pub fn pull_biases(biases: &[f32], strength: f32, gradient: &mut [f32]) {
     for (gradient, &bias) in gradient.iter_mut().zip(biases) {
         if bias != 0.0 {

@@ -1,9 +1,10 @@
 //! Phase D (method, step 8): the compressed network learns on, with tied weights.
 //!
 //! Assignments stay as they are. The zero entry of a codebook stays exactly 0; every other entry learns from the sum of
-//! the gradients of the weights that share it, divided by their number. Biases learn freely until halfway, when they are
-//! rounded to a symmetric grid and frozen, and norms to half precision; the codebooks go on and make up for it. At the end codebook
-//! entries and the running statistics of batch-norms, which follow the codebooks until then, are rounded to their stored type.
+//! the gradients of the weights that share it, divided by their number. Biases learn freely until halfway, when they
+//! are rounded to a symmetric grid and frozen, and norms to half precision; the codebooks go on and make up for it. At
+//! the end codebook entries and the running statistics of batch-norms, which follow the codebooks until then, are
+//! rounded to their stored type.
 
 use half::f16;
 use mixpress_network::{Graph, ParameterKind, Parameters, RunningStatistics, SparsePlan};
@@ -94,7 +95,8 @@ impl TiedPhase {
         Self { config, trainee, layers }
     }
 
-    /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to their stored type.
+    /// The network with every covered weight at a value of its layer's codebook, and the codebooks, rounded to their
+    /// stored type.
     pub fn finish(mut self) -> (Trainee, Vec<Vec<f32>>) {
         for value in self.layers.iter_mut().flat_map(|layer| &mut layer.codebook) {
             *value = round_mantissa(*value, self.config.level_bits);
@@ -111,8 +113,8 @@ impl TiedPhase {
         }
     }
 
-    /// Rounds the parameters without a codebook that are of the kinds wanted to their stored type: biases to their grid, norms
-    /// and statistics to half precision where they are within its range.
+    /// Rounds the parameters without a codebook that are of the kinds wanted to their stored type: biases to their
+    /// grid, norms and statistics to half precision where they are within its range.
     fn round_plain(&mut self, is_wanted: impl Fn(ParameterKind) -> bool) {
         let kinds: Vec<_> = self.trainee.graph().parameters().iter().map(|spec| spec.kind).collect();
         for (index, kind) in kinds.into_iter().enumerate() {
@@ -258,8 +260,9 @@ fn ceil_mantissa(value: f32, bits: u8) -> f32 {
     f16::from_bits(f16::from_f32(rounded).to_bits() + (1 << (10 - bits))).to_f32()
 }
 
-/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number of few bits
-/// with which the grid reaches the largest value. Values so small that `s` would not be a normal number become zero.
+/// Rounds to `q · s` with `q` in `-(2^(bits-1) - 1) ..= 2^(bits-1) - 1`; `s` is the smallest half-precision number of
+/// few bits with which the grid reaches the largest value. Values so small that `s` would not be a normal number become
+/// zero.
 fn round_to_grid(values: &mut [f32], bits: u8) {
     let most = f32::from((1_u16 << (bits - 1)) - 1);
     let largest = values.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));

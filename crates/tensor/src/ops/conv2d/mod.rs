@@ -1,9 +1,10 @@
 //! Two-dimensional convolution (cross-correlation, as everywhere in deep learning), by products of shifted rows where
 //! [`direct`] applies, and by matrix products elsewhere.
 //!
-//! For these an image is unfolded into a matrix with one row for each weight of a filter and one column for each position of the
-//! result ([`unfold`]); the convolution is then the product of the filters with it. Images are taken in a fixed number of
-//! groups that run in parallel; each group sums its own gradient of the weights, and groups are added in order.
+//! For these an image is unfolded into a matrix with one row for each weight of a filter and one column for each
+//! position of the result ([`unfold`]); the convolution is then the product of the filters with it. Images are taken in
+//! a fixed number of groups that run in parallel; each group sums its own gradient of the weights, and groups are added
+//! in order.
 
 mod direct;
 mod unfold;
@@ -114,8 +115,9 @@ struct Convolve {
 }
 
 impl<T: Element> Tape<'_, T> {
-    /// Convolves `x` of shape `[N, C, H, W]` with `weight` of shape `[O, C / groups, kh, kw]` and adds `bias` of shape `[O]`;
-    /// the result is `[N, O, H', W']` with `H' = (H + 2 padding - kh) / stride + 1`, rounded down. Layouts are `PyTorch`'s.
+    /// Convolves `x` of shape `[N, C, H, W]` with `weight` of shape `[O, C / groups, kh, kw]` and adds `bias` of shape
+    /// `[O]`; the result is `[N, O, H', W']` with `H' = (H + 2 padding - kh) / stride + 1`, rounded down. Layouts are
+    /// `PyTorch`'s.
     ///
     /// # Panics
     ///

@@ -98,8 +98,8 @@ pub(super) fn add_scaled<'a, T: Element>(
     }
 }
 
-/// [`total`], kept apart from the loop whose sum it takes: inlined, its tree of additions becomes the layout of the registers
-/// in that loop, which then shuffles them in each round.
+/// [`total`], kept apart from the loop whose sum it takes: inlined, its tree of additions becomes the layout of the
+/// registers in that loop, which then shuffles them in each round.
 #[inline(never)]
 pub(super) fn total_of<T: Element>(cell: &Cell<T>) -> T {
     total(*cell)

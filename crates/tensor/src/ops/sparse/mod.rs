@@ -72,8 +72,8 @@ struct SparseChain<T> {
 }
 
 impl<T: Element> Tape<'_, T> {
-    /// Runs `x` of shape `[N, ...]` through layers of which only the weights in their patterns are looked at: the others count
-    /// as zeros, whatever they are, and have a gradient of zero.
+    /// Runs `x` of shape `[N, ...]` through layers of which only the weights in their patterns are looked at: the
+    /// others count as zeros, whatever they are, and have a gradient of zero.
     ///
     /// The value is that of the layers' own operators one after the other, but for the order of summation.
     ///

@@ -46,7 +46,8 @@ impl Windows {
         }
     }
 
-    /// The maximum of each window, and which place of the kernel it had: the first one on ties, and a NaN before all numbers.
+    /// The maximum of each window, and which place of the kernel it had: the first one on ties, and a NaN before all
+    /// numbers.
     #[inline(always)]
     pub fn forward<T: Element>(&self, plane: &[Cell<T>], y: &mut [Cell<T>], which: &mut [Cell<T>]) {
         let mut last = usize::MAX;

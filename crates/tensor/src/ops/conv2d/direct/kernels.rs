@@ -1,10 +1,11 @@
 //! The inner loops of direct convolution: products of shifted rows, summed in registers.
 //!
 //! Lanes are neighbouring positions of a row. [`Correlate`] holds a few filters times two vectors of positions in
-//! registers while it walks over channels and taps: each loaded vector meets several filters, each loaded weight several
-//! vectors, so that products and not loads are the limit. [`Contract`] holds a few filters times the taps of one row of the
-//! kernel, and walks over the positions of several images: one flat loop, or the compiler would run out of registers. Both are generic over the vector units of `pulp` and are plain
-//! safe code; the order of each sum depends on the shapes and the number of lanes alone.
+//! registers while it walks over channels and taps: each loaded vector meets several filters, each loaded weight
+//! several vectors, so that products and not loads are the limit. [`Contract`] holds a few filters times the taps of
+//! one row of the kernel, and walks over the positions of several images: one flat loop, or the compiler would run out
+//! of registers. Both are generic over the vector units of `pulp` and are plain safe code; the order of each sum
+//! depends on the shapes and the number of lanes alone.
 
 #![allow(
     clippy::inline_always,

@@ -17,8 +17,8 @@ use super::Geometry;
 use crate::kernels::{for_each_chunk, items_a_task, reduce};
 use crate::{Buffer, Element, Pool};
 
-/// Elements of the gradient that the gradient of the weights takes at once: with the images that belong to them they fit into
-/// a level-2 cache.
+/// Elements of the gradient that the gradient of the weights takes at once: with the images that belong to them they
+/// fit into a level-2 cache.
 const RESIDENT: usize = 1 << 15;
 
 /// Vectors of positions that it takes at once, at most.

@@ -48,7 +48,8 @@ pub(super) fn pack(weights: &[f32], taps: usize, packed: &mut [f32]) {
     }
 }
 
-/// Filters `[o, c]` of `taps` weights each as filters `[c, o]` with their taps in reverse: those of the gradient of the input.
+/// Filters `[o, c]` of `taps` weights each as filters `[c, o]` with their taps in reverse: those of the gradient of the
+/// input.
 pub(super) fn mirror(weights: &[f32], [filters, channels]: [usize; 2], taps: usize, mirrored: &mut [f32]) {
     for (filter, weights) in weights.chunks_exact(channels * taps).enumerate() {
         for (channel, weights) in weights.chunks_exact(taps).enumerate() {
