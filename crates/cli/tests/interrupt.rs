@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use common::{Ended, Place, hash, interrupt};
 
@@ -47,6 +48,63 @@ fn without_a_checkpoint_the_state_is_saved_beside_the_output() {
     place.compress(&["--quiet", "-o", "a.mxp", "--checkpoint", "a.mxp.checkpoint", "--resume"]).done();
     place.compress(&["--quiet", "-o", "whole.mxp"]).done();
     assert_eq!(hash(&place.path("a.mxp")), hash(&place.path("whole.mxp")));
+}
+
+#[test]
+fn a_run_does_not_begin_where_it_could_cost_the_state_of_a_stopped_one() {
+    let place = Place::new();
+    assert_eq!(interrupted(&place, &["-o", "a.mxp"], 2).code, Some(130));
+    let files = place.files();
+    place.compress(&["-o", "a.mxp"]).refused(1, &["a.mxp.checkpoint", "--resume", "--force"]);
+    assert_eq!(place.files(), files);
+    let budget = ["-o", "a.mxp", "--checkpoint", "a.mxp.checkpoint", "--resume", "--max-error", "9"];
+    place.compress(&budget).refused(1, &["a run without a budget"]);
+    place.compress(&["--quiet", "-o", "a.mxp", "--force"]).done();
+}
+
+/// Starts a run behind `sh -c`, which does as `prelude` says first; returns it when it has told of its first round.
+fn started_after(place: &Place, prelude: &str, out: &str) -> (Child, BufReader<ChildStderr>) {
+    let script = format!("{prelude}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("sh");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_mixpress")]);
+    command.args(["compress", "--recipe", "short.toml", "-v", "-o", out]).current_dir(place.path(""));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sh starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut String::new()).expect("a line");
+    (child, stderr)
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+}
+
+#[test]
+fn what_hangs_up_ends_a_run_unless_somebody_asked_otherwise() {
+    let place = Place::new();
+    let (mut child, mut stderr) = started_after(&place, "trap '' HUP", "kept.mxp");
+    signal(&child, "HUP");
+    stderr.read_to_string(&mut String::new()).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "as nohup has it");
+    assert!(place.path("kept.mxp").exists());
+
+    let (mut child, mut stderr) = started_after(&place, ":", "lost.mxp");
+    signal(&child, "HUP");
+    stderr.read_to_string(&mut String::new()).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
+fn a_signal_that_comes_twice_at_once_is_one() {
+    let place = Place::new();
+    let (mut child, mut stderr) = started_after(&place, ":", "a.mxp");
+    for _ in 0..3 {
+        signal(&child, "TERM");
+    }
+    let mut text = String::new();
+    stderr.read_to_string(&mut text).expect("text");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
+    assert!(place.path("a.mxp.checkpoint").is_dir(), "{text}");
 }
 
 #[test]

@@ -88,6 +88,8 @@ fn all_files_of_a_search_can_be_had_and_repeated() {
     let outcome: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let points = outcome["frontier"].as_array().expect("a list");
     assert!(points.len() >= 6);
+    let chosen = points.iter().find(|point| point["is_chosen"] == true).expect("one is chosen");
+    assert_eq!(outcome["judgement"]["is_kept"], chosen["is_within"]);
     assert_eq!(ended.stderr.lines().filter(|line| line.contains("validation error")).count(), points.len());
     let table = fs::read_to_string(place.path("files/frontier.csv")).expect("a table");
     for (line, point) in table.lines().skip(1).zip(points) {
@@ -109,7 +111,7 @@ fn all_files_of_a_search_can_be_had_and_repeated() {
 #[test]
 fn time_ends_a_search() {
     let place = Place::new();
-    search(&place, &["-q", "-o", "a.mxp", "--time-limit", "0s"]).refused(1, &["too short"]);
+    search(&place, &["-q", "-o", "a.mxp", "--time-limit", "0s"]).refused(1, &["time limit", "first file"]);
     assert!(!place.path("a.mxp").exists() && !place.path("a.mxp.checkpoint").exists());
     misused(&search(&place, &["-q", "-o", "a.mxp", "--time-limit", "10"]), &["--time-limit", "unit"]);
     misused(&place.run(["compress", "-o", "a.mxp", "--time-limit", "1h"]), &["--max-error"]);

@@ -16,7 +16,7 @@ use crate::history::{Clock, Recorder};
 use crate::{Error, Recipe};
 
 /// Name of the file in a checkpoint's folder.
-const FILE: &str = "checkpoint.safetensors";
+pub(crate) const FILE: &str = "checkpoint.safetensors";
 
 /// What names of files with a run's state end in.
 pub(crate) const ENDING: &str = "safetensors";
@@ -158,7 +158,7 @@ pub(crate) fn is_state(path: &Path) -> bool {
 }
 
 /// Whether a folder holds the state of a run.
-fn has_state(folder: &Path) -> io::Result<bool> {
+pub(crate) fn has_state(folder: &Path) -> io::Result<bool> {
     for file in fs::read_dir(folder)? {
         if is_state(&file?.path()) {
             return Ok(true);
@@ -219,7 +219,13 @@ pub(crate) fn refuse_other_run(folder: &Path, own: &str, identity: &str) -> Resu
 pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>, f64), Error> {
     let path = folder.join(FILE);
     if !path.exists() {
-        return Err(Error::NoCheckpoint { path: folder.into() });
+        let has_other = has_state(folder).unwrap_or(false);
+        let difference = || "it holds the state of a search, and this run has no budget".into();
+        return Err(if has_other {
+            Error::OtherRun { path: folder.into(), difference: difference() }
+        } else {
+            Error::NoCheckpoint { path: folder.into() }
+        });
     }
     let snapshot = Snapshot::load(&path)?;
     refuse_other_run(folder, snapshot.get_text("identity")?, identity)?;

@@ -14,6 +14,7 @@ pub use saving::Overwrite;
 use saving::{check_output, write_result};
 use training::Trained;
 
+use crate::checkpoint::has_state;
 use crate::details::{Baseline, ClassErrors, Details};
 use crate::pipeline::lower;
 use crate::{
@@ -255,6 +256,7 @@ impl<'a> Compressor<'a> {
     /// they came up during the run; else as [`Compressor::run`].
     pub fn run_to(self, path: &Path, overwrite: Overwrite) -> Result<Measured, Error> {
         check_output(path, overwrite)?;
+        self.check_state(overwrite)?;
         if let Some(folder) = &self.frontier {
             frontier::claim(folder, overwrite)?;
         }
@@ -265,6 +267,19 @@ impl<'a> Compressor<'a> {
         }
         let model = CompressedModel::open(path)?;
         self.measure(&trained, &model)
+    }
+
+    /// Refuses to begin where the state of a run that was stopped would be lost if this one is stopped, too.
+    fn check_state(&self, overwrite: Overwrite) -> Result<(), Error> {
+        match &self.checkpoint_on_interrupt {
+            Some(folder) if self.checkpoint.is_none() && overwrite == Overwrite::Refuse => {
+                if has_state(folder).unwrap_or(false) {
+                    return Err(Error::CheckpointExists { path: folder.clone() });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the

@@ -228,7 +228,10 @@ pub enum Error {
         best: Option<PathBuf>,
     },
     /// The time that a search was given was over before it had made a file.
-    #[error("{seconds:.0} seconds were too short for a first file; a longer time limit finds one")]
+    #[error(
+        "the time limit was over after {seconds:.1} s, before there was a first file; a longer one finds it, and a search \
+         with a checkpoint can be resumed"
+    )]
     TimeLimit {
         /// Seconds that passed.
         seconds: f64,

@@ -42,6 +42,8 @@ pub struct Judgement {
     pub budget: Budget,
     /// Held-out samples that files were judged on.
     pub samples: usize,
+    /// Whether the chosen file was shown to keep the budget.
+    pub is_kept: bool,
     /// Whether the search came to its own end: smaller files may be left to find where its time ended first.
     pub is_complete: bool,
 }

@@ -28,7 +28,7 @@ pub(crate) fn files_of_search(outcome: &Outcome) -> String {
 
 /// Whether the file that a search chose keeps the budget, in words; `None` for a run of a fixed recipe.
 pub(crate) fn verdict_of_search(outcome: &Outcome) -> Option<String> {
-    let Judgement { budget, samples, is_complete } = outcome.judgement?;
+    let Judgement { budget, samples, is_complete, .. } = outcome.judgement?;
     let ended = if is_complete { "" } else { "; the search ended with its time, before it was complete" };
     let point = outcome.frontier.iter().find(|point| point.is_chosen)?;
     let (what, bound) = match budget {
@@ -41,8 +41,12 @@ pub(crate) fn verdict_of_search(outcome: &Outcome) -> Option<String> {
             return Some(format!("at most {}: NOT KEPT by the smallest file found{ended}", size(bytes)));
         }
     };
-    let shown =
-        format!("{} held-out samples bound it at {bound}, with 95 % confidence for one file", grouped(samples as u64));
+    let samples = if samples == 1 {
+        "1 held-out sample bounds".into()
+    } else {
+        format!("{} held-out samples bound", grouped(samples as u64))
+    };
+    let shown = format!("{samples} it at {bound}, with 95 % confidence for one file");
     Some(if point.is_within {
         format!("{what}: kept; {shown}{ended}")
     } else {
@@ -75,7 +79,7 @@ mod tests {
             let frontier = vec![point(3000, 0.05, false), point(2202, bound, true)];
             table(&Outcome {
                 frontier,
-                judgement: Some(Judgement { budget, samples: 10_000, is_complete: true }),
+                judgement: Some(Judgement { budget, samples: 10_000, is_kept: true, is_complete: true }),
                 ..example()
             })
         };

@@ -156,6 +156,10 @@ fn failure(error: Error, what: String) -> Failure {
         Error::Interrupted { checkpoint: state, best } => Failure::Interrupted { state, best },
         Error::Recipe(_) | Error::Setting { .. } | Error::Budget { .. } => Failure::Usage(error.into()),
         Error::NoCheckpoint { .. } => Failure::failed(format!("{error}; leave out --resume to begin anew")),
+        Error::CheckpointExists { ref path } => {
+            let folder = path.display();
+            Failure::failed(format!("{error}; it goes on with --checkpoint {folder} --resume, and --force gives it up"))
+        }
         Error::OtherRun { .. } => {
             Failure::failed(format!("{error}; give the same options as before, or name another --checkpoint"))
         }

@@ -49,6 +49,9 @@ fn written(path: &Path) -> Result<Recipe, Failure> {
         return Err(Failure::failed(mistaken));
     }
     let text = read_text(path)?;
+    if text.is_empty() && path.extension().is_some_and(|ending| ending == "mxp") {
+        return Err(Failure::failed(format!("{} is no .mxp file: it is empty", path.display())));
+    }
     Recipe::from_toml(&text).with_context(|| format!("recipe {}", path.display())).map_err(Failure::Usage)
 }
 

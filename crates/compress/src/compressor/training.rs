@@ -91,7 +91,7 @@ impl Compressor<'_> {
         let graph = lower(&self.definition, &self.data.train)?;
         let plan = Plan::new(&self.recipe, &graph, self.data.train.len());
         let identity =
-            format!("{}{}\nbudget = {budget:?}\n", identity(&self.definition, &self.data, &plan.first), plan.outline());
+            format!("{}{}\nbudget = {budget}\n", identity(&self.definition, &self.data, &plan.first), plan.outline());
         let (ledger, _lock) = match &self.checkpoint {
             Some(folder) if self.resume => {
                 let lock = Lock::of_earlier_run(folder)?;
@@ -108,6 +108,9 @@ impl Compressor<'_> {
             cancel = cancel.with_deadline(deadline);
         }
         let shop = Workshop::new(&self.definition, &self.data, &plan.first, &cancel)?;
+        if let Some(problem) = budget.out_of_reach(shop.validation.len()) {
+            tracing::warn!("{problem}");
+        }
         let search = Search { shop: &shop, plan, budget, observer: self.search_observer, ledger: &ledger };
         let found = search.run().map_err(|unfinished| match unfinished.error {
             Error::Train(TrainError::Interrupted) if cancel.is_cancelled() => {
@@ -126,13 +129,19 @@ impl Compressor<'_> {
             },
         })?;
         let chosen = found.chosen();
+        let is_kept = chosen.point.is_within;
         Ok(Trained {
             bytes: chosen.bytes.clone(),
             errors: ValidationErrors { float: found.float_validation_error, compressed: chosen.point.validation_error },
             history: chosen.history.clone(),
             float: found.float,
             layers: found.layers,
-            judgement: Some(Judgement { budget, samples: shop.validation.len(), is_complete: found.is_complete }),
+            judgement: Some(Judgement {
+                budget,
+                samples: shop.validation.len(),
+                is_kept,
+                is_complete: found.is_complete,
+            }),
             files: found.files.into_iter().map(|Found { bytes, point, .. }| FrontierFile { point, bytes }).collect(),
             seconds: ledger.seconds(),
         })

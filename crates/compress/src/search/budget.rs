@@ -1,5 +1,7 @@
 //! What may be lost, and how a file is judged by it: with a one-sided confidence bound, since a search picks the luckiest.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -53,11 +55,37 @@ impl Budget {
         }
     }
 
+    /// Why so few held-out samples can hardly show that a file keeps the budget, if that is so.
+    pub(crate) fn out_of_reach(self, samples: usize) -> Option<String> {
+        let best = self.bound(&vec![false; samples], &vec![false; samples]);
+        let samples = if samples == 1 { "1 held-out sample".into() } else { format!("{samples} held-out samples") };
+        match self {
+            Self::ErrorIncrease(most) if best > most => Some(format!(
+                "{samples} show at best that the error rises by at most {best:.2} points, where a file errs on the very samples that the \
+                 float network does; within {most} points can only be a file that errs less than that"
+            )),
+            Self::Error(most) if best > most => Some(format!(
+                "{samples} show at best an error of at most {best:.2} %, so that no file can be shown to keep {most} %"
+            )),
+            _ => None,
+        }
+    }
+
     /// Whether a file of `bytes` keeps the budget, with its [`Budget::bound`].
     pub(crate) fn is_kept(self, bytes: u64, bound: f64) -> bool {
         match self {
             Self::ErrorIncrease(most) | Self::Error(most) => bound <= most,
             Self::Bytes(most) => bytes <= most,
+        }
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ErrorIncrease(points) => write!(f, "an error increase of at most {points} points"),
+            Self::Error(percent) => write!(f, "an error of at most {percent} %"),
+            Self::Bytes(bytes) => write!(f, "at most {bytes} bytes"),
         }
     }
 }
@@ -184,5 +212,16 @@ mod tests {
             let width = |float: &[bool], compressed: &[bool]| paired(float, compressed) - (percent(compressed) - percent(float));
             prop_assert!(width(&many(&float), &many(&compressed)) < width(&float, &compressed) + 1e-9);
         }
+    }
+
+    #[test]
+    fn what_samples_cannot_show_is_said() {
+        let of = |budget: Budget, samples| budget.out_of_reach(samples);
+        assert!(of(Budget::ErrorIncrease(0.2), 239).unwrap().contains("1.12 points"));
+        assert!(of(Budget::Error(5.0), 30).unwrap().contains("8.27 %"));
+        assert!(of(Budget::Error(5.0), 1).unwrap().starts_with("1 held-out sample show"));
+        assert_eq!(of(Budget::ErrorIncrease(0.2), 10_000), None);
+        assert_eq!(of(Budget::Error(1.0), 10_000), None);
+        assert_eq!(of(Budget::Bytes(1), 1), None);
     }
 }

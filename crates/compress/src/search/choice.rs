@@ -17,11 +17,13 @@ pub(super) struct Judged {
 ///
 /// With a budget of error, a trajectory ends before two of its own points in a row that are not within: one beyond them that is has been
 /// lucky. The points between its last one within and the next count, too. The smallest of all these that are within is the best. With a
-/// budget of bytes it is the most accurate within.
+/// budget of bytes it is the most accurate within, of several the smallest.
 pub(super) fn best(budget: Budget, files: &[Judged]) -> Option<usize> {
     let within = (0..files.len()).filter(|&at| files[at].is_within);
     match budget {
-        Budget::Bytes(_) => within.min_by(|&a, &b| files[a].error.total_cmp(&files[b].error)),
+        Budget::Bytes(_) => {
+            within.min_by(|&a, &b| files[a].error.total_cmp(&files[b].error).then(files[a].bytes.cmp(&files[b].bytes)))
+        }
         Budget::ErrorIncrease(_) | Budget::Error(_) => {
             let ends = [false, true].map(|is_lower| last_within(files, is_lower));
             let counts = |place: Place| ends[usize::from(place.is_lower)].is_some_and(|last| place.stages <= last);
@@ -140,6 +142,9 @@ mod tests {
     fn a_budget_of_bytes_is_met_by_the_most_accurate_file_and_looked_at_from_the_larger_side() {
         let budget = Budget::Bytes(1);
         assert_eq!(best(budget, &points(false, "ooiii")), Some(2));
+        let mut files = points(false, "iii");
+        files[1].error = files[0].error;
+        assert_eq!(best(budget, &files), Some(1), "the smallest of the most accurate ones");
         assert_eq!(edge(budget, &points(false, "ooiii"), false), Some(1));
         assert_eq!(edge(budget, &points(false, "iiiii"), false), None, "the edge is beyond its first point");
         assert_eq!(edge(budget, &points(false, "oooo"), false), None, "the edge is beyond its last point");

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mixpress_train::{CancelToken, Error as TrainError, Keeper, Snapshot};
 
 use crate::Error;
-use crate::checkpoint::{ENDING, is_state, refuse_other_run};
+use crate::checkpoint::{ENDING, FILE, is_state, refuse_other_run};
 use crate::history::{Clock, Recorder};
 
 /// Name of the file that is the best of an interrupted search.
@@ -68,6 +68,10 @@ impl<'a> Ledger<'a> {
             refuse_other_run(folder, snapshot.get_text("identity")?, &identity)?;
             seconds = seconds.max(snapshot.get_json("seconds")?);
             parts.insert(name, snapshot);
+        }
+        if parts.is_empty() && folder.join(FILE).exists() {
+            let difference = "it holds the state of a run without a budget, and this is a search".into();
+            return Err(Error::OtherRun { path: folder.into(), difference });
         }
         if parts.is_empty() {
             return Err(Error::NoCheckpoint { path: folder.into() });
