@@ -97,7 +97,7 @@ pub use dtype::Dtype;
 pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
 pub use limits::Limits;
-pub use outline::{Outline, TensorOutline};
+pub use outline::{Outline, TensorKind, TensorOutline};
 pub use plain::PlainTensor;
 pub use reader::{breakdown, decode, decode_with_breakdown, decode_with_limits};
 pub use section::MAGIC;

@@ -104,11 +104,15 @@ impl Outcome {
     #[must_use]
     pub fn of_model(model: &CompressedModel) -> Self {
         let breakdown = model.breakdown();
-        let layers = (model.entries().iter().zip(&breakdown.tensors))
-            .map(|(entry, bytes)| {
+        let layers = (model.entries().iter().zip(&breakdown.tensors).enumerate())
+            .map(|(number, (entry, bytes))| {
                 let codebook = match entry {
                     Entry::Quantized(tensor) => (tensor.nonzeros(), tensor.used_values()),
                     Entry::Plain(tensor) => (tensor.nonzeros(), 0),
+                    Entry::Trellis(_) => {
+                        let values = model.values(number).unwrap_or_default();
+                        (values.into_iter().filter(|&value| value != 0.0).count(), 0)
+                    }
                 };
                 LayerOutcome::new(entry.name(), entry.shape(), codebook, bytes)
             })
@@ -190,7 +194,7 @@ impl LayerOutcome {
             components,
             bytes: bytes.total(),
             bits_per_weight: 8.0 * bytes.total() / weights.max(1) as f64,
-            coding: bytes.coding.to_owned(),
+            coding: bytes.coding.clone(),
         }
     }
 }
