@@ -193,10 +193,11 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let described = section.description();
         for ((part, &number), [head, numbers]) in waiting.iter().enumerate().zip(described.shares()) {
             let partner = described.partner(part).map(|partner| &tensors[waiting[partner]].0);
-            let mut coding = format!("trellis, {} states", own.trellis().states());
-            if let Some(partner) = partner {
-                coding += &format!(", predicted from {partner}");
-            }
+            let states = own.trellis().states();
+            let coding = match partner {
+                Some(partner) => format!("trellis, {states} states, predicted from {partner}"),
+                None => format!("trellis, {states} states"),
+            };
             let (name, _, _, contents) = &mut tensors[number];
             self.ledger.tensors[number] = TensorBytes::new(name, &coding, head, Spent::default(), numbers);
             *contents = Some(Contents::Trellis(StoredMatrix { section: section.clone(), number: part }));

@@ -139,7 +139,7 @@ impl TrellisMatrix {
             let Some(number) = place.and_then(|place| numbers.get_mut(place)) else { return true };
             let leads = i32::from(*number);
             match i16::try_from(patch.number) {
-                Ok(same) if patch.number.wrapping_sub(leads) & 3 == 0 => *number = same,
+                Ok(same) if patch.number.wrapping_sub(leads) % 4 == 0 => *number = same,
                 _ => {
                     *number = (((leads + 1) & 3) - 1) as i16;
                     return true;

@@ -43,11 +43,11 @@ pub use machine::Trellis;
 pub use matrix::{MAX_SCALE, Patch, Prediction, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
 pub use predict::Predictor;
-pub use tensor::{TrellisSettings, TrellisTensor};
+pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
 
 pub(crate) use encode::{Encoded, encode_checked};
 pub(crate) use stored::{StoredMatrix, StoredSection};
-pub(crate) use tensor::{matrix_shape, section_ends};
+pub(crate) use tensor::matrix_shape;
 
 /// Lanes of a section that is not small.
 const LANES: usize = 64;

@@ -143,9 +143,10 @@ impl TrellisTensor {
     }
 }
 
-/// Whether a section ends with each tensor of a file, of which this many weights are trellis-coded: nothing for the
-/// other tensors.
-pub(crate) fn section_ends(weights: impl IntoIterator<Item = Option<u64>>) -> Vec<bool> {
+/// Whether a section ends with each tensor of a file: `weights` are the entries of trellis-coded ones, and nothing for
+/// the others. A tensor is predicted by one of its own section.
+#[must_use]
+pub fn section_ends(weights: impl IntoIterator<Item = Option<u64>>) -> Vec<bool> {
     let (mut ends, mut sum, mut last) = (Vec::new(), 0u64, None);
     for (number, weights) in weights.into_iter().enumerate() {
         sum = sum.saturating_add(weights.unwrap_or(0));
