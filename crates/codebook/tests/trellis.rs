@@ -95,8 +95,8 @@ fn a_section_has_its_place_where_it_ends() {
     let mut draw = Draw::new(5);
     let states = Trellis::new(4).unwrap();
     let mut noise = |name: &str| -> Entry {
-        let bytes = (0..700).map(|_| draw.below(256) as u8).collect();
-        PlainTensor::from_bytes(name, [700], Dtype::U8, bytes).unwrap().into()
+        let bytes = (0..1500).map(|_| draw.below(256) as u8).collect();
+        PlainTensor::from_bytes(name, [1500], Dtype::U8, bytes).unwrap().into()
     };
     // The first two fill a section, the others are in another.
     let small = trellis::matrix(&mut Draw::new(6), states, Kind::new([20, 30], 3));
@@ -130,6 +130,7 @@ fn a_section_has_its_place_where_it_ends() {
     writer.finish(&mut bytes).unwrap();
     assert!(bytes == encode(&container).unwrap());
     let (archive, parts) = Archive::open_with_breakdown(&bytes).unwrap();
+    assert!([0, 2, 4, 7].iter().all(|&noise: &usize| parts.tensors[noise].coding == "plain"), "each in a section");
     assert_eq!(parts.tensors[6].coding, "trellis, 4 states, predicted from small");
     assert!((parts.accounted() - bytes.len() as f64).abs() < 1.5);
     assert_eq!(archive.get("same").unwrap().values().unwrap(), container.values(6).unwrap());

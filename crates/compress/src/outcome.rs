@@ -226,4 +226,17 @@ mod tests {
         assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
         assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));
     }
+    #[test]
+    fn trellis_coded_tensors_are_told_decoded_or_not() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/format/golden/trellis.mxp");
+        let bytes = std::fs::read(golden).unwrap();
+        let told = Outcome::of_bytes(&bytes).unwrap();
+        let model = CompressedModel::from_bytes(&bytes).unwrap();
+        assert_eq!(told.layers, Outcome::of_model(&model).layers);
+        let predicted = &told.layers[3];
+        assert_eq!(predicted.coding, "trellis, 8 states, predicted from layers.0.turned.weight");
+        assert!(predicted.components == 0 && predicted.nonzero > 0 && predicted.nonzero < predicted.weights);
+        assert!((1.0..8.0).contains(&predicted.bits_per_weight), "{predicted:?}");
+        assert_eq!(model.tensors().count(), model.entries().len() - 2, "all but bytes have values");
+    }
 }

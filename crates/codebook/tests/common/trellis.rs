@@ -78,7 +78,7 @@ pub fn container(trellis: Trellis, entries: Vec<Entry>) -> Container {
     Container { trellis: settings(trellis, &entries), entries, ..Container::default() }
 }
 
-/// Trellis-coded tensors of all kinds among others, some of which have sections: eight lanes.
+/// Trellis-coded tensors of all kinds among others, two of which have sections: eight lanes.
 pub fn mixed() -> Container {
     let mut draw = Draw::new(23);
     let trellis = Trellis::new(8).unwrap();
@@ -92,11 +92,11 @@ pub fn mixed() -> Container {
     let patched = matrix(&mut draw, trellis, Kind { patched: 60, ..Kind::new([40, 50], 4) });
     let tiny = matrix(&mut draw, trellis, Kind::new([2, 1], 2));
     let kernels = matrix(&mut draw, trellis, Kind::new([12, 8 * 3 * 3], 6));
-    let noise: Vec<u8> = (0..900).map(|_| draw.below(256) as u8).collect();
+    let noise: Vec<u8> = (0..1500).map(|_| draw.below(256) as u8).collect();
     let ids: Vec<f32> = (0..4000).map(|_| (draw.unit() * draw.unit() * 16.0).floor() as f32 - 3.0).collect();
     let entries = vec![
         tensor("layers.0.proj.weight", first),
-        PlainTensor::from_bytes("noise", [900], Dtype::U8, noise.clone()).unwrap().into(),
+        PlainTensor::from_bytes("noise", [1500], Dtype::U8, noise.clone()).unwrap().into(),
         tensor("layers.0.turned.weight", turned),
         tensor("layers.1.turned.weight", second),
         QuantizedTensor::from_values("codes", [40, 100], &ids).unwrap().into(),
@@ -104,7 +104,7 @@ pub fn mixed() -> Container {
         TrellisTensor::new("conv1.weight", [12, 8, 3, 3], kernels).unwrap().into(),
         tensor("fc.weight", tiny),
         tensor("patched", patched),
-        PlainTensor::from_bytes("more noise", [300, 3], Dtype::I8, noise).unwrap().into(),
+        PlainTensor::from_bytes("more noise", [500, 3], Dtype::I8, noise).unwrap().into(),
     ];
     container(trellis, entries)
 }
