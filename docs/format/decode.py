@@ -873,14 +873,19 @@ def pairs(frequencies):
     return out
 
 
-def decode_block(data, count, table, width):
-    lanes = 1 if count < 1 << 14 else 8 if count < 1 << 17 else 64
+def lanes_of(data, lanes):
+    """The first states and the words of a block."""
     if len(data) < 4 * lanes:
         raise FormatError("the states of a block are truncated")
     states = list(struct.unpack_from(f"<{lanes}I", data))
     if min(states) < 1 << 16:
         raise FormatError("a lane starts below 2^16")
-    words = struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
+    return states, struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
+
+
+def decode_block(data, count, table, width):
+    lanes = 1 if count < 1 << 14 else 8 if count < 1 << 17 else 64
+    states, words = lanes_of(data, lanes)
     out, read = [0] * count, 0
     for group in range(0, count, width * lanes):
         for lane in range(min(lanes, count - group)):
@@ -998,9 +1003,273 @@ def unzstd(data, count):
         raise FormatError(f"a block of Zstandard: {error}") from error
 
 
+# ---------------------------------------------------------------- 12. Sections of trellis-coded tensors
+
+# 12.2, by number of states: high, odd
+TRELLISES = {
+    # trellis-begin
+    4: (2, 1),
+    8: (5, 2),
+    16: (9, 2),
+    32: (18, 4),
+    64: (33, 10),
+    128: (78, 43),
+    256: (166, 121),
+    # trellis-end
+}
+SECTION_ENTRIES = 1 << 26
+
+
+def f32(value):
+    """Rounds what has been computed exactly, or so nearly that it makes no difference, in f64."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", value))[0]
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def all_f32(values):
+    try:
+        return list(struct.unpack(f"<{len(values)}f", struct.pack(f"<{len(values)}f", *values)))
+    except OverflowError:
+        return [f32(value) for value in values]
+
+
+def signed(number):
+    return -(number + 1) // 2 if number & 1 else number // 2
+
+
+class Deviations:
+    """12.1"""
+
+    def __init__(self):
+        self.nonzero, self.negative = [Counter() for _ in range(3)], [Counter() for _ in range(3)]
+        self.larger, self.far = [[Counter() for _ in range(14)] for _ in range(2)], Numbers()
+
+    def code(self, coder, before):
+        context = (before > 0) - (before < 0) + 1
+        if not self.nonzero[context].code(coder):
+            return 0
+        negative, size = self.negative[context].code(coder), 0
+        while size < 14 and self.larger[negative][size].code(coder):
+            size += 1
+        if size == 14:
+            size += self.far.code(coder)
+        size = min(size, 1 << 40) + 1
+        return -size if negative else size
+
+
+class Matrix:
+    """A matrix as the head tells it (12.1), with `numbers` and `values` to come."""
+
+    def __init__(self, coder, models, shape, before):
+        self.shape = shape
+        self.is_transposed = models.transposed.code(coder)
+        self.rows, self.columns = reversed(shape) if self.is_transposed else shape
+        if models.new_step.code(coder):
+            models.step = from_single(coder.bits(32))
+        self.step = models.step
+        if not 0 < self.step < float("inf"):
+            raise FormatError(f"a step of {self.step}")
+        self.partner = None
+        if models.predicted.code(coder):
+            place = len(before) - 1 - models.others.code(coder)
+            if place < 0:
+                raise FormatError("the partner of a matrix is none of those before")
+            self.partner = before[place]
+            if self.partner.partner or (self.partner.rows, self.partner.columns) != (self.rows, self.columns):
+                raise FormatError("the partner of a matrix is not as large, or has one itself")
+            self.gains = self.run(coder, models.gains, self.rows, 0, -128, 127)
+        self.row_scales = self.scales(coder, models, models.rows, self.rows)
+        self.column_scales = self.scales(coder, models, models.columns, self.columns)
+        count, position, self.patches = models.sizes.code(coder), 0, []
+        if count > self.rows * self.columns // 8 + 64:
+            raise FormatError("too many patches")
+        for _ in range(count):
+            position += models.gaps.code(coder)
+            number = signed(models.others.code(coder))
+            if position >= self.rows * self.columns or not -(1 << 31) <= number < 1 << 31:
+                raise FormatError("a patch that has no place")
+            self.patches.append((position, number))
+            position += 1
+
+    @staticmethod
+    def run(coder, model, count, centre, low, high):
+        out, deviation = [], 0
+        for _ in range(count):
+            deviation = model.code(coder, deviation)
+            out.append(centre + deviation)
+        if out and not low <= min(out) <= max(out) <= high:
+            raise FormatError("a scale or a gain is out of bounds")
+        return out
+
+    def scales(self, coder, models, model, count):
+        return self.run(coder, model, count, signed(models.centres.code(coder)), -200, 200)
+
+    def finish(self):
+        """12.5; the values as the tensor has them."""
+        values = all_f32([number * self.step for number in self.numbers])
+        for position, number in self.patches:
+            values[position] = f32(f32(number) * self.step)
+        if self.partner:
+            other, steps = self.partner, f32(self.step / self.partner.step)
+            factors = zip(self.gains, self.row_scales, other.row_scales)
+            rows = [f32(f32(gain / 8 * steps) * power(a - b)) for gain, a, b in factors]
+            columns = [power(a - b) for a, b in zip(self.column_scales, other.column_scales)]
+            by_row = all_f32([v * rows[at // self.columns] for at, v in enumerate(other.values)])
+            predicted = all_f32([v * columns[at % self.columns] for at, v in enumerate(by_row)])
+            values = all_f32([v + p for v, p in zip(values, predicted)])
+        self.values = values
+        if not self.is_transposed:
+            return values
+        return [values[row * self.columns + column] for column in range(self.columns) for row in range(self.rows)]
+
+
+ROOTS = [from_single(pattern) for pattern in (0x3F800000, 0x3F9837F0, 0x3FB504F3, 0x3FD744FD)]
+
+
+def power(quarters):
+    return ROOTS[quarters % 4] * 2.0 ** (quarters // 4)
+
+
+class HeadModels:
+    def __init__(self):
+        self.transposed, self.new_step, self.predicted = Counter(), Counter(), Counter()
+        self.centres, self.gaps, self.sizes, self.others = Numbers(), Numbers(), Numbers(), Numbers()
+        self.rows, self.columns, self.gains = Deviations(), Deviations(), Deviations()
+        self.step = 0.0
+
+
+# 12.3
+DOWN = [1 << 62]
+for _ in range(256):
+    DOWN.append(DOWN[-1] * 4599216278082138665 >> 62)
+
+
+def logarithm(n):
+    log = n.bit_length() - 1
+    rest = n << (62 - log)
+    for _ in range(8):
+        rest = rest * rest >> 62
+        bit = rest >> 63
+        rest >>= bit
+        log = 2 * log + bit
+    return log
+
+
+LOGARITHMS = [None] + [logarithm(n) for n in range(1, 253)]
+
+
+def weight(n, shape, width):
+    if n == 0:
+        return 1 << 30
+    e = shape * (LOGARITHMS[abs(n)] - width) // 32
+    if e // 256 >= 6:
+        return 0
+    x = (25380159564675 * (DOWN[256 - e % 256] >> 26) >> 36) >> (35 - e // 256)
+    return 0 if x >= 31 * 256 else DOWN[x % 256] >> (32 + x // 256)
+
+
+def class_tables(shape, width):
+    """For even and for odd numbers a slot's number, its frequency, and its place in the number's interval."""
+    weights = [weight(n, shape, width) for n in range(253)]
+    even = weights[0] + 2 * sum(weights[2::2])
+    last = max(n for n in range(253) if weights[n] << 15 >= even)
+    end = 4 * ((max(last, 4) + 3) // 4)
+    tables = []
+    for numbers in (range(-end, end + 1, 2), range(1 - end, end, 2)):
+        table = []
+        for number, frequency in zip(numbers, shares([weights[abs(n)] for n in numbers])):
+            table += [(number, frequency, place) for place in range(frequency)]
+        tables.append(table)
+    return tables
+
+
+def shares(weights):
+    total = sum(weights)
+    above = [max(0, 4096 * w - total) for w in weights]
+    free, everything = 4096 - len(weights), sum(above)
+    if everything == 0:
+        return [1 + free * (place == len(weights) // 2) for place in range(len(weights))]
+    out, before = [], 0
+    for a in above:
+        out.append(1 + (before + a) * free // everything - before * free // everything)
+        before += a
+    return out
+
+
+def decode_trellis(data, shapes):
+    """12; the values of tensors that have these shapes as matrices, and what all sections of a file share."""
+    if len(data) < 4 or int.from_bytes(data[:4], "little") > len(data) - 4:
+        raise FormatError("the head of trellis-coded tensors is truncated")
+    start = 4 + int.from_bytes(data[:4], "little")
+    coder, models, matrices = RangeDecoder(data[4:start]), HeadModels(), []
+    twos = lambda bits: (lambda value: value - (value >> bits - 1 << bits))(coder.bits(bits))
+    states, lowest, classes, shape = 1 << coder.bits(4), twos(9), coder.bits(7), coder.bits(9)
+    scale, slope = twos(14), coder.bits(9)
+    bounds = [(lowest, -200, 200), (classes, 1, 40), (shape, 8, 128), (scale, -4096, 4096), (slope, 0, 255)]
+    if states not in TRELLISES or any(not low <= value <= high for value, low, high in bounds):
+        raise FormatError("a trellis or a table that is none")
+    for of_matrix in shapes:
+        matrices.append(Matrix(coder, models, of_matrix, matrices))
+    if coder.position < start - 4:
+        raise FormatError("the head of trellis-coded tensors goes on after its contents")
+    entries = sum(product(of_matrix) for of_matrix in shapes)
+    lanes = 1 if entries < 1 << 14 else 8 if entries < 1 << 17 else 64
+    blocks, room = [[]], BLOCK_LENGTH
+    for matrix in matrices:
+        matrix.numbers = [0] * (matrix.rows * matrix.columns)
+        for first in range(0, matrix.columns, lanes):
+            if room <= 0:
+                blocks.append([])
+                room = BLOCK_LENGTH
+            blocks[-1].append((matrix, first, min(lanes, matrix.columns - first)))
+            room -= matrix.rows * blocks[-1][-1][2]
+    before = len(blocks) - 1
+    if len(data) < start + 4 * before:
+        raise FormatError("the lengths of blocks are truncated")
+    lengths = struct.unpack_from(f"<{before}I", data, start)
+    start += 4 * before
+    tables = [class_tables(shape, scale + slope * number) for number in range(classes)]
+    for strips, length in zip(blocks, list(lengths) + [len(data) - start - sum(lengths)]):
+        if not 0 <= length <= len(data) - start:
+            raise FormatError("a block is truncated")
+        decode_strips(data[start : start + length], strips, lanes, TRELLISES[states], tables, lowest)
+        start += length
+    return [matrix.finish() for matrix in matrices], (states, lowest, classes)
+
+
+def decode_strips(data, strips, lanes, trellis, tables, lowest):
+    """12.4"""
+    coders, words = lanes_of(data, lanes)
+    (high, odd), read, classes = trellis, 0, len(tables)
+    for matrix, first, width in strips:
+        states = [0] * width
+        scales = [scale - lowest for scale in matrix.column_scales[first : first + width]]
+        for row, row_scale in enumerate(matrix.row_scales):
+            at = row * matrix.columns + first
+            for lane in range(width):
+                table = tables[max(0, min(classes - 1, row_scale + scales[lane]))][states[lane] & 1]
+                x = coders[lane]
+                number, frequency, offset = table[x & 4095]
+                x = frequency * (x >> 12) + offset
+                if x < 1 << 16:
+                    if read == len(words):
+                        raise FormatError("a block is truncated")
+                    x = x << 16 | words[read]
+                    read += 1
+                coders[lane] = x
+                matrix.numbers[at + lane] = number
+                states[lane] = states[lane] >> 1 ^ odd * (number >> 1 & 1) ^ high * (number & 1)
+    if any(x != 1 << 16 for x in coders) or read < len(words) or len(data) % 2:
+        raise FormatError("a block of trellis-coded numbers does not end where it should")
+
+
 # ---------------------------------------------------------------- 1. The file
 
-STREAM, PACKED, STATIC, RAW, PLANES = range(5)
+STREAM, PACKED, STATIC, RAW, PLANES, TRELLIS = range(6)
+# The kind of a trellis-coded tensor (5.1)
+TRELLIS_CODED = 128
 # By type: bytes of a value, and of the numbers that it is made of.
 DTYPE_SIZES = [4, 2, 2, 8, 1, 2, 4, 8, 1, 2, 4, 8, 1, 8, 16, 1, 1, 1, 1, 1, 1]
 NUMBER_SIZES = DTYPE_SIZES[:13] + [4, 8] + DTYPE_SIZES[15:]
@@ -1084,14 +1353,33 @@ def decode(data):
         key = models.text.code(coder, KEY).decode("utf-8")
         result["extra"].append((key, models.text.code(coder, VALUE).decode("utf-8")))
     live = [code_flags(coder, models, size, grid) for size, grid in groups]
-    for name, shape, kind, axes in tensors:
-        if kind == 0:
+    waiting, shared = [], None
+    last = max((number for number, tensor in enumerate(tensors) if tensor[2] == TRELLIS_CODED), default=None)
+    for number, (name, shape, kind, axes) in enumerate(tensors):
+        if kind == TRELLIS_CODED:
+            # 5.5
+            if len(shape) < 2 or not product(shape) or any(axes):
+                raise FormatError(f"{name} is trellis-coded, but no matrix")
+            waiting.append(number)
+            dtype, content = "t", None
+        elif kind == 0:
             values = decode_quantised(coder, models, take, groups, live, shape, axes)
             content = struct.pack(f"<{len(values)}f", *values)
             dtype = "q"
         else:
             dtype, content = str(kind - 1), decode_plain(coder, models, take_any, shape, kind - 1)
         result["tensors"].append({"name": name, "dtype": dtype, "shape": shape, "data": content})
+        if kind == TRELLIS_CODED:
+            parts = [result["tensors"][part] for part in waiting]
+            if number < last and sum(product(part["shape"]) for part in parts) < SECTION_ENTRIES:
+                continue
+            shapes = [(part["shape"][0], product(part["shape"][1:])) for part in parts]
+            decoded, own = decode_trellis(take(TRELLIS), shapes)
+            if shared not in (None, own):
+                raise FormatError("sections of another trellis, or of other classes")
+            waiting, shared = [], own
+            for part, values in zip(parts, decoded):
+                part["data"] = struct.pack(f"<{len(values)}f", *values)
     if next(sections, None) is not None:
         raise FormatError("sections are left over")
     if coder.position < len(stream):
@@ -1234,14 +1522,22 @@ class Skeleton:
         return piece
 
 
+def to_half(value):
+    try:
+        return struct.pack("<e", value)
+    except OverflowError:
+        return b"\x00\x7c" if value > 0 else b"\x00\xfc"
+
+
 def payload(stored, element, shape):
     """11.2"""
     data = stored["data"]
-    if stored["dtype"] == "q" and element != F32:
+    if stored["dtype"] in ("q", "t") and element != F32:
         words = struct.unpack(f"<{len(data) // 4}I", data)
         if element == BF16:
-            return struct.pack(f"<{len(words)}H", *(word >> 16 for word in words))
-        return struct.pack(f"<{len(words)}e", *struct.unpack(f"<{len(words)}f", data))
+            # To the nearest, and to the even one of two.
+            return struct.pack(f"<{len(words)}H", *((w + 0x7FFF + (w >> 16 & 1)) >> 16 for w in words))
+        return b"".join(to_half(value) for value in struct.unpack(f"<{len(words)}f", data))
     if len(data) != (ELEMENTS[element][0] * product(shape) + 7) // 8:
         raise FormatError(f"{stored['name']} has another number of bytes than its model says")
     return data
@@ -1347,7 +1643,7 @@ def main(arguments):
     print(summary(content), end="")
     if arguments[1:]:
         for tensor in content["tensors"]:
-            if tensor["dtype"] in ("q", "0"):
+            if tensor["dtype"] in ("q", "t", "0"):
                 count = min(8, len(tensor["data"]) // 4)
                 print(tensor["name"], *struct.unpack_from(f"<{count}f", tensor["data"]))
     return 0

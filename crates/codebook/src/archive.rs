@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, Metadata, PlainTensor, QuantizedTensor,
-    UnitGroup, bitpack,
+    TensorKind, UnitGroup, bitpack,
     limits::zeros,
     liveness::live_offsets,
     output::Output,
@@ -14,6 +14,7 @@ use crate::{
     source::{Piece, Source},
     stored::PlainBytes,
     tensor::{elements, mark_used, nonzeros},
+    trellis::{StoredMatrix, TrellisMatrix, TrellisSettings, TrellisTensor},
 };
 
 /// Bytes of sections from which on threads are asked for help.
@@ -23,7 +24,7 @@ const WORTH_SHARING: usize = 1 << 15;
 /// asked for its values.
 ///
 /// Opening costs time in proportion to the file's bytes and the units of its groups, not to its entries, but for tensors that
-/// stand in the stream; one with dead units takes room in proportion to the lengths of its axes.
+/// stand in the stream; one with dead units or with a trellis takes time and room in proportion to the lengths of its axes.
 /// Values are decoded on the threads of the current rayon pool; they are the same for any number of them.
 ///
 /// ```
@@ -45,6 +46,7 @@ const WORTH_SHARING: usize = 1 << 15;
 pub struct Archive<'a> {
     pub(crate) tensors: Vec<StoredTensor<'a>>,
     pub(crate) groups: Vec<UnitGroup>,
+    pub(crate) trellis: Option<TrellisSettings>,
     pub(crate) definition: Option<Vec<u8>>,
     pub(crate) metadata: Metadata,
 }
@@ -65,6 +67,8 @@ pub(crate) enum Contents<'a> {
     Plain(PlainBytes<'a>),
     /// Indices into a codebook.
     Quantized(Indices<'a>),
+    /// A part of a section of trellis-coded tensors.
+    Trellis(StoredMatrix<'a>),
 }
 
 /// The indices of a quantised tensor.
@@ -152,6 +156,12 @@ impl<'a> Archive<'a> {
         &self.groups
     }
 
+    /// What trellis-coded tensors share, if there are some.
+    #[must_use]
+    pub fn trellis(&self) -> Option<TrellisSettings> {
+        self.trellis
+    }
+
     /// The network's definition; this crate does not look inside.
     #[must_use]
     pub fn definition(&self) -> Option<&[u8]> {
@@ -164,20 +174,34 @@ impl<'a> Archive<'a> {
         &self.metadata
     }
 
-    /// Everything that the file holds, decoded; several tensors at a time.
+    /// Everything that the file holds, decoded; several tensors at a time, trellis-coded ones a section at a time.
     ///
     /// # Errors
-    /// If a section does not decode: the error of the first such tensor.
+    /// If a section does not decode: the error of the first such tensor, those that are trellis-coded before others.
     pub fn into_container(self) -> Result<Container, Error> {
-        let Self { tensors, groups, definition, metadata } = self;
-        let waiting: usize = tensors.iter().map(StoredTensor::waiting).sum();
+        let Self { tensors, groups, trellis, definition, metadata } = self;
+        let mut matrices = Vec::new();
+        for tensor in &tensors {
+            // Sections hold all trellis-coded tensors, in the order of the file.
+            if let Contents::Trellis(StoredMatrix { section, number: 0 }) = &tensor.contents {
+                matrices.extend(section.matrices()?);
+            }
+        }
+        let mut matrices = matrices.into_iter();
+        let with_matrix = |tensor: StoredTensor<'a>| match &tensor.contents {
+            Contents::Trellis(_) => (tensor, matrices.next()),
+            _ => (tensor, None),
+        };
+        let tensors: Vec<(StoredTensor<'a>, Option<TrellisMatrix>)> = tensors.into_iter().map(with_matrix).collect();
+        let waiting: usize = tensors.iter().map(|(tensor, _)| tensor.waiting()).sum();
+        let entry = |(tensor, matrix): (StoredTensor<'a>, Option<TrellisMatrix>)| tensor.into_entry(matrix);
         let entries: Vec<Result<Entry, Error>> = if waiting < WORTH_SHARING {
-            tensors.into_iter().map(StoredTensor::into_entry).collect()
+            tensors.into_iter().map(entry).collect()
         } else {
-            tensors.into_par_iter().map(StoredTensor::into_entry).collect()
+            tensors.into_par_iter().map(entry).collect()
         };
         let entries = entries.into_iter().collect::<Result<_, _>>()?;
-        Ok(Container { entries, groups, definition, metadata })
+        Ok(Container { entries, groups, trellis, definition, metadata })
     }
 }
 
@@ -213,21 +237,31 @@ impl StoredTensor<'_> {
         self.len() == 0
     }
 
-    /// The values that the indices name; nothing for a plain tensor.
+    /// The values that the indices name; nothing for a tensor that is plain or trellis-coded.
     #[must_use]
     pub fn codebook(&self) -> Option<&Codebook> {
         match &self.contents {
             Contents::Quantized(indices) => Some(&indices.book),
-            Contents::Plain(_) => None,
+            Contents::Plain(_) | Contents::Trellis(_) => None,
         }
     }
 
-    /// What the values of a plain tensor are; nothing for a quantised one.
+    /// What stands for the values: indices into a codebook, the values themselves, or numbers that follow a trellis.
+    #[must_use]
+    pub fn kind(&self) -> TensorKind {
+        match &self.contents {
+            Contents::Quantized(_) => TensorKind::Quantized,
+            Contents::Plain(plain) => TensorKind::Plain(plain.dtype),
+            Contents::Trellis(_) => TensorKind::Trellis,
+        }
+    }
+
+    /// What the values of a plain tensor are; nothing for a quantised one, trellis-coded ones among them.
     #[must_use]
     pub fn dtype(&self) -> Option<Dtype> {
         match &self.contents {
             Contents::Plain(plain) => Some(plain.dtype),
-            Contents::Quantized(_) => None,
+            Contents::Quantized(_) | Contents::Trellis(_) => None,
         }
     }
 
@@ -238,6 +272,7 @@ impl StoredTensor<'_> {
     pub fn nonzeros(&self) -> Result<usize, Error> {
         match &self.contents {
             Contents::Plain(plain) => plain.nonzeros(&self.name),
+            Contents::Trellis(_) => Ok(self.values()?.into_iter().filter(|&value| value != 0.0).count()),
             Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
                 (_, None) => Ok(self.len()),
                 (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
@@ -247,7 +282,7 @@ impl StoredTensor<'_> {
         }
     }
 
-    /// Number of codebook values that some entry has; 0 for a plain tensor: see [`StoredTensor::used`].
+    /// Number of codebook values that some entry has; 0 without a codebook: see [`StoredTensor::used`].
     ///
     /// # Errors
     /// If the tensor's section does not decode.
@@ -255,7 +290,7 @@ impl StoredTensor<'_> {
         Ok(self.used()?.into_iter().filter(|&used| used).count())
     }
 
-    /// Whether some entry has it, for each value of the codebook; nothing for a plain tensor. A statically coded tensor knows it
+    /// Whether some entry has it, for each value of the codebook; nothing without one. A statically coded tensor knows it
     /// as the file says, any other one looks.
     ///
     /// # Errors
@@ -286,7 +321,8 @@ impl StoredTensor<'_> {
         Ok(out)
     }
 
-    /// Writes the values, row by row, without making the indices first.
+    /// Writes the values, row by row, without making the indices first. Of a trellis-coded tensor's section the blocks
+    /// are decoded that it, or the tensor that predicts it, has a part of.
     ///
     /// # Errors
     /// As [`StoredTensor::values`].
@@ -298,6 +334,7 @@ impl StoredTensor<'_> {
         assert_eq!(out.len(), self.len(), "the values of {} need as much room as it has entries", self.name);
         match &self.contents {
             Contents::Quantized(indices) => indices.whole(&self.name, &self.shape, out),
+            Contents::Trellis(part) => part.values_into(out),
             Contents::Plain(plain) => {
                 let is_float = plain.values_into(&self.name, out)?;
                 if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
@@ -312,7 +349,7 @@ impl StoredTensor<'_> {
     pub fn data(&self) -> Result<Vec<u8>, Error> {
         match &self.contents {
             Contents::Plain(plain) => plain.bytes(&self.name),
-            Contents::Quantized(_) => Err(Error::NotPlain { name: self.name.clone() }),
+            Contents::Quantized(_) | Contents::Trellis(_) => Err(Error::NotPlain { name: self.name.clone() }),
         }
     }
 
@@ -374,7 +411,7 @@ impl StoredTensor<'_> {
     fn quantized(&self, levels: usize) -> Result<&Indices<'_>, Error> {
         let name = || self.name.clone();
         match &self.contents {
-            Contents::Plain(_) => Err(Error::NotQuantized { name: name() }),
+            Contents::Plain(_) | Contents::Trellis(_) => Err(Error::NotQuantized { name: name() }),
             Contents::Quantized(indices) if indices.book.len() <= levels => Ok(indices),
             Contents::Quantized(Indices { book, .. }) => {
                 Err(Error::NotIndices { name: name(), levels: book.len(), limit: levels })
@@ -382,19 +419,27 @@ impl StoredTensor<'_> {
         }
     }
 
-    /// Bytes of a section that is yet to be decoded.
+    /// Bytes of a section of its own that is yet to be decoded.
     fn waiting(&self) -> usize {
         match &self.contents {
             Contents::Quantized(Indices { coded: Coded::Packed(bytes) | Coded::Static { bytes, .. }, .. }) => {
                 bytes.len()
             }
             Contents::Plain(plain) => plain.waiting(),
-            Contents::Quantized(_) => 0,
+            Contents::Quantized(_) | Contents::Trellis(_) => 0,
         }
     }
 
-    fn into_entry(self) -> Result<Entry, Error> {
+    /// The tensor decoded; `matrix` is that of a trellis-coded one, where its section was decoded before.
+    fn into_entry(self, matrix: Option<TrellisMatrix>) -> Result<Entry, Error> {
         match self.contents {
+            Contents::Trellis(StoredMatrix { section, number }) => {
+                let matrix = match matrix {
+                    Some(matrix) => matrix,
+                    None => section.matrices()?.swap_remove(number),
+                };
+                Ok(TrellisTensor::new(self.name, self.shape, matrix)?.into())
+            }
             Contents::Plain(plain) => {
                 let dtype = plain.dtype;
                 let bytes = plain.into_bytes(&self.name)?;

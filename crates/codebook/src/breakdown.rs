@@ -30,22 +30,23 @@ pub struct TensorBytes {
     /// Name of the tensor.
     pub name: String,
     /// How its entries are coded, in words.
-    pub coding: &'static str,
-    /// The codebook and the choice of coding.
+    pub coding: String,
+    /// The codebook and the choice of coding; of a trellis-coded tensor, step, scales, gains and patches.
     pub codebook: f64,
     /// Which entries are nonzero.
     pub positions: f64,
     /// Signs of nonzero entries.
     pub signs: f64,
-    /// Magnitudes of nonzero entries; for codings that do not tell zeros from others, all entries.
+    /// Magnitudes of nonzero entries; for codings that do not tell zeros from others, all entries. Trellis-coded tensors
+    /// share blocks of numbers: here are their parts by what their scales make one expect.
     pub magnitudes: f64,
 }
 
 impl TensorBytes {
-    pub(crate) fn new(name: &str, coding: &'static str, codebook: f64, spent: Spent, rest: f64) -> Self {
+    pub(crate) fn new(name: &str, coding: &str, codebook: f64, spent: Spent, rest: f64) -> Self {
         Self {
             name: name.to_owned(),
-            coding,
+            coding: coding.to_owned(),
             codebook,
             positions: spent.positions / 8.0,
             signs: spent.signs / 8.0,

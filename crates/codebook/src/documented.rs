@@ -6,6 +6,7 @@ use crate::{
     geometry::Arrangement,
     names::NAMES,
     primer::PRIMER,
+    trellis::Trellis,
     tuning::{Tuning, tuning},
 };
 
@@ -90,5 +91,17 @@ fn constants_are_documented() {
             assert_eq!(cell, value, "{field} of {name} in format.md");
             assert!(part.contains(&format!("\"{field}\": {value},")), "{field} of {name} in decode.py");
         }
+    }
+}
+
+#[test]
+fn trellises_are_documented() {
+    let (text, program) = (document("format.md"), document("format/decode.py"));
+    let table = between(&text, "<!-- trellis-begin -->", "<!-- trellis-end -->");
+    let program = between(&program, "# trellis-begin", "# trellis-end");
+    for states in [4, 8, 16, 32, 64, 128, 256] {
+        let [high, odd] = Trellis::new(states).unwrap().constants();
+        assert!(table.contains(&format!("| {states} | {high} | {odd} |")), "{states} states in format.md");
+        assert!(program.contains(&format!(" {states}: ({high}, {odd}),")), "{states} states in decode.py");
     }
 }

@@ -228,13 +228,13 @@ pub enum Error {
         name: String,
     },
     /// Bytes are asked of a tensor that is quantised.
-    #[error("tensor {name} is quantised, so it has indices and no bytes of its own")]
+    #[error("tensor {name} is quantised, so it has no bytes of its own")]
     NotPlain {
         /// Name of the tensor.
         name: String,
     },
     /// Indices are asked of a tensor that has none.
-    #[error("tensor {name}: it is not quantised, so it has no indices")]
+    #[error("tensor {name} has no codebook, so it has no indices")]
     NotQuantized {
         /// Name of the tensor.
         name: String,
@@ -354,6 +354,33 @@ pub enum Error {
         found: usize,
         /// The rule that it breaks.
         rule: &'static str,
+    },
+    /// A matrix is not the one that a trellis-coded tensor of such a shape is.
+    #[error(
+        "tensor {name} of shape {shape:?} cannot be the trellis-coded matrix of shape {matrix:?}: it has two axes or \
+         more and some entry, and is a matrix of its first axis and the product of the others"
+    )]
+    TrellisShape {
+        /// Name of the tensor.
+        name: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The shape of the matrix, not transposed.
+        matrix: [usize; 2],
+    },
+    /// A trellis-coded tensor cannot be written.
+    #[error("tensor {name} cannot be written: {cause}")]
+    TrellisTensor {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong with its matrix.
+        cause: Box<Error>,
+    },
+    /// A file says what its trellis-coded tensors share, and has none, or the other way round.
+    #[error("{count} tensors are trellis-coded, so the file {}", if *.count == 0 { "has no settings of a trellis" } else { "needs the settings of its trellis" })]
+    TrellisSettings {
+        /// Number of trellis-coded tensors.
+        count: usize,
     },
     /// Something is larger than the format can hold.
     #[error("{what} is {value}, the format holds at most {limit}")]

@@ -15,6 +15,8 @@
 //!   neighbours, mixed by a small online learner. All of it is integer arithmetic, so that every machine agrees.
 //! - *The smallest wins.* Each tensor is stored in the way that takes the fewest bytes: by the adaptive model, as packed
 //!   bits, or, when it is large and dense, by static entropy coding in a section of its own.
+//! - *Trellises.* Large matrices take a sixth of a bit a weight less at the same error when whole columns are quantised at a
+//!   time: a [`TrellisTensor`](trellis::TrellisTensor) is such a matrix, and several share a section.
 //! - *Planes.* The bytes of a plain tensor are taken apart, so that the exponents of floats stand together; each block of a plane
 //!   is coded by its frequencies or by Zstandard, whichever is smaller.
 //!
@@ -97,7 +99,7 @@ pub use dtype::Dtype;
 pub use error::Error;
 pub use groups::{AxisRef, UnitGroup};
 pub use limits::Limits;
-pub use outline::{Outline, TensorOutline};
+pub use outline::{Outline, TensorKind, TensorOutline};
 pub use plain::PlainTensor;
 pub use reader::{breakdown, decode, decode_with_breakdown, decode_with_limits};
 pub use section::MAGIC;

@@ -61,7 +61,7 @@ impl Container {
         let along = |axes: usize| {
             self.entries.iter().position(|entry| match entry {
                 Entry::Quantized(t) => t.axes().len() == axes && t.axes()[axes - 1] == Some(AxisRef::new(group)),
-                Entry::Plain(_) => false,
+                Entry::Plain(_) | Entry::Trellis(_) => false,
             })
         };
         let matrix = if self.groups[group].grid.is_none() { along(2) } else { None };

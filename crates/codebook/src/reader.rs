@@ -1,9 +1,9 @@
 //! From the bytes of a file to a container.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Error, Limits, StoredTensor, UnitGroup,
+    Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Error, Limits, StoredTensor, TensorKind, UnitGroup,
     archive::{Coded, Contents, Indices},
     binary::{BinaryCoder, Weighed},
     breakdown::TensorBytes,
@@ -18,9 +18,10 @@ use crate::{
     source::{Piece, Source},
     stored::PlainBytes,
     stream::{Coding, MAX_ADAPTIVE, MAX_SIDE, Models, Shape, pivot, sides},
-    structure::Structure,
+    structure::{Structure, TensorRecord},
     tensor::elements,
     text::Kind,
+    trellis::{StoredMatrix, StoredSection, TrellisSettings, matrix_shape, section_ends},
     wire,
 };
 
@@ -89,6 +90,9 @@ fn end(coder: &Decoder<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// A tensor before its contents are there: name, shape, axes.
+type Announced<'a> = (String, Vec<usize>, Vec<Option<AxisRef>>, Option<Contents<'a>>);
+
 struct Reader<'a, C> {
     coder: C,
     models: Models,
@@ -130,19 +134,75 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             live.push(flags);
         }
         self.ledger.flags = (self.coder.spent() - before) / 8.0;
+        let ends = section_ends(structure.tensors.iter().map(TensorRecord::trellis_weights));
         let mut tensors = Vec::with_capacity(structure.tensors.len());
-        for record in &structure.tensors {
+        // Trellis-coded tensors have their contents when their section is there.
+        let mut trellis = None;
+        let mut waiting = Vec::new();
+        for (record, ends) in structure.tensors.iter().zip(ends) {
             let (shape, axes) = record.layout();
             let name = record.name()?.to_owned();
-            let contents = match record.kind {
-                0 => Contents::Quantized(self.quantized(&name, &shape, &axes, &groups, &live)?),
-                kind => self.plain(&name, &shape, Dtype::from_tag(kind - 1)?)?,
+            let contents = match record.kind()? {
+                TensorKind::Quantized => {
+                    Some(Contents::Quantized(self.quantized(&name, &shape, &axes, &groups, &live)?))
+                }
+                TensorKind::Plain(dtype) => Some(self.plain(&name, &shape, dtype)?),
+                TensorKind::Trellis => {
+                    waiting.push(tensors.len());
+                    self.ledger.tensors.push(TensorBytes::new(&name, "", 0.0, Spent::default(), 0.0));
+                    None
+                }
             };
-            tensors.push(StoredTensor { name, shape, axes, contents });
+            tensors.push((name, shape, axes, contents));
+            if ends {
+                self.section(&mut tensors, &std::mem::take(&mut waiting), &mut trellis)?;
+            }
         }
         self.sections.finish()?;
+        let whole = |(name, shape, axes, contents): Announced<'a>| {
+            Some(StoredTensor { name, shape, axes, contents: contents? })
+        };
+        let tensors: Vec<StoredTensor<'a>> = tensors.into_iter().filter_map(whole).collect();
         distinct(tensors.iter().map(StoredTensor::name))?;
-        Ok(Archive { tensors, groups, definition, metadata })
+        Ok(Archive { tensors, groups, trellis, definition, metadata })
+    }
+
+    /// The next section of trellis-coded tensors, those of numbers `waiting`; all sections of a file share `settings`.
+    fn section(
+        &mut self,
+        tensors: &mut [Announced<'a>],
+        waiting: &[usize],
+        settings: &mut Option<TrellisSettings>,
+    ) -> Result<(), Error> {
+        let piece = self.sections.take(SectionKind::Trellis)?;
+        let taken = piece.len() as u64;
+        let mut shapes = Vec::with_capacity(waiting.len());
+        let mut decoded = 0;
+        for &number in waiting {
+            let (name, shape, ..) = &tensors[number];
+            decoded += values_bytes(elements(shape).unwrap_or(usize::MAX));
+            self.limits.tensor(name, decoded, taken)?;
+            shapes.extend(matrix_shape(shape));
+        }
+        let section = Arc::new(StoredSection::open(piece, &shapes, &mut |bytes| self.hold(bytes))?);
+        let own = section.settings()?;
+        if *settings.get_or_insert(own) != own {
+            let (what, rule) = ("states of a trellis", "all sections of a file have the same, and the same classes");
+            return Err(Error::Malformed { what, value: own.trellis().states().into(), rule });
+        }
+        let described = section.description();
+        for ((part, &number), [head, numbers]) in waiting.iter().enumerate().zip(described.shares()) {
+            let partner = described.partner(part).map(|partner| &tensors[waiting[partner]].0);
+            let states = own.trellis().states();
+            let coding = match partner {
+                Some(partner) => format!("trellis, {states} states, predicted from {partner}"),
+                None => format!("trellis, {states} states"),
+            };
+            let (name, _, _, contents) = &mut tensors[number];
+            self.ledger.tensors[number] = TensorBytes::new(name, &coding, head, Spent::default(), numbers);
+            *contents = Some(Contents::Trellis(StoredMatrix { section: section.clone(), number: part }));
+        }
+        Ok(())
     }
 
     fn structure(&mut self) -> Result<Structure, Error> {

@@ -34,6 +34,8 @@ pub(crate) enum SectionKind {
     Raw = 3,
     /// Bytes of values, split into planes.
     Planes = 4,
+    /// Trellis-coded matrices.
+    Trellis = 5,
 }
 
 /// The table of sections. A file of one section, the stream, needs none: the stream fills it up to the checksum.
@@ -165,7 +167,7 @@ impl<'a> Sections<'a> {
                         rule: "a file has one stream, first",
                     });
                 }
-                1..=4 => {
+                1..=5 => {
                     let piece = Piece::of_section(source, position, row.length as usize, row.crc)?;
                     others.push((row.kind, piece));
                 }

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fs::File,
     io::{Cursor, Read, Seek, SeekFrom},
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -139,6 +140,14 @@ impl<'a> Piece<'a> {
         match self {
             Self::Held(bytes) => bytes.len(),
             Self::Disk { length, .. } => *length,
+        }
+    }
+
+    /// A range of the bytes, which is there; those on disk are not compared with the checksum again.
+    pub(crate) fn part(&self, range: Range<usize>) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::Held(bytes) => Ok(Cow::Borrowed(&bytes[range])),
+            Self::Disk { source, start, .. } => source.bytes(start + range.start as u64, range.len()),
         }
     }
 

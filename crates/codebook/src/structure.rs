@@ -2,7 +2,10 @@
 
 use bincode::{Decode, Encode};
 
-use crate::{AxisRef, Error, Limits, Outline, UnitGroup, names::NAMES, tensor::elements};
+use crate::{
+    AxisRef, Dtype, Error, Limits, Outline, TensorKind, UnitGroup, names::NAMES, tensor::elements,
+    trellis::matrix_shape,
+};
 
 /// Names, shapes, types and unit groups of a file.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -25,13 +28,16 @@ enum NameRecord {
     Text(String),
 }
 
-/// A tensor: name, shape, kind (0 quantised, from 1 on plain of type `kind - 1`), group and repetition of each axis (none
+/// The kind of a trellis-coded tensor.
+const TRELLIS: u8 = 128;
+
+/// A tensor: name, shape, kind (0 quantised, 128 trellis-coded, otherwise plain of type `kind - 1`), group and repetition of each axis (none
 /// at all where no axis has a group).
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) struct TensorRecord {
     name: NameRecord,
     pub(crate) shape: Vec<u64>,
-    pub(crate) kind: u8,
+    kind: u8,
     axes: Vec<Option<(u64, u64)>>,
 }
 
@@ -58,6 +64,20 @@ impl TensorRecord {
         }
     }
 
+    /// What stands for the values.
+    pub(crate) fn kind(&self) -> Result<TensorKind, Error> {
+        match self.kind {
+            0 => Ok(TensorKind::Quantized),
+            TRELLIS => Ok(TensorKind::Trellis),
+            kind => Dtype::from_tag(kind - 1).map(TensorKind::Plain),
+        }
+    }
+
+    /// The weights of a trellis-coded tensor, nothing for others.
+    pub(crate) fn trellis_weights(&self) -> Option<u64> {
+        (self.kind == TRELLIS).then(|| self.shape.iter().fold(1u64, |product, &length| product.saturating_mul(length)))
+    }
+
     /// Shape and axes, once [`Structure::check`] has passed.
     pub(crate) fn layout(&self) -> (Vec<usize>, Vec<Option<AxisRef>>) {
         let shape: Vec<usize> = self.shape.iter().map(|&d| d as usize).collect();
@@ -77,7 +97,11 @@ impl Structure {
             .map(|g| GroupRecord { size: g.size as u64, grid: g.grid.map(|[h, w]| (h as u64, w as u64)) });
         let tensors = outline.tensors.iter().map(|tensor| {
             let shape = tensor.shape.iter().map(|&d| d as u64).collect();
-            let kind = tensor.dtype.map_or(0, |dtype| 1 + dtype as u8);
+            let kind = match tensor.kind {
+                TensorKind::Quantized => 0,
+                TensorKind::Plain(dtype) => 1 + dtype as u8,
+                TensorKind::Trellis => TRELLIS,
+            };
             let axes = tensor.axes.iter().map(|a| a.map(|a| (a.group as u64, a.repeat as u64))).collect();
             TensorRecord::new(&tensor.name, shape, kind, axes)
         });
@@ -148,6 +172,12 @@ impl Structure {
                     expected: tensor.shape.len(),
                     got: tensor.axes.len(),
                 });
+            }
+            tensor.kind()?;
+            if tensor.kind == TRELLIS && (matrix_shape(&shape).is_none() || !tensor.axes.is_empty()) {
+                let (what, rule) =
+                    ("the number of axes of a trellis-coded tensor", "it has two or more, an entry, and no groups");
+                return Err(Error::Malformed { what, value: shape.len() as u64, rule });
             }
             tensor.name()?;
         }

@@ -24,6 +24,7 @@ use crate::{
     structure::Structure,
     tensor::nonzeros,
     text::Kind,
+    trellis::{self, Encoded, TrellisMatrix, TrellisSettings, TrellisTensor, section_ends},
     wire,
 };
 
@@ -62,15 +63,15 @@ pub fn encode(container: &Container) -> Result<Vec<u8>, Error> {
 
 fn plain_bytes(entry: &Entry) -> usize {
     match entry {
-        Entry::Quantized(_) => 0,
+        Entry::Quantized(_) | Entry::Trellis(_) => 0,
         Entry::Plain(tensor) => tensor.data().len(),
     }
 }
 
 /// Writes a file tensor by tensor, so that memory never holds all of them.
 ///
-/// Large contents wait in a spool, as a temporary file is one; memory holds the small ones, and the tensors that are being
-/// pushed. The bytes are those of [`encode`], where the outline says of units what the container would.
+/// Large contents wait in a spool, as a temporary file is one; memory holds the small ones, the tensors that are being
+/// pushed, and the trellis-coded ones whose section is not full yet: it is with 2^26 weights. The bytes are those of [`encode`], where the outline says of units what the container would.
 ///
 /// ```
 /// use mixpress_codebook::{ContainerWriter, Dtype, Outline, PlainTensor, QuantizedTensor, TensorOutline, decode};
@@ -96,6 +97,13 @@ pub struct ContainerWriter<S> {
     live: Vec<Vec<bool>>,
     /// Number of tensors that were pushed.
     pushed: usize,
+    /// What trellis-coded tensors share, if there are some.
+    trellis: Option<TrellisSettings>,
+    /// Whether a section of them ends with each tensor.
+    ends: Vec<bool>,
+    /// Those whose section has not ended: numbers of tensors, and matrices.
+    waiting: Vec<usize>,
+    matrices: Vec<TrellisMatrix>,
     /// Those of the readers that the file is for.
     limits: Limits,
     /// Bytes that such a reader holds because the stream says so.
@@ -149,15 +157,33 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
             models.flags.code(&mut coder, group, flags)?;
         }
         let held = outline.groups.iter().map(|group| group.size as u64).sum();
-        let Outline { tensors, groups, .. } = outline;
-        Ok(Self { coder, models, spool, tensors, groups, live, pushed: 0, limits, held })
+        let Outline { tensors, groups, trellis, .. } = outline;
+        let ends = section_ends(tensors.iter().map(TensorOutline::trellis_weights));
+        let (waiting, matrices) = (Vec::new(), Vec::new());
+        Ok(Self {
+            coder,
+            models,
+            spool,
+            tensors,
+            groups,
+            live,
+            pushed: 0,
+            trellis,
+            ends,
+            waiting,
+            matrices,
+            limits,
+            held,
+        })
     }
 
     /// Writes the next tensor.
     ///
     /// # Errors
     /// If it is not the one that the outline announces, has nonzero entries at dead units, takes more than readers have for it,
-    /// or the spool fails. The file is then lost.
+    /// or the spool fails. If it is trellis-coded and its columns do not follow the trellis, its partner is none, or more
+    /// of its numbers are far from likely than a section has room for; that may show as late as with the tensor that its
+    /// section ends with. The file is then lost.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Error> {
         self.push_all(std::slice::from_ref(entry))
     }
@@ -178,6 +204,7 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         for (entry, plain) in entries.iter().zip(plain) {
             let before = self.spool.len();
             let decoded = match (entry, plain) {
+                (Entry::Trellis(tensor), _) => self.trellis(tensor)?,
                 (Entry::Quantized(tensor), _) => {
                     self.quantized(tensor)?;
                     values_bytes(tensor.len())
@@ -193,7 +220,8 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         Ok(())
     }
 
-    /// Bytes of the contents so far, to a few: what pushing a tensor adds is what it takes in the file.
+    /// Bytes of the contents so far, to a few: what pushing a tensor adds is what it takes in the file, but for
+    /// trellis-coded tensors, of which the last one of a section adds what all of them take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.coder.len() + self.spool.len()
@@ -219,6 +247,31 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
         self.spool.copy(&mut out)?;
         out.flush().map_err(|error| unwritable(&error))?;
         Ok(head.len() as u64 + total)
+    }
+
+    /// Takes a trellis-coded tensor, and writes the section that ends with it, if one does; gives the bytes of all values
+    /// of that section.
+    fn trellis(&mut self, tensor: &TrellisTensor) -> Result<u64, Error> {
+        let Some(settings) = self.trellis else { return Err(Error::TrellisSettings { count: 1 }) };
+        let named = |tensor: &TensorOutline, cause| Error::TrellisTensor { name: tensor.name.clone(), cause };
+        let matrix = tensor.matrix().clone();
+        let number = self.matrices.len();
+        let checked = matrix.check(settings.trellis(), number, &self.matrices);
+        checked.map_err(|cause| named(&self.tensors[self.pushed], cause.into()))?;
+        self.matrices.push(matrix);
+        self.waiting.push(self.pushed);
+        if !self.ends[self.pushed] {
+            return Ok(0);
+        }
+        let (matrices, waiting) = (std::mem::take(&mut self.matrices), std::mem::take(&mut self.waiting));
+        let encoded = trellis::encode_checked(&matrices, settings.trellis(), settings.model());
+        let Encoded { bytes, held } = encoded.map_err(|cause| match cause {
+            Error::TrellisMatrix { matrix, .. } => named(&self.tensors[waiting[matrix]], cause.into()),
+            other => other,
+        })?;
+        self.held += held;
+        self.spool.push(SectionKind::Trellis, &bytes)?;
+        Ok(matrices.iter().map(|matrix| values_bytes(matrix.numbers.len())).sum())
     }
 
     fn plain(&mut self, content: PlainContent<'_>) -> Result<(), Error> {
@@ -317,7 +370,7 @@ struct PlainContent<'a> {
 impl<'a> PlainContent<'a> {
     fn of_entry(entry: &'a Entry) -> Option<Self> {
         match entry {
-            Entry::Quantized(_) => None,
+            Entry::Quantized(_) | Entry::Trellis(_) => None,
             Entry::Plain(tensor) => Some(Self::of(tensor)),
         }
     }

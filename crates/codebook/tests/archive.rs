@@ -5,7 +5,7 @@ mod common;
 use common::{Draw, golden_containers};
 use mixpress_codebook::{
     Archive, AxisRef, Breakdown, Codebook, Container, Dtype, Entry, Error, Limits, PlainTensor, QuantizedTensor,
-    UnitGroup, decode, encode,
+    TensorKind, UnitGroup, decode, encode,
 };
 use tempfile::NamedTempFile;
 
@@ -51,11 +51,12 @@ fn check(container: &Container) {
     assert_eq!((archive.groups(), archive.metadata()), (&container.groups[..], &container.metadata));
     assert_eq!(archive.definition(), container.definition.as_deref());
     assert_eq!(archive.tensors().len(), container.entries.len());
-    for (stored, entry) in archive.tensors().iter().zip(&container.entries) {
+    assert_eq!(archive.trellis(), container.trellis);
+    for (number, (stored, entry)) in archive.tensors().iter().zip(&container.entries).enumerate() {
         let name = entry.name();
         assert_eq!((stored.name(), stored.shape()), (name, entry.shape()));
         assert!(archive.get(name).is_some_and(|found| found.shape() == entry.shape()));
-        match entry.values() {
+        match container.values(number) {
             Some(values) => assert!(stored.values().unwrap() == values, "{name}"),
             None => assert!(matches!(stored.values(), Err(Error::NotFloats { .. })), "{name}"),
         }
@@ -75,6 +76,13 @@ fn check(container: &Container) {
                 } else {
                     assert!(matches!(stored.indices_u8(), Err(Error::NotIndices { limit: 256, .. })), "{name}");
                 }
+            }
+            Entry::Trellis(_) => {
+                let values = container.values(number).unwrap();
+                assert_eq!(stored.nonzeros().unwrap(), values.iter().filter(|&&value| value != 0.0).count());
+                assert_eq!((stored.kind(), stored.dtype(), stored.used_values()), (TensorKind::Trellis, None, Ok(0)));
+                assert!(matches!(stored.data(), Err(Error::NotPlain { .. })), "{name}");
+                assert!(matches!(stored.indices(), Err(Error::NotQuantized { .. })), "{name}");
             }
             Entry::Plain(tensor) => {
                 assert_eq!((stored.dtype(), stored.nonzeros().unwrap()), (Some(tensor.dtype()), tensor.nonzeros()));
@@ -98,7 +106,7 @@ fn an_archive_tells_what_the_container_holds() {
 fn the_container_has_a_tensor_for_each_coding() {
     let bytes = encode(&container()).unwrap();
     let (_, parts) = Archive::open_with_breakdown(&bytes).unwrap();
-    let coding = |name: &str| parts.tensors.iter().find(|tensor| tensor.name == name).unwrap().coding;
+    let coding = |name: &str| parts.tensors.iter().find(|tensor| tensor.name == name).unwrap().coding.as_str();
     for (name, expected) in [
         ("dense", "static entropy coding"),
         ("many", "static entropy coding"),

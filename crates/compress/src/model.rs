@@ -68,23 +68,31 @@ impl CompressedModel {
     /// tensor of another program's model may have several names.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<(&[usize], Vec<f32>)> {
-        let entry = self.container.get(name).or_else(|| {
+        let position = |name: &str| self.entries().iter().position(|entry| entry.name() == name);
+        let number = position(name).or_else(|| {
             let tensors = self.imported.iter().flat_map(Skeleton::tensors);
             let tensor = tensors.into_iter().find(|tensor| tensor.names().iter().any(|own| own == name))?;
-            self.container.get(tensor.name())
+            position(tensor.name())
         })?;
-        Some((entry.shape(), entry.values()?))
+        Some((self.entries()[number].shape(), self.container.values(number)?))
     }
 
     /// Name, shape and values of every float tensor, in the file's order.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize], Vec<f32>)> {
-        self.entries().iter().filter_map(|entry| Some((entry.name(), entry.shape(), entry.values()?)))
+        let numbered = self.entries().iter().enumerate();
+        numbered.filter_map(|(number, entry)| Some((entry.name(), entry.shape(), self.container.values(number)?)))
     }
 
     /// The tensors as the file holds them.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.container.entries
+    }
+
+    /// The values of the tensor of this number among [`CompressedModel::entries`]; nothing for one that is no float
+    /// tensor.
+    pub(crate) fn values(&self, number: usize) -> Option<Vec<f32>> {
+        self.container.values(number)
     }
 
     /// The network's definition, if the file holds one.
@@ -170,9 +178,9 @@ impl CompressedModel {
 
 fn network(definition: &[u8], container: &Container) -> Result<(Definition, Network), Error> {
     let (definition, graph) = read_definition(definition)?;
-    let named = container.entries.iter().map(|entry| {
+    let named = container.entries.iter().enumerate().map(|(number, entry)| {
         let name = entry.name();
-        let values = entry.values().ok_or_else(|| Error::Tensors(format!("{name} holds no floats")))?;
+        let values = container.values(number).ok_or_else(|| Error::Tensors(format!("{name} holds no floats")))?;
         let tensor = Tensor::new(entry.shape(), values).map_err(|error| Error::Tensors(format!("{name}: {error}")))?;
         Ok((name.to_owned(), tensor))
     });

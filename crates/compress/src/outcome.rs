@@ -104,11 +104,15 @@ impl Outcome {
     #[must_use]
     pub fn of_model(model: &CompressedModel) -> Self {
         let breakdown = model.breakdown();
-        let layers = (model.entries().iter().zip(&breakdown.tensors))
-            .map(|(entry, bytes)| {
+        let layers = (model.entries().iter().zip(&breakdown.tensors).enumerate())
+            .map(|(number, (entry, bytes))| {
                 let codebook = match entry {
                     Entry::Quantized(tensor) => (tensor.nonzeros(), tensor.used_values()),
                     Entry::Plain(tensor) => (tensor.nonzeros(), 0),
+                    Entry::Trellis(_) => {
+                        let values = model.values(number).unwrap_or_default();
+                        (values.into_iter().filter(|&value| value != 0.0).count(), 0)
+                    }
                 };
                 LayerOutcome::new(entry.name(), entry.shape(), codebook, bytes)
             })
@@ -190,7 +194,7 @@ impl LayerOutcome {
             components,
             bytes: bytes.total(),
             bits_per_weight: 8.0 * bytes.total() / weights.max(1) as f64,
-            coding: bytes.coding.to_owned(),
+            coding: bytes.coding.clone(),
         }
     }
 }
@@ -221,5 +225,18 @@ mod tests {
         assert_eq!(told.layers[0].coding, "static entropy coding");
         assert_eq!((told.file_bytes, told.sparsity.to_bits()), (decoded.file_bytes, decoded.sparsity.to_bits()));
         assert_eq!((told.layers[2].nonzero, told.original_bytes), (1, 4 * 40_006));
+    }
+    #[test]
+    fn trellis_coded_tensors_are_told_decoded_or_not() {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/format/golden/trellis.mxp");
+        let bytes = std::fs::read(golden).unwrap();
+        let told = Outcome::of_bytes(&bytes).unwrap();
+        let model = CompressedModel::from_bytes(&bytes).unwrap();
+        assert_eq!(told.layers, Outcome::of_model(&model).layers);
+        let predicted = &told.layers[3];
+        assert_eq!(predicted.coding, "trellis, 8 states, predicted from layers.0.turned.weight");
+        assert!(predicted.components == 0 && predicted.nonzero > 0 && predicted.nonzero < predicted.weights);
+        assert!((1.0..8.0).contains(&predicted.bits_per_weight), "{predicted:?}");
+        assert_eq!(model.tensors().count(), model.entries().len() - 2, "all but bytes have values");
     }
 }

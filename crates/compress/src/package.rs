@@ -57,7 +57,7 @@ pub(crate) fn package(
         extra: Vec::new(),
     };
     let definition = Some(write_definition(definition, graph.input_shape()));
-    let mut container = Container { entries, groups, definition, metadata };
+    let mut container = Container { entries, groups, definition, metadata, ..Container::default() };
     // Hidden units may stand in any order, unless a tensor of theirs is held in plain floats.
     if container.entries.iter().all(|entry| matches!(entry, Entry::Quantized(_))) {
         let roles = units.groups().iter().enumerate();

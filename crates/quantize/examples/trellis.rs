@@ -37,8 +37,9 @@ fn main() -> Result<(), Failure> {
     let since = Instant::now();
     let plan = if is_alone { TrellisPlan::without_pairs(profiles) } else { TrellisPlan::new(profiles) };
     println!("partners {:?} in {:?}", plan.partners(), since.elapsed());
-    let coded =
-        |step: f64| -> Result<TrellisCoded, Failure> { Ok(plan.quantize(&vec![step as f32; tensors.len()], states)?) };
+    let coded = |step: f64| -> Result<TrellisCoded, Failure> {
+        Ok(plan.quantize(|number| &tensors[number].weights, &vec![step as f32; tensors.len()], states)?)
+    };
     for ratio in ratios {
         let wanted = energy / 10f64.powf(ratio / 10.0);
         let mut step = (wanted / count as f64 / 0.26).sqrt();

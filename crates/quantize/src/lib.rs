@@ -38,7 +38,7 @@ pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
 pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step, find_step_near};
 pub use stored::Stored;
-pub use trellis::{TrellisCoded, TrellisPlan, TrellisProfile, states_of_effort};
+pub use trellis::{TrellisCoded, TrellisPlan, TrellisProfile, TrellisQuantizer, states_of_effort};
 pub use uniform::quantize_uniform;
 
 #[doc = include_str!("../README.md")]

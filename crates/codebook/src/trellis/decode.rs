@@ -1,36 +1,25 @@
 //! The reader's side: the head, blocks in parallel, patches, predictions.
 
+use std::{borrow::Cow, ops::Range, sync::Arc};
+
 use mixpress_simd::Level;
 use rayon::prelude::*;
 
 use super::{
-    LANES, Model, Patch, Predictor, TILE, Trellis,
-    head::{HeadCoder, MatrixHead, SectionHead},
+    LANES, Patch, Predictor, TILE, TrellisMatrix,
+    description::{Block, Description, truncated},
+    head::MatrixHead,
     kernels::{self, Lanes, Rows, Turn, slots},
-    layout::{Strip, blocks, lanes},
     predict::Scales,
     window::{Place, Tile, Window},
 };
-use crate::{Error, limits::zeros, range_coder::Decoder, rans::LOWER};
+use crate::{Error, limits::zeros, rans::LOWER};
 
 /// A section whose head was read.
 #[derive(Debug)]
 pub struct Section<'a> {
-    trellis: Trellis,
-    model: Model,
-    matrices: Vec<MatrixHead>,
-    lanes: usize,
-    blocks: Vec<Block<'a>>,
-}
-
-#[derive(Debug)]
-struct Block<'a> {
-    strips: Vec<Strip>,
+    described: Arc<Description>,
     bytes: &'a [u8],
-}
-
-fn truncated(needed: usize, available: usize) -> Error {
-    Error::Truncated { part: "trellis-coded numbers", needed: needed as u64, available: available as u64 }
 }
 
 impl<'a> Section<'a> {
@@ -40,35 +29,17 @@ impl<'a> Section<'a> {
     /// # Errors
     /// If the bytes are no section for tensors of these shapes.
     pub fn open(bytes: &'a [u8], shapes: &[[usize; 2]]) -> Result<Self, Error> {
-        let (length, rest) = bytes.split_first_chunk().ok_or_else(|| truncated(4, bytes.len()))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (head, mut rest) = rest.split_at_checked(length).ok_or_else(|| truncated(length, rest.len()))?;
-        let mut coder = Decoder::new(head);
-        let any = SectionHead { trellis: Trellis::new(4)?, model: Model::normal(0, 1) };
-        let SectionHead { trellis, model } = HeadCoder::section(&mut coder, any)?;
-        let mut models = HeadCoder::new();
-        let mut matrices = Vec::with_capacity(shapes.len());
-        for &shape in shapes {
-            let matrix = models.matrix(&mut coder, shape, &MatrixHead::default(), &matrices)?;
-            matrices.push(matrix);
+        let part = |range: Range<usize>| Ok(Cow::Borrowed(&bytes[range]));
+        let described = Description::read(part, bytes.len(), shapes, &mut |_| Ok(()))?;
+        Ok(Self { described: Arc::new(described), bytes })
+    }
+
+    /// A section whose head was read before.
+    pub(crate) fn described(described: &Arc<Description>, bytes: &'a [u8]) -> Result<Self, Error> {
+        if bytes.len() < described.len() {
+            return Err(truncated(described.len(), bytes.len()));
         }
-        if coder.unread() > 0 {
-            let found = head.len() as u64;
-            let needed = found - coder.unread() as u64;
-            return Err(Error::SectionLength { part: "the head of trellis-coded matrices", needed, found });
-        }
-        let coded: Vec<[usize; 2]> = matrices.iter().map(|matrix| [matrix.rows, matrix.columns]).collect();
-        let strips = blocks(&coded);
-        let before = strips.len() - 1;
-        let lengths = rest.split_off(..4 * before).ok_or_else(|| truncated(4 * before, rest.len()))?;
-        let mut parts = Vec::with_capacity(strips.len());
-        for length in lengths.as_chunks::<4>().0 {
-            let length = u32::from_le_bytes(*length) as usize;
-            parts.push(rest.split_off(..length).ok_or_else(|| truncated(length, rest.len()))?);
-        }
-        parts.push(rest);
-        let blocks = strips.into_iter().zip(parts).map(|(strips, bytes)| Block { strips, bytes }).collect();
-        Ok(Self { trellis, model, matrices, lanes: lanes(&coded), blocks })
+        Ok(Self { described: described.clone(), bytes })
     }
 
     /// Decodes all tensors, each row by row.
@@ -80,7 +51,7 @@ impl<'a> Section<'a> {
     /// If there is not one output a tensor, with room for just its values.
     #[track_caller]
     pub fn decode(&self, outputs: &mut [&mut [f32]]) -> Result<(), Error> {
-        assert_eq!(outputs.len(), self.matrices.len(), "outputs for tensors");
+        assert_eq!(outputs.len(), self.described.matrices.len(), "outputs for tensors");
         self.decode_at(mixpress_simd::level(), outputs.iter_mut().map(|out| Some(&mut **out)).collect())
     }
 
@@ -93,12 +64,12 @@ impl<'a> Section<'a> {
     /// If there is no such tensor, or `out` has not just the room for its values.
     #[track_caller]
     pub fn decode_one(&self, tensor: usize, out: &mut [f32]) -> Result<(), Error> {
-        let partner = self.matrices[tensor].prediction.as_ref().map(|prediction| prediction.partner);
+        let partner = self.described.partner(tensor);
         let mut room = match partner {
             Some(_) => zeros("a tensor's partner", out.len())?,
             None => Vec::new(),
         };
-        let mut outputs: Vec<Option<&mut [f32]>> = self.matrices.iter().map(|_| None).collect();
+        let mut outputs: Vec<Option<&mut [f32]>> = self.described.matrices.iter().map(|_| None).collect();
         if let Some(partner) = partner {
             outputs[partner] = Some(&mut room);
         }
@@ -106,39 +77,78 @@ impl<'a> Section<'a> {
         self.decode_at(mixpress_simd::level(), outputs)
     }
 
+    /// All matrices as they were coded, each in the form that [`TrellisMatrix::settle`] gives it.
+    ///
+    /// # Errors
+    /// If the bytes are not those that a writer wrote, or there is no memory for the numbers.
+    pub(crate) fn matrices(&self) -> Result<Vec<TrellisMatrix>, Error> {
+        self.matrices_at(mixpress_simd::level())
+    }
+
+    /// [`Section::matrices`] on the units of `level`.
+    pub(super) fn matrices_at(&self, level: Level) -> Result<Vec<TrellisMatrix>, Error> {
+        let heads = &self.described.matrices;
+        let mut numbers = Vec::with_capacity(heads.len());
+        for matrix in heads {
+            numbers.push(zeros("of a trellis-coded section", matrix.rows * matrix.columns)?);
+        }
+        let mut rest = numbers.iter_mut();
+        let windows = self.windows(|_, widths| rest.next().map(|numbers| Window::cut_numbers(numbers, widths)));
+        self.fill(level, windows)?;
+        let matrix = |(head, numbers): (&MatrixHead, Vec<i16>)| {
+            let mut matrix = head.with(numbers);
+            matrix.settle();
+            matrix
+        };
+        Ok(heads.iter().zip(numbers).map(matrix).collect())
+    }
+
     /// Decodes the tensors that there are outputs for, partners of predicted ones among them, on the units of `level`.
     #[track_caller]
     pub(super) fn decode_at(&self, level: Level, mut outputs: Vec<Option<&mut [f32]>>) -> Result<(), Error> {
-        let slots = slots(&self.model);
-        let reader =
-            BlockReader { section: self, rows: kernels::rows_at(level), turn: kernels::turn_at(level), slots: &slots };
-        let windows = self.windows(&mut outputs);
-        let results: Vec<Result<(), Error>> =
-            self.blocks.par_iter().zip(windows).map(|(block, windows)| reader.block(block, windows)).collect();
-        // The first block's error, not the first thread's.
-        results.into_iter().collect::<Result<(), Error>>()?;
-        for (matrix, out) in self.matrices.iter().zip(&mut outputs) {
+        let matrices = &self.described.matrices;
+        let mut rest = outputs.iter_mut();
+        let windows = self.windows(|number, widths| {
+            let (out, matrix) = (rest.next()?.as_deref_mut()?, &matrices[number]);
+            assert_eq!(out.len(), matrix.rows * matrix.columns, "room for tensor {number}");
+            Some(Window::cut(out, matrix.rows, matrix.is_transposed, widths))
+        });
+        self.fill(level, windows)?;
+        for (matrix, out) in matrices.iter().zip(&mut outputs) {
             if let Some(out) = out {
                 matrix.patch(out);
             }
         }
-        for (number, matrix) in self.matrices.iter().enumerate() {
+        for (number, matrix) in matrices.iter().enumerate() {
             let Some(prediction) = &matrix.prediction else { continue };
             let (before, from) = outputs.split_at_mut(number);
             let (Some(out), Some(partner)) = (&mut from[0], &before[prediction.partner]) else { continue };
-            let other = &self.matrices[prediction.partner];
+            let other = &matrices[prediction.partner];
             let predictor = Predictor::new(&prediction.gains, matrix.scales(), other.scales());
             predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), kernels::transpose_at(level));
         }
         Ok(())
     }
 
-    /// For each block its windows on the outputs that it has a part of: matrix, first column, window.
-    #[track_caller]
-    fn windows<'o>(&self, outputs: &'o mut [Option<&mut [f32]>]) -> Vec<Vec<(usize, usize, Window<'o>)>> {
+    /// Decodes the blocks that there are windows for.
+    fn fill(&self, level: Level, windows: Vec<Windows<'_>>) -> Result<(), Error> {
+        let slots = slots(&self.described.model);
+        let reader =
+            BlockReader { section: self, rows: kernels::rows_at(level), turn: kernels::turn_at(level), slots: &slots };
+        let results: Vec<Result<(), Error>> = (self.described.blocks.par_iter().zip(windows))
+            .map(|(block, windows)| reader.block(block, windows))
+            .collect();
+        // The first block's error, not the first thread's.
+        results.into_iter().collect()
+    }
+
+    /// For each block its windows on the matrices that it has a part of and that are wanted; `cut` makes those of a
+    /// matrix, of so many columns each.
+    fn windows<'o>(&self, mut cut: impl FnMut(usize, &[usize]) -> Option<Vec<Window<'o>>>) -> Vec<Windows<'o>> {
+        let Description { blocks, matrices, .. } = &*self.described;
         // The parts of each matrix: block, first column, columns.
-        let mut parts: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); outputs.len()];
-        for (number, block) in self.blocks.iter().enumerate() {
+        let mut parts: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); matrices.len()];
+        for (number, block) in blocks.iter().enumerate() {
             for strip in &block.strips {
                 match parts[strip.matrix].last_mut() {
                     Some((last, _, columns)) if *last == number => *columns += strip.width,
@@ -146,15 +156,10 @@ impl<'a> Section<'a> {
                 }
             }
         }
-        let mut windows: Vec<Vec<(usize, usize, Window)>> = self.blocks.iter().map(|_| Vec::new()).collect();
-        for (number, (out, parts)) in outputs.iter_mut().zip(&parts).enumerate() {
-            let Some(out) = out else { continue };
-            let matrix = &self.matrices[number];
-            assert_eq!(out.len(), matrix.rows * matrix.columns, "room for tensor {number}");
+        let mut windows: Vec<Windows> = blocks.iter().map(|_| Vec::new()).collect();
+        for (number, parts) in parts.iter().enumerate() {
             let widths: Vec<usize> = parts.iter().map(|part| part.2).collect();
-            for (&(block, first, _), window) in
-                parts.iter().zip(Window::cut(out, matrix.rows, matrix.is_transposed, &widths))
-            {
+            for (&(block, first, _), window) in parts.iter().zip(cut(number, &widths).into_iter().flatten()) {
                 windows[block].push((number, first, window));
             }
         }
@@ -162,9 +167,20 @@ impl<'a> Section<'a> {
     }
 }
 
+/// The windows of a block: matrix, first column, window.
+type Windows<'a> = Vec<(usize, usize, Window<'a>)>;
+
 impl MatrixHead {
     fn scales(&self) -> Scales<'_> {
         (self.step, &self.row_scales, &self.column_scales)
+    }
+
+    /// The matrix of such numbers.
+    fn with(&self, numbers: Vec<i16>) -> TrellisMatrix {
+        let Self { rows, columns, is_transposed, step, .. } = *self;
+        let (row_scales, column_scales) = (self.row_scales.clone(), self.column_scales.clone());
+        let (patches, prediction) = (self.patches.clone(), self.prediction.clone());
+        TrellisMatrix { rows, columns, is_transposed, step, row_scales, column_scales, numbers, patches, prediction }
     }
 
     /// Puts the numbers of patches in their places.
@@ -187,15 +203,15 @@ struct BlockReader<'a> {
 }
 
 impl BlockReader<'_> {
-    fn block(&self, block: &Block, mut windows: Vec<(usize, usize, Window)>) -> Result<(), Error> {
-        if windows.is_empty() && self.section.blocks.len() > 1 {
+    fn block(&self, block: &Block, mut windows: Windows<'_>) -> Result<(), Error> {
+        let Description { trellis, model, lanes, ref matrices, ref blocks, .. } = *self.section.described;
+        if windows.is_empty() && blocks.len() > 1 {
             return Ok(());
         }
-        let Section { trellis, model, lanes, .. } = *self.section;
-        let mut words = Words::new(block.bytes, lanes)?;
+        let mut words = Words::new(&self.section.bytes[block.bytes.clone()], lanes)?;
         let mut tile: Box<Tile> = Box::new([[0; LANES]; TILE]);
         for &strip in &block.strips {
-            let matrix = &self.section.matrices[strip.matrix];
+            let matrix = &matrices[strip.matrix];
             words.lanes.start(trellis, model, &matrix.column_scales[strip.first..][..strip.width]);
             let mut window = windows.iter_mut().find(|(number, ..)| *number == strip.matrix);
             for (number, scales) in matrix.row_scales.chunks(TILE).enumerate() {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{
     Model, Patch, Trellis, TrellisMatrix,
     fit::fit,
-    head::{HeadCoder, MatrixHead, SectionHead},
+    head::{HeadCoder, Hold, MatrixHead, SectionHead},
     layout::{Strip, blocks, lanes},
     model::{ClassTables, LARGEST},
 };
@@ -27,9 +27,27 @@ pub fn encode(matrices: &[TrellisMatrix], trellis: Trellis, model: Model) -> Res
     for (number, matrix) in matrices.iter().enumerate() {
         matrix.check(trellis, number, &matrices[..number])?;
     }
+    Ok(encode_checked(matrices, trellis, model)?.bytes)
+}
+
+/// A section, and what its readers hold of it.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes that a reader holds from the opening on.
+    pub(crate) held: u64,
+}
+
+/// [`encode`] for matrices that were checked.
+pub(crate) fn encode_checked(matrices: &[TrellisMatrix], trellis: Trellis, model: Model) -> Result<Encoded, Error> {
     let model = fit(matrices, model.validated()?);
     let tables: Vec<ClassTables> = (0..usize::from(model.classes)).map(|class| model.tables(class)).collect();
-    let head = head(matrices, SectionHead { trellis, model }, &tables)?;
+    let mut held = 0;
+    let mut hold = |bytes: u64| {
+        held += bytes;
+        Ok(())
+    };
+    let head = head(matrices, SectionHead { trellis, model }, &tables, &mut hold)?;
     let shapes: Vec<[usize; 2]> = matrices.iter().map(|matrix| [matrix.rows, matrix.columns]).collect();
     let steps = steps(&tables);
     let lanes = lanes(&shapes);
@@ -42,11 +60,16 @@ pub fn encode(matrices: &[TrellisMatrix], trellis: Trellis, model: Model) -> Res
     for block in &coded {
         out.extend_from_slice(block);
     }
-    Ok(out)
+    Ok(Encoded { bytes: out, held })
 }
 
 /// The head of a section, in which numbers that tables lack are patches.
-fn head(matrices: &[TrellisMatrix], section: SectionHead, tables: &[ClassTables]) -> Result<Vec<u8>, Error> {
+fn head(
+    matrices: &[TrellisMatrix],
+    section: SectionHead,
+    tables: &[ClassTables],
+    hold: Hold<'_>,
+) -> Result<Vec<u8>, Error> {
     let mut coder = Encoder::new();
     HeadCoder::section(&mut coder, section)?;
     let mut models = HeadCoder::new();
@@ -67,7 +90,7 @@ fn head(matrices: &[TrellisMatrix], section: SectionHead, tables: &[ClassTables]
             patches,
             prediction: matrix.prediction.clone(),
         };
-        let head = models.matrix(&mut coder, matrix.shape(), &head, &heads)?;
+        let head = models.matrix(&mut coder, matrix.shape(), &head, &heads, hold)?;
         heads.push(head);
     }
     Ok(coder.finish())

@@ -26,6 +26,11 @@ pub(super) struct SectionHead {
     pub(super) model: Model,
 }
 
+/// Counts bytes that will be held, before they are.
+pub(crate) type Hold<'a> = &'a mut dyn FnMut(u64) -> Result<(), Error>;
+
+/// Bytes of a scale, and of a row's gain, as they are held.
+const SCALE_BYTES: u64 = 3;
 /// Steps of a deviation that have a counter each.
 const UNARY: usize = 14;
 
@@ -121,14 +126,16 @@ impl HeadCoder {
     }
 
     /// Codes a matrix, of which `rows` and `columns` are those of the tensor where a reader asks; `before` are those
-    /// before it.
+    /// before it. `hold` is told the bytes of what is found before there is room for it.
     pub(super) fn matrix<C: BinaryCoder>(
         &mut self,
         coder: &mut C,
         shape: [usize; 2],
         head: &MatrixHead,
         before: &[MatrixHead],
+        hold: Hold<'_>,
     ) -> Result<MatrixHead, Error> {
+        hold(SCALE_BYTES * (shape[0] as u64).saturating_add(shape[1] as u64))?;
         let is_transposed = self.flags[0].code(head.is_transposed, coder);
         let [rows, columns] = if is_transposed { [shape[1], shape[0]] } else { shape };
         let entries = rows.saturating_mul(columns);
@@ -143,7 +150,7 @@ impl HeadCoder {
         let prediction = self.prediction(coder, rows, columns, head, before)?;
         let row_scales = self.scales(coder, 0, rows, &head.row_scales)?;
         let column_scales = self.scales(coder, 1, columns, &head.column_scales)?;
-        let patches = self.patches(coder, entries, &head.patches)?;
+        let patches = self.patches(coder, entries, &head.patches, hold)?;
         Ok(MatrixHead { rows, columns, is_transposed, step, row_scales, column_scales, patches, prediction })
     }
 
@@ -214,11 +221,13 @@ impl HeadCoder {
         coder: &mut C,
         entries: usize,
         patches: &[Patch],
+        hold: Hold<'_>,
     ) -> Result<Vec<Patch>, Error> {
         let count = self.sizes.code(coder, patches.len() as u64);
         if count > TrellisMatrix::most_patches(entries) as u64 {
             return malformed("the number of patches", count, "one entry in eight has one, and 64 more");
         }
+        hold(size_of::<Patch>() as u64 * count)?;
         let mut found = Vec::new();
         let mut next = 0u64;
         for place in 0..count as usize {

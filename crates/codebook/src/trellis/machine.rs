@@ -54,7 +54,7 @@ impl Trellis {
     }
 
     /// What vector kernels need of it: what a number of odd parity, and what an odd `k`, does to the state.
-    pub(super) fn constants(self) -> [u32; 2] {
+    pub(crate) fn constants(self) -> [u32; 2] {
         [self.high, self.odd]
     }
 }

@@ -1,6 +1,6 @@
 //! A matrix as numbers that follow the trellis down its columns.
 
-use super::{Model, Trellis};
+use super::{Model, Trellis, predict::Scales};
 use crate::Error;
 
 /// Scales are at most this and at least its negative: `2^±50`.
@@ -62,13 +62,27 @@ impl TrellisMatrix {
         if self.is_transposed { [self.columns, self.rows] } else { [self.rows, self.columns] }
     }
 
+    /// The step, and the scales of rows and columns.
+    pub(super) fn scales(&self) -> Scales<'_> {
+        (self.step, &self.row_scales, &self.column_scales)
+    }
+
+    /// The numbers times the step, row by row as they are coded.
+    pub(super) fn coded_values(&self) -> Vec<f32> {
+        let mut values: Vec<f32> = self.numbers.iter().map(|&number| f32::from(number) * self.step).collect();
+        for patch in &self.patches {
+            values[patch.position as usize] = patch.number as f32 * self.step;
+        }
+        values
+    }
+
     /// The number of an entry's patch list that may be there.
     pub(super) fn most_patches(entries: usize) -> usize {
         entries / MOST_PATCHED + FREELY_PATCHED
     }
 
     /// Refuses what no section can hold; `number` is that of the matrix among `before` others.
-    pub(super) fn check(&self, trellis: Trellis, number: usize, before: &[Self]) -> Result<(), Error> {
+    pub(crate) fn check(&self, trellis: Trellis, number: usize, before: &[Self]) -> Result<(), Error> {
         let refuse = |what, found: usize, rule| Err(Error::TrellisMatrix { matrix: number, what, found, rule });
         let entries = self.rows.checked_mul(self.columns);
         if entries != Some(self.numbers.len()) {
@@ -112,6 +126,27 @@ impl TrellisMatrix {
             }
         }
         Ok(())
+    }
+
+    /// Has a patch only where there has to be one, and each matrix in one form: a patch whose number leads to the state
+    /// that the one in its place leads to becomes that number, if it has sixteen bits; below the others stands the
+    /// smallest number that leads there, which every table has.
+    pub(super) fn settle(&mut self) {
+        let numbers = &mut self.numbers;
+        self.patches.retain(|patch| {
+            let place = usize::try_from(patch.position).ok();
+            // What lies outside is refused where the matrix is checked.
+            let Some(number) = place.and_then(|place| numbers.get_mut(place)) else { return true };
+            let leads = i32::from(*number);
+            match i16::try_from(patch.number) {
+                Ok(same) if patch.number.wrapping_sub(leads) % 4 == 0 => *number = same,
+                _ => {
+                    *number = (((leads + 1) & 3) - 1) as i16;
+                    return true;
+                }
+            }
+            false
+        });
     }
 
     /// Entries of each class, number by number: `counts[class][number + 512]`, numbers from -512 to 511 and those

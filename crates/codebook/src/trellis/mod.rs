@@ -15,10 +15,13 @@
 //! table lacks are coded as the nearest ones that lead to the same state, and corrected afterwards by a list of
 //! patches: the loop has no branch.
 //!
+//! In a file a [`TrellisTensor`] is one more kind of tensor; those of a file fill sections in their order.
+//!
 //! What a matrix is besides its numbers - orientation, step, scales, patches, a partner that predicts it - stands in a
 //! head before them. Shapes do not: a file tells them elsewhere.
 
 mod decode;
+mod description;
 mod encode;
 mod fit;
 mod head;
@@ -29,6 +32,8 @@ mod machine;
 mod matrix;
 mod model;
 mod predict;
+mod stored;
+mod tensor;
 mod window;
 
 pub use decode::Section;
@@ -38,6 +43,11 @@ pub use machine::Trellis;
 pub use matrix::{MAX_SCALE, Patch, Prediction, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
 pub use predict::Predictor;
+pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
+
+pub(crate) use encode::{Encoded, encode_checked};
+pub(crate) use stored::{StoredMatrix, StoredSection};
+pub(crate) use tensor::matrix_shape;
 
 /// Lanes of a section that is not small.
 const LANES: usize = 64;
@@ -47,4 +57,4 @@ const BLOCK: usize = 1 << 20;
 const TILE: usize = 64;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,6 +36,8 @@ pub struct Model {
     pub slope: u16,
 }
 
+/// The largest scale of a model, and its negative.
+const SCALE_END: i16 = 4096;
 /// `round(2^62 * 2^(-1/256))`.
 const DECAY: u128 = 4_599_216_278_082_138_665;
 /// `round(2^36 * 256 * log2(e))`.
@@ -105,7 +107,15 @@ impl Model {
     #[track_caller]
     pub fn normal(lowest: i16, classes: u16) -> Self {
         assert!((1..=MAX_CLASSES as u16).contains(&classes), "{classes} classes");
-        Self { lowest, classes, shape: 59, scale: 64 * lowest + 109, slope: 64 }
+        Self { lowest, classes, shape: 59, scale: (64 * lowest + 109).clamp(-SCALE_END, SCALE_END), slope: 64 }
+    }
+
+    /// The bits that a number of each class takes, on average over those that the class makes likely.
+    pub(super) fn expected_bits(&self) -> Vec<f64> {
+        let of = |frequency: u32| f64::from(frequency) * (f64::from(SCALE_BITS) - f64::from(frequency).log2());
+        let entropy = |frequencies: &Vec<u32>| frequencies.iter().copied().map(of).sum::<f64>() / SCALE as f64;
+        let of_class = |class| self.tables(class).frequencies.iter().map(entropy).sum::<f64>() / 2.0;
+        (0..usize::from(self.classes)).map(of_class).collect()
     }
 
     /// Refuses parameters that are out of bounds.
@@ -120,7 +130,13 @@ impl Model {
         check("the number of classes", i64::from(self.classes), 1, MAX_CLASSES as i64, "there are 1 to 40")?;
         check("the lowest class", i64::from(self.lowest), -200, 200, "it is -200 to 200")?;
         check("the shape of classes", i64::from(self.shape), 8, 128, "it is 8 to 128")?;
-        check("the scale of classes", i64::from(self.scale), -4096, 4096, "it is -4096 to 4096")?;
+        check(
+            "the scale of classes",
+            i64::from(self.scale),
+            -i64::from(SCALE_END),
+            SCALE_END.into(),
+            "it is -4096 to 4096",
+        )?;
         check("the slope of classes", i64::from(self.slope), 0, 255, "it is 0 to 255")?;
         Ok(self)
     }

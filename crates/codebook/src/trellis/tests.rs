@@ -60,7 +60,7 @@ fn matrix(draw: &mut Draw, trellis: Trellis, [rows, columns]: [usize; 2], larges
 }
 
 /// Matrices of such shapes; each that has the shape of the one before is predicted from it, unless that one is.
-fn matrices(seed: u32, trellis: Trellis, shapes: &[[usize; 2]], largest: i32) -> Vec<TrellisMatrix> {
+pub(crate) fn matrices(seed: u32, trellis: Trellis, shapes: &[[usize; 2]], largest: i32) -> Vec<TrellisMatrix> {
     let mut draw = Draw(seed);
     let mut out: Vec<TrellisMatrix> = Vec::new();
     for &shape in shapes {
@@ -126,7 +126,7 @@ fn agree(bytes: &[u8], shapes: &[[usize; 2]]) -> Result<Vec<Vec<f32>>, Error> {
     expected
 }
 
-fn model(matrices: &[TrellisMatrix]) -> Model {
+pub(crate) fn model(matrices: &[TrellisMatrix]) -> Model {
     let scales: Vec<(&[i16], &[i16])> = matrices.iter().map(|m| (&m.row_scales[..], &m.column_scales[..])).collect();
     let (lowest, count) = classes(&scales);
     Model::normal(lowest, count)
@@ -159,6 +159,15 @@ proptest! {
             let mut out = vec![0.0; expected.len()];
             section.decode_one(tensor, &mut out).unwrap();
             prop_assert_eq!(&out, expected);
+        }
+        let mut settled = matrices.clone();
+        settled.iter_mut().for_each(TrellisMatrix::settle);
+        prop_assert_eq!(&values(&settled), &expected);
+        let bytes_of_settled = encode(&settled, trellis, model(&matrices)).unwrap();
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            for bytes in [&bytes, &bytes_of_settled] {
+                prop_assert_eq!(&Section::open(bytes, &shapes).unwrap().matrices_at(level).unwrap(), &settled);
+            }
         }
         prop_assert!(agree(&bytes[..bytes.len() - 1], &shapes).is_err());
         prop_assert!(agree(&bytes[..bytes.len() / 2], &shapes).is_err());

@@ -9,6 +9,8 @@ pub(super) enum Window<'a> {
     Rows(Vec<&'a mut [f32]>),
     /// Columns one after the other, as the tensor is the matrix's transpose.
     Columns(&'a mut [f32]),
+    /// A part of each row, of numbers.
+    Numbers(Vec<&'a mut [i16]>),
 }
 
 /// Rows of numbers, a lane each.
@@ -24,13 +26,12 @@ impl<'a> Window<'a> {
             let cut = |&width: &usize| Self::Columns(rest.split_off_mut(..width * rows).unwrap_or_default());
             return widths.iter().map(cut).collect();
         }
-        let mut windows: Vec<Vec<&mut [f32]>> = widths.iter().map(|_| Vec::with_capacity(rows)).collect();
-        for mut row in values.chunks_exact_mut(columns.max(1)) {
-            for (window, &width) in windows.iter_mut().zip(widths) {
-                window.push(row.split_off_mut(..width).unwrap_or_default());
-            }
-        }
-        windows.into_iter().map(Self::Rows).collect()
+        parts(values, columns, widths).into_iter().map(Self::Rows).collect()
+    }
+
+    /// Cuts a matrix's numbers likewise.
+    pub(super) fn cut_numbers(numbers: &'a mut [i16], widths: &[usize]) -> Vec<Self> {
+        parts(numbers, widths.iter().sum(), widths).into_iter().map(Self::Numbers).collect()
     }
 
     /// Writes rows of a strip, times the step.
@@ -50,9 +51,26 @@ impl<'a> Window<'a> {
                     }
                 },
             ),
+            Self::Numbers(windows) => {
+                for (numbers, out) in tile.iter().zip(&mut windows[row..]) {
+                    out[first..][..width].copy_from_slice(&numbers[..width]);
+                }
+            }
             Self::Columns(out) => turn(tile, &mut out[first * rows..][..width * rows], rows, row, step),
         }
     }
+}
+
+/// The parts of so many columns of each row.
+fn parts<'a, T>(values: &'a mut [T], columns: usize, widths: &[usize]) -> Vec<Vec<&'a mut [T]>> {
+    let rows = values.len() / columns.max(1);
+    let mut parts: Vec<Vec<&mut [T]>> = widths.iter().map(|_| Vec::with_capacity(rows)).collect();
+    for mut row in values.chunks_exact_mut(columns.max(1)) {
+        for (part, &width) in parts.iter_mut().zip(widths) {
+            part.push(row.split_off_mut(..width).unwrap_or_default());
+        }
+    }
+    parts
 }
 
 /// Where rows of a strip are in a window.

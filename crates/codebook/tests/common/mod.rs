@@ -1,6 +1,8 @@
 //! Sparse networks as training leaves them, made from a seed: what the tests and the golden files are made of.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod trellis;
+
 use mixpress_codebook::{
     AxisRef, Codebook, Container, Dtype, Entry, Metadata, PlainTensor, QuantizedTensor, UnitGroup,
 };
@@ -128,7 +130,7 @@ pub fn lenet_300_100(seed: u64, density: f64) -> Container {
         bias(&mut draw, "fc3.bias", &fc3, 10, group(3)).into(),
     ];
     let groups = vec![UnitGroup::pixels(1, 28, 28), UnitGroup::new(300), UnitGroup::new(100), UnitGroup::new(10)];
-    let mut container = Container { entries, groups, definition: None, metadata: Metadata::default() };
+    let mut container = Container { entries, groups, ..Container::default() };
     container.sort_units(&[1, 2]);
     container
 }
@@ -170,7 +172,7 @@ fn convolutional() -> Container {
     };
     let definition = Some(b"[[layer]]\nkind = \"conv\"\n\n[[layer]]\nkind = \"dense\"\n".to_vec());
     let groups = vec![UnitGroup::new(6), UnitGroup::new(10), UnitGroup::new(20)];
-    let mut container = Container { entries, groups, definition, metadata };
+    let mut container = Container { entries, groups, definition, metadata, ..Container::default() };
     container.sort_units(&[0, 1, 2]);
     container
 }
@@ -262,6 +264,9 @@ pub fn golden_containers() -> Vec<(&'static str, Container)> {
         ("convolutional", convolutional()),
         ("dense", dense()),
         ("plain", plain()),
+        ("trellis", trellis::mixed()),
+        ("trellis-blocks", trellis::blocks()),
+        ("trellis-small", trellis::small()),
     ]
 }
 
@@ -281,9 +286,11 @@ pub fn summary(container: &Container) -> String {
     for (key, value) in &m.extra {
         writeln!(out, "extra {}; {}", bytes(key.as_bytes()), bytes(value.as_bytes())).unwrap();
     }
-    for entry in &container.entries {
+    for (number, entry) in container.entries.iter().enumerate() {
+        let of_values = |values: Vec<f32>| values.into_iter().flat_map(f32::to_le_bytes).collect();
         let (dtype, data) = match entry {
-            Entry::Quantized(t) => ("q".to_owned(), t.values().iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Entry::Quantized(t) => ("q".to_owned(), of_values(t.values())),
+            Entry::Trellis(_) => ("t".to_owned(), of_values(container.values(number).unwrap())),
             Entry::Plain(t) => ((t.dtype() as u8).to_string(), t.data().to_vec()),
         };
         let shape: Vec<String> = entry.shape().iter().map(usize::to_string).collect();

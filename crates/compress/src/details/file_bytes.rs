@@ -33,7 +33,7 @@ pub struct FileBytes {
 pub struct TensorParts {
     /// Its name in the file.
     pub name: String,
-    /// The values of the codebook, and how the entries are coded.
+    /// The values of the codebook, and how the entries are coded; of a trellis-coded tensor, what precedes its numbers.
     pub codebook: f64,
     /// Which entries are nonzero.
     pub positions: f64,

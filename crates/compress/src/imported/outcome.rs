@@ -187,7 +187,7 @@ impl TensorOutcome {
             bits: 8.0 * bytes.total() / weights.max(1) as f64,
             snr_db: f64::NAN,
             bytes: bytes.total(),
-            treatment: bytes.coding.to_owned(),
+            treatment: bytes.coding.clone(),
             reason: None,
             energy: 0.0,
             distortion: 0.0,

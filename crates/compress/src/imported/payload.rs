@@ -18,7 +18,8 @@ pub(super) fn weights(element: Element, bytes: &[u8]) -> Option<Vec<f32>> {
     }
 }
 
-/// The little-endian bytes of weights, which are exact in the type; nothing for a type that is no weight's.
+/// The little-endian bytes of weights, rounded to the type, which those of codebooks are exact in; nothing for a type that
+/// is no weight's.
 pub(super) fn bytes(element: Element, weights: &[f32]) -> Option<Vec<u8>> {
     match element {
         Element::F32 => Some(weights.iter().flat_map(|weight| weight.to_le_bytes()).collect()),

@@ -101,7 +101,7 @@ impl ModelFile {
         self.skeleton.tensors()[number].element()
     }
 
-    /// The little-endian bytes of a tensor, as its model has them.
+    /// The little-endian bytes of a tensor, as its model has them; values of a trellis-coded one are rounded to the type.
     ///
     /// # Errors
     /// [`Error::Codebook`] if its section does not decode.

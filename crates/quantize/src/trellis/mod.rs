@@ -17,7 +17,7 @@ mod quantize;
 mod viterbi;
 
 pub use profile::TrellisProfile;
-pub use quantize::{TrellisCoded, TrellisPlan, states_of_effort};
+pub use quantize::{TrellisCoded, TrellisPlan, TrellisQuantizer, states_of_effort};
 
 #[cfg(test)]
 mod tests;

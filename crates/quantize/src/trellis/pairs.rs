@@ -5,16 +5,14 @@
 
 use super::profile::TrellisProfile;
 
-/// Rows that are looked at.
-const SAMPLE: usize = 64;
 /// Matrices of the same shape before a matrix that are looked at.
 const NEAR: usize = 16;
 /// A pair is one from this mean of the rows' squared correlations on, beyond what chance gives: about a hundredth of a
 /// bit a weight.
 const CORRELATED: f64 = 0.015;
 
-/// For each matrix the one before it that predicts it best, if there is one, which is not predicted itself. Turns
-/// square matrices so that the units they share are rows.
+/// For each matrix of a section the one before it that predicts it best, if there is one, which is not predicted itself.
+/// Turns square matrices so that the units they share are rows.
 pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
     let mut partners: Vec<Option<usize>> = vec![None; profiles.len()];
     let mut is_partner = vec![false; profiles.len()];
@@ -53,15 +51,14 @@ pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
 
 /// The mean of the squared correlations of a sample of rows, less what independent ones have.
 fn correlation(own: (&TrellisProfile, bool), other: (&TrellisProfile, bool)) -> f64 {
-    let (rows, columns) = (own.0.rows, own.0.columns);
+    let columns = own.0.columns;
     if columns < 2 {
         return 0.0;
     }
-    let count = SAMPLE.min(rows);
-    let of_row = |row: usize| {
+    let of_row = |(a, b): (&[f32], &[f32])| {
         let (mut both, mut squares) = (0.0, [0.0; 2]);
-        for column in 0..columns {
-            let [a, b] = [own, other].map(|(profile, is_turned)| f64::from(profile.over_scale(row, column, is_turned)));
+        for (&a, &b) in a.iter().zip(b) {
+            let (a, b) = (f64::from(a), f64::from(b));
             both += a * b;
             squares[0] += a * a;
             squares[1] += b * b;
@@ -69,6 +66,7 @@ fn correlation(own: (&TrellisProfile, bool), other: (&TrellisProfile, bool)) -> 
         let product = squares[0] * squares[1];
         if product > 0.0 { both * both / product } else { 0.0 }
     };
-    let sum: f64 = (0..count).map(|place| of_row(place * rows / count)).sum();
-    sum / count.max(1) as f64 - 1.0 / columns as f64
+    let [own, other] = [own, other].map(|(profile, is_turned)| profile.sample(is_turned).chunks_exact(columns));
+    let count = own.len().max(1);
+    own.zip(other).map(of_row).sum::<f64>() / count as f64 - 1.0 / columns as f64
 }

@@ -3,7 +3,7 @@
 use mixpress_codebook::trellis::{Prediction, Predictor, TrellisMatrix};
 use rayon::prelude::*;
 
-use super::profile::{TrellisProfile, log_scales};
+use super::profile::log_scales;
 use super::quantize::quarters;
 
 /// Rounds of scales and gains that depend on each other.
@@ -23,16 +23,16 @@ pub(super) struct Predicted {
     pub(super) rest: Vec<f32>,
 }
 
-/// Predicts a matrix, whose scales alone would be `scales`, from one that was coded, whose values are `values`. `None`
+/// Predicts a matrix, laid as it is coded, whose scales alone would be `scales`, from one that was coded, whose values are `values`. `None`
 /// where that takes more bits than it saves.
 pub(super) fn predict(
-    profile: &TrellisProfile,
+    weights: &[f32],
     step: f32,
     scales: &[Vec<i16>; 2],
     partner: usize,
     (other, values): (&TrellisMatrix, &[f32]),
 ) -> Option<Predicted> {
-    let TrellisProfile { rows, columns, ref weights, .. } = *profile;
+    let [rows, columns] = [other.rows, other.columns];
     let mut own = scales.clone();
     let mut gains = gains(weights, values, step, &own, other);
     let mut rest = Vec::new();

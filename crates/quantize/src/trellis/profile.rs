@@ -1,5 +1,7 @@
 //! The scales of a matrix's rows and columns, whatever the step.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use crate::{Error, error::all_finite};
@@ -11,7 +13,11 @@ const OUTLYING: f32 = 40.0;
 /// Entries of a block of rows whose columns are added up on their own.
 const BLOCK: usize = 1 << 14;
 
-/// A matrix with what is known of it before there is a step: `w_ij` is as large as `2^(rows[i] + columns[j])`.
+/// Rows, and of a square matrix columns, that are kept: enough to tell whether matrices correlate.
+const SAMPLE: usize = 64;
+
+/// What is known of a matrix before there is a step: `w_ij` is as large as `2^(rows[i] + columns[j])`. The weights
+/// themselves are not kept.
 #[derive(Clone, Debug)]
 pub struct TrellisProfile {
     pub(super) rows: usize,
@@ -21,8 +27,10 @@ pub struct TrellisProfile {
     /// rows of zeros.
     pub(super) row_logs: Vec<f32>,
     pub(super) column_logs: Vec<f32>,
-    /// Row by row, transposed if need be.
-    pub(super) weights: Vec<f32>,
+    /// The largest size of a weight.
+    pub(super) largest: f32,
+    /// A sample of rows, each weight over its scale and zero where that is; of a square matrix also one of columns.
+    samples: [Vec<f32>; 2],
 }
 
 impl TrellisProfile {
@@ -50,47 +58,63 @@ impl TrellisProfile {
     pub fn oriented(shape: [usize; 2], weights: &[f32], is_transposed: bool) -> Result<Self, Error> {
         assert_eq!(shape[0].checked_mul(shape[1]), Some(weights.len()), "weights of shape {shape:?}");
         all_finite(weights)?;
+        let coded = laid(shape, weights, is_transposed);
         let [rows, columns] = if is_transposed { [shape[1], shape[0]] } else { shape };
-        let weights = if is_transposed { transposed(weights, shape) } else { weights.to_vec() };
-        Ok(Self::of(rows, columns, is_transposed, weights))
+        let (row_logs, column_logs) = log_scales(rows, columns, &coded);
+        let largest = coded.par_iter().map(|weight| weight.abs()).reduce(|| 0.0, f32::max);
+        let over_scale = |row: usize, column: usize| {
+            let log = row_logs[row] + column_logs[column];
+            if log.is_finite() { coded[row * columns + column] * (-log).exp2() } else { 0.0 }
+        };
+        let sampled = |lines: usize| (0..SAMPLE.min(lines)).map(move |place| place * lines / SAMPLE.min(lines));
+        let of_rows = sampled(rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        let of_columns = sampled(columns).flat_map(|column| (0..rows).map(move |row| (row, column)));
+        let samples = [
+            of_rows.map(|(row, column)| over_scale(row, column)).collect(),
+            of_columns.filter(|_| rows == columns).map(|(row, column)| over_scale(row, column)).collect(),
+        ];
+        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples })
     }
 
-    /// The profile of a matrix as it is coded.
-    pub(super) fn of(rows: usize, columns: usize, is_transposed: bool, weights: Vec<f32>) -> Self {
-        let (row_logs, column_logs) = log_scales(rows, columns, &weights);
-        Self { rows, columns, is_transposed, row_logs, column_logs, weights }
-    }
-
-    /// The other way round.
+    /// The other way round; of a square matrix.
     pub(super) fn turn(&mut self) {
-        self.weights = transposed(&self.weights, [self.rows, self.columns]);
+        self.samples.swap(0, 1);
         std::mem::swap(&mut self.rows, &mut self.columns);
         std::mem::swap(&mut self.row_logs, &mut self.column_logs);
         self.is_transposed = !self.is_transposed;
     }
 
-    /// A weight over its scale; zero where that is. With `is_turned` rows and columns change places.
-    pub(super) fn over_scale(&self, row: usize, column: usize, is_turned: bool) -> f32 {
-        let (row, column) = if is_turned { (column, row) } else { (row, column) };
-        let log = self.row_logs[row] + self.column_logs[column];
-        if log.is_finite() { self.weights[row * self.columns + column] * (-log).exp2() } else { 0.0 }
+    /// The sampled rows, or the sampled columns of a square matrix, one after the other.
+    pub(super) fn sample(&self, is_turned: bool) -> &[f32] {
+        &self.samples[usize::from(is_turned)]
+    }
+
+    /// The tensor's own shape.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        if self.is_transposed { [self.columns, self.rows] } else { [self.rows, self.columns] }
     }
 
     /// Number of weights.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.weights.len()
+        self.rows * self.columns
     }
 
     /// Whether there are no weights.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.weights.is_empty()
+        self.len() == 0
     }
 }
 
+/// A matrix as it is coded.
+pub(super) fn laid(shape: [usize; 2], weights: &[f32], is_transposed: bool) -> Cow<'_, [f32]> {
+    if is_transposed { Cow::Owned(transposed(weights, shape)) } else { Cow::Borrowed(weights) }
+}
+
 /// The transpose of a matrix of such rows and columns.
-pub(super) fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
     const SIDE: usize = 16;
     let mut out = vec![0.0; weights.len()];
     out.par_chunks_mut((SIDE * rows).max(1)).enumerate().for_each(|(block, out)| {

@@ -1,6 +1,9 @@
 //! What holds of every search, of what it is worth, and of pairs.
 
-use mixpress_codebook::trellis::Section;
+use mixpress_codebook::{
+    Archive, Container, Entry, encode,
+    trellis::{Section, TrellisTensor},
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -43,6 +46,16 @@ fn planned(matrices: &[([usize; 2], Vec<f32>)]) -> TrellisPlan {
     TrellisPlan::new(matrices.iter().map(|(shape, weights)| TrellisProfile::new(*shape, weights).unwrap()).collect())
 }
 
+/// All of them quantised at such steps.
+fn quantized(
+    plan: &TrellisPlan,
+    matrices: &[([usize; 2], Vec<f32>)],
+    steps: &[f32],
+    states: u16,
+) -> Result<TrellisCoded, Error> {
+    plan.quantize(|number| &matrices[number].1, steps, states)
+}
+
 fn any_matrix() -> impl Strategy<Value = ([usize; 2], Vec<f32>)> {
     let side = || prop_oneof![Just(0usize), Just(1), 2usize..40, 60usize..70];
     let zeros = prop_oneof![Just(0.0f32), 0.0f32..1.0];
@@ -71,7 +84,7 @@ proptest! {
         matrices in prop::collection::vec(any_matrix(), 0..4), step in 0.02f32..2.0, states in 2u32..9
     ) {
         let plan = planned(&matrices);
-        let coded = plan.quantize(&vec![step; matrices.len()], 1 << states).unwrap();
+        let coded = quantized(&plan, &matrices, &vec![step; matrices.len()], 1 << states).unwrap();
         let bytes = match coded.encode() {
             // Spread over so many sizes that one in eight is too large for its class.
             Err(Error::Codebook(mixpress_codebook::Error::TrellisMatrix { what: "patches", .. })) => return Ok(()),
@@ -86,19 +99,17 @@ proptest! {
             }
         }
         prop_assert!((error - coded.distortion).abs() <= 1e-3 * error + 1e-6, "{error} {}", coded.distortion);
-        for (_, weights) in &matrices {
-            let count = weights.len() as f64;
-            prop_assert!(bytes.len() as f64 <= 400.0 + 600.0 * matrices.len() as f64 + 4.0 * count * matrices.len() as f64);
-        }
+        let count: usize = matrices.iter().map(|(_, weights)| weights.len()).sum();
+        prop_assert!(bytes.len() <= 400 + 600 * matrices.len() + 4 * count);
     }
 }
 
 #[test]
 fn zeros_take_next_to_nothing_and_stay_zeros() {
-    let weights = vec![0.0; 300 * 200];
-    let coded = planned(&[([300, 200], weights.clone())]).quantize(&[0.1], 8).unwrap();
+    let matrices = [([300, 200], vec![0.0; 300 * 200])];
+    let coded = quantized(&planned(&matrices), &matrices, &[0.1], 8).unwrap();
     let bytes = coded.encode().unwrap();
-    assert_eq!(decoded(&coded, &bytes), [weights]);
+    assert_eq!(decoded(&coded, &bytes)[0], matrices[0].1);
     assert!(bytes.len() < 150, "{}", bytes.len());
 }
 
@@ -108,15 +119,18 @@ fn what_is_not_finite_is_refused() {
         let found = TrellisProfile::new([1, 3], &[0.0, 1.0, bad]);
         assert!(matches!(found, Err(Error::NotFinite { position: 2, .. })));
     }
-    let plan = planned(&[([1, 2], vec![1.0, -4e9])]);
+    let matrices = [([1, 2], vec![1.0, -4e9])];
+    let plan = planned(&matrices);
+    let quantize = |step: f32, states: u16| quantized(&plan, &matrices, &[step], states);
     for step in [0.0, -1.0, f32::NAN, f32::INFINITY, 1.0] {
-        assert!(matches!(plan.quantize(&[step], 8), Err(Error::Step { largest: 4e9, .. })), "{step}");
+        assert!(matches!(quantize(step, 8), Err(Error::Step { largest: 4e9, .. })), "{step}");
     }
-    assert!(plan.quantize(&[10.0], 8).is_ok());
-    assert!(plan.quantize(&[10.0], 9).is_err());
+    assert!(quantize(10.0, 8).is_ok());
+    assert!(quantize(10.0, 9).is_err());
     // Weights of all sizes that f32 has.
     for size in [f32::MIN_POSITIVE, 1e-30, 1e30, f32::MAX] {
-        let coded = planned(&[([2, 2], vec![size, -size, 0.5 * size, 0.0])]).quantize(&[0.05 * size], 8);
+        let matrices = [([2, 2], vec![size, -size, 0.5 * size, 0.0])];
+        let coded = quantized(&planned(&matrices), &matrices, &[0.05 * size], 8);
         let values = decoded(&coded.clone().unwrap(), &coded.unwrap().encode().unwrap());
         assert!((values[0][0] / size - 1.0).abs() < 0.2, "{size} {values:?}");
     }
@@ -130,7 +144,7 @@ fn threads_do_not_change_a_byte() {
     let matrices = [([300, 200], first), ([300, 200], second), ([70, 900], draw.matrix([70, 900], 0.3))];
     let bytes = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| planned(&matrices).quantize(&[0.1; 3], 8).unwrap().encode().unwrap())
+        pool.install(|| quantized(&planned(&matrices), &matrices, &[0.1; 3], 8).unwrap().encode().unwrap())
     };
     assert!(bytes(1) == bytes(2));
 }
@@ -140,11 +154,12 @@ fn a_trellis_beats_single_weights_and_more_states_beat_fewer() {
     let shape = [512, 256];
     let weights = Draw(3).matrix(shape, 0.0);
     let energy: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-    let plan = planned(&[(shape, weights.clone())]);
+    let matrices = [(shape, weights.clone())];
+    let plan = planned(&matrices);
     let profile = Profile::new(&weights).unwrap();
     let mut last = f64::INFINITY;
     for states in [4, 8, 64] {
-        let coded = plan.quantize(&[0.3], states).unwrap();
+        let coded = quantized(&plan, &matrices, &[0.3], states).unwrap();
         let bits = 8.0 * coded.encode().unwrap().len() as f64 / weights.len() as f64;
         let ratio = 10.0 * (energy / coded.distortion).log10();
         let source = Source { profile: &profile, sensitivity: 1.0, stored: Stored::F32 };
@@ -165,8 +180,8 @@ fn a_trellis_beats_single_weights_and_more_states_beat_fewer() {
 #[test]
 fn long_columns_are_settled_part_by_part() {
     let weights = Draw(5).matrix([20_000, 3], 0.2);
-    let plan = planned(&[([20_000, 3], weights.clone())]);
-    let coded = plan.quantize(&[0.5], 8).unwrap();
+    let matrices = [([20_000, 3], weights.clone())];
+    let coded = quantized(&planned(&matrices), &matrices, &[0.5], 8).unwrap();
     let values = decoded(&coded, &coded.encode().unwrap());
     let error = squared_error(&weights, &values[0]) / 0.25 / weights.len() as f64;
     assert!(error < 0.3, "{error}");
@@ -191,14 +206,15 @@ fn matrices_that_share_their_units_are_pairs_whichever_way_they_lie() {
             let matrices = [lay(&first, is_first), (shape, other.clone()), lay(&second, is_second)];
             let plan = planned(&matrices);
             assert_eq!(plan.partners(), [None, None, Some(0)], "{shape:?} {is_first} {is_second}");
-            let paired = plan.quantize(&[0.2, 0.2, 0.1], 8).unwrap();
+            let paired = quantized(&plan, &matrices, &[0.2, 0.2, 0.1], 8).unwrap();
             let bytes = paired.encode().unwrap();
             let values = decoded(&paired, &bytes);
             for ((_, weights), (values, step)) in matrices.iter().zip(values.iter().zip([0.2f64, 0.2, 0.1])) {
                 assert!(squared_error(weights, values) < 0.3 * step * step * weights.len() as f64);
             }
             let profiles = matrices.iter().map(|(shape, weights)| TrellisProfile::new(*shape, weights).unwrap());
-            let alone = TrellisPlan::without_pairs(profiles.collect()).quantize(&[0.2, 0.2, 0.1], 8).unwrap();
+            let alone = TrellisPlan::without_pairs(profiles.collect());
+            let alone = quantized(&alone, &matrices, &[0.2, 0.2, 0.1], 8).unwrap();
             let saved = alone.encode().unwrap().len() as f64 - bytes.len() as f64;
             assert!(8.0 * saved > 0.2 * weights_of(shape), "{saved}");
         }
@@ -207,4 +223,51 @@ fn matrices_that_share_their_units_are_pairs_whichever_way_they_lie() {
 
 fn weights_of(shape: [usize; 2]) -> f64 {
     (shape[0] * shape[1]) as f64
+}
+
+#[test]
+fn a_file_holds_what_was_quantised_one_after_the_other() {
+    let mut draw = Draw(13);
+    let first = draw.matrix([120, 50], 0.3);
+    let second: Vec<f32> = first.iter().map(|weight| weight * 0.7 + 0.2 * draw.normal()).collect();
+    let third: Vec<f32> = first.iter().map(|weight| weight * -0.4 + 0.2 * draw.normal()).collect();
+    let matrices =
+        [([120, 50], first), ([120, 50], second), ([50, 60], draw.matrix([50, 60], 0.3)), ([120, 50], third)];
+    let profiles = matrices.iter().map(|(shape, weights)| TrellisProfile::new(*shape, weights).unwrap());
+    let plan = TrellisPlan::of_file(profiles.collect());
+    assert_eq!(plan.partners(), [None, Some(0), None, Some(0)]);
+    let steps = [0.2, 0.1, 0.3, 0.1];
+    let mut quantizer = plan.quantizer(&steps, 16).unwrap();
+    let trellis = Some(quantizer.settings());
+    let entries: Vec<Entry> = (matrices.iter().enumerate())
+        .map(|(number, (shape, weights))| {
+            let (matrix, _) = quantizer.next(weights);
+            TrellisTensor::new(number.to_string(), *shape, matrix).unwrap().into()
+        })
+        .collect();
+    let container = Container { entries, trellis, ..Container::default() };
+    let bytes = encode(&container).unwrap();
+    let coded = quantized(&plan, &matrices, &steps, 16).unwrap();
+    let expected = decoded(&coded, &coded.encode().unwrap());
+    for ((tensor, expected), (_, weights)) in
+        Archive::open(&bytes).unwrap().tensors().iter().zip(expected).zip(&matrices)
+    {
+        let values = tensor.values().unwrap();
+        assert_eq!(values, expected);
+        assert!(squared_error(weights, &values) < 0.1 * weights.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>());
+    }
+}
+
+#[test]
+fn matrices_of_several_sections_do_not_predict_each_other() {
+    let mut draw = Draw(17);
+    let small = draw.matrix([120, 50], 0.3);
+    let large = vec![0.0; 1 << 26];
+    let profile = |shape, weights: &[f32]| TrellisProfile::new(shape, weights).unwrap();
+    let profiles = || {
+        let small = || profile([120, 50], &small);
+        vec![small(), profile([1 << 13, 1 << 13], &large), small(), small()]
+    };
+    assert_eq!(TrellisPlan::of_file(profiles()).partners(), [None, None, None, Some(0)]);
+    assert_eq!(TrellisPlan::new(profiles()).partners(), [None, None, Some(0), Some(0)]);
 }
