@@ -23,9 +23,10 @@ const WORTH_SHARING: usize = 1 << 15;
 /// An opened file: checksums compared, the stream decoded, large sections of indices left as they are until a tensor is
 /// asked for its values.
 ///
-/// Opening costs time in proportion to the file's bytes and the units of its groups, not to its entries, but for tensors that
-/// stand in the stream; one with dead units or with a trellis takes time and room in proportion to the lengths of its axes.
-/// Values are decoded on the threads of the current rayon pool; they are the same for any number of them.
+/// Opening costs time in proportion to the file's bytes and the units of its groups, not to its entries, but for
+/// tensors that stand in the stream; one with dead units or with a trellis takes time and room in proportion to the
+/// lengths of its axes. Values are decoded on the threads of the current rayon pool; they are the same for any number
+/// of them.
 ///
 /// ```
 /// # use mixpress_codebook::{Archive, Codebook, Container, QuantizedTensor, encode};
@@ -129,8 +130,9 @@ impl<'a> Archive<'a> {
         Self::open_file_with_limits(file, Limits::default())
     }
 
-    /// Opens a file on disk, and says where its bytes go. All checksums are compared, and sections are read again when a tensor is
-    /// decoded: memory never holds more than the stream and the sections in use. What is no regular file, as a pipe, is held whole.
+    /// Opens a file on disk, and says where its bytes go. All checksums are compared, and sections are read again when
+    /// a tensor is decoded: memory never holds more than the stream and the sections in use. What is no regular file,
+    /// as a pipe, is held whole.
     ///
     /// # Errors
     /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.

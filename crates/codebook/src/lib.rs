@@ -34,8 +34,8 @@
 //!
 //! # What a reader can rely on
 //!
-//! No file makes [`decode`] or [`Archive`] panic. What a file may ask for is bounded by [`Limits`]; every refusal is an [`Error`] that
-//! says what was wrong.
+//! No file makes [`decode`] or [`Archive`] panic. What a file may ask for is bounded by [`Limits`]; every refusal is an
+//! [`Error`] that says what was wrong.
 
 #![deny(unsafe_code)]
 

@@ -15,9 +15,9 @@ pub struct Limits {
     pub max_total_elements: u64,
     /// Entries of one tensor (default 2^34).
     pub max_tensor_elements: u64,
-    /// Bytes, decoded, of what takes next to none in the file (default 2^34): of a tensor whose entries are all alike or nearly
-    /// so; and of all that is held from the opening on, as flags of units and tensors that stand in the stream. More takes a
-    /// byte in the file for each 4096. An honest file meets this with a constant tensor of 16 GiB.
+    /// Bytes, decoded, of what takes next to none in the file (default 2^34): of a tensor whose entries are all alike
+    /// or nearly so; and of all that is held from the opening on, as flags of units and tensors that stand in the
+    /// stream. More takes a byte in the file for each 4096. An honest file meets this with a constant tensor of 16 GiB.
     pub max_unbacked_bytes: u64,
     /// Bytes of the header, of names and shapes, of the metadata and of a compressed definition, each (default 2^24).
     pub max_header_bytes: u64,

@@ -420,7 +420,8 @@ pub(crate) fn values_bytes(count: usize) -> u64 {
     (count as u64).saturating_mul(4)
 }
 
-/// Indices of a tensor, all of which name one of so many values. A damaged stream may say that an entry is zero where there is no zero.
+/// Indices of a tensor, all of which name one of so many values. A damaged stream may say that an entry is zero where
+/// there is no zero.
 fn in_range(name: &str, indices: Vec<u16>, levels: usize) -> Result<Vec<u16>, Error> {
     match indices.iter().position(|&index| usize::from(index) >= levels) {
         Some(position) => Err(Error::Index { name: name.to_owned(), position, index: indices[position], levels }),

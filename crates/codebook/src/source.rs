@@ -29,8 +29,8 @@ pub(crate) enum Handle {
 }
 
 impl<'a> Source<'a> {
-    /// A file on disk, of the length that it has now. What is no regular file is read to its end, if it begins as a file of this
-    /// format does.
+    /// A file on disk, of the length that it has now. What is no regular file is read to its end, if it begins as a
+    /// file of this format does.
     pub(crate) fn of_file(mut file: File, limits: &Limits) -> Result<Self, Error> {
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         // Files that the system makes up as they are read have no length.

@@ -31,8 +31,8 @@ enum NameRecord {
 /// The kind of a trellis-coded tensor.
 const TRELLIS: u8 = 128;
 
-/// A tensor: name, shape, kind (0 quantised, 128 trellis-coded, otherwise plain of type `kind - 1`), group and repetition of each axis (none
-/// at all where no axis has a group).
+/// A tensor: name, shape, kind (0 quantised, 128 trellis-coded, otherwise plain of type `kind - 1`), group and
+/// repetition of each axis (none at all where no axis has a group).
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
 pub(crate) struct TensorRecord {
     name: NameRecord,

@@ -71,7 +71,8 @@ fn plain_bytes(entry: &Entry) -> usize {
 /// Writes a file tensor by tensor, so that memory never holds all of them.
 ///
 /// Large contents wait in a spool, as a temporary file is one; memory holds the small ones, the tensors that are being
-/// pushed, and the trellis-coded ones whose section is not full yet: it is with 2^26 weights. The bytes are those of [`encode`], where the outline says of units what the container would.
+/// pushed, and the trellis-coded ones whose section is not full yet: it is with 2^26 weights. The bytes are those of
+/// [`encode`], where the outline says of units what the container would.
 ///
 /// ```
 /// use mixpress_codebook::{ContainerWriter, Dtype, Outline, PlainTensor, QuantizedTensor, TensorOutline, decode};
@@ -111,8 +112,8 @@ pub struct ContainerWriter<S> {
 }
 
 impl<S: Read + Write + Seek> ContainerWriter<S> {
-    /// Begins a file of these tensors, for readers that have [`Limits::tensor_by_tensor`]; its sections wait in `spool`, from
-    /// where that stands on.
+    /// Begins a file of these tensors, for readers that have [`Limits::tensor_by_tensor`]; its sections wait in
+    /// `spool`, from where that stands on.
     ///
     /// # Errors
     /// If the outline is inconsistent: two tensors of one name, axes that do not fit their groups, another number of flags
@@ -180,10 +181,10 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
     /// Writes the next tensor.
     ///
     /// # Errors
-    /// If it is not the one that the outline announces, has nonzero entries at dead units, takes more than readers have for it,
-    /// or the spool fails. If it is trellis-coded and its columns do not follow the trellis, its partner is none, or more
-    /// of its numbers are far from likely than a section has room for; that may show as late as with the tensor that its
-    /// section ends with. The file is then lost.
+    /// If it is not the one that the outline announces, has nonzero entries at dead units, takes more than readers have
+    /// for it, or the spool fails. If it is trellis-coded and its columns do not follow the trellis, its partner is
+    /// none, or more of its numbers are far from likely than a section has room for; that may show as late as with the
+    /// tensor that its section ends with. The file is then lost.
     pub fn push(&mut self, entry: &Entry) -> Result<(), Error> {
         self.push_all(std::slice::from_ref(entry))
     }
@@ -230,8 +231,8 @@ impl<S: Read + Write + Seek> ContainerWriter<S> {
     /// Writes the file; gives the number of its bytes.
     ///
     /// # Errors
-    /// If tensors of the outline were not pushed, the stream is longer than readers take, there are too many sections for the
-    /// format, or the spool or `out` fails.
+    /// If tensors of the outline were not pushed, the stream is longer than readers take, there are too many sections
+    /// for the format, or the spool or `out` fails.
     pub fn finish(mut self, mut out: impl Write) -> Result<u64, Error> {
         if self.pushed < self.tensors.len() {
             return Err(Error::Unfinished { announced: self.tensors.len(), given: self.pushed });

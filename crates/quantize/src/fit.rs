@@ -1,14 +1,16 @@
-//! Codebooks fitted to weights that were given: optimal on a histogram, then on finer and finer parts of it where levels meet.
+//! Codebooks fitted to weights that were given: optimal on a histogram, then on finer and finer parts of it where
+//! levels meet.
 //!
-//! Where there are few distinct weights (up to [`CELLS`]), they are clustered optimally as they are. Many are first counted in
-//! about [`BINS`] bins, which are narrow where weights are dense, each with its exact sums; bins are joined to at most [`CELLS`]
-//! cells by the same rule (the cube root of the density, as the levels of a fine optimal quantiser are distributed: Panter and
-//! Dite 1951); the cells are clustered by dynamic programming. What is lost is that cells are not divided. The same
-//! programme wins it back in windows around the cuts: first on the bins, then on parts of the bins in which levels meet, for which the
-//! weights are counted once more, and again while a cut moves out of the bins that were divided.
+//! Where there are few distinct weights (up to [`CELLS`]), they are clustered optimally as they are. Many are first
+//! counted in about [`BINS`] bins, which are narrow where weights are dense, each with its exact sums; bins are joined
+//! to at most [`CELLS`] cells by the same rule (the cube root of the density, as the levels of a fine optimal quantiser
+//! are distributed: Panter and Dite 1951); the cells are clustered by dynamic programming. What is lost is that cells
+//! are not divided. The same programme wins it back in windows around the cuts: first on the bins, then on parts of the
+//! bins in which levels meet, for which the weights are counted once more, and again while a cut moves out of the bins
+//! that were divided.
 //!
-//! How far from the best possible the result is at most, is known: the optimum on the cells' means, less the spread within cells,
-//! bounds every codebook's error from below (see [`Fit::lower_bound`]).
+//! How far from the best possible the result is at most, is known: the optimum on the cells' means, less the spread
+//! within cells, bounds every codebook's error from below (see [`Fit::lower_bound`]).
 
 mod bins;
 
@@ -56,7 +58,8 @@ const SMALLEST_CHUNK: usize = 1 << 18;
 /// A codebook fitted to weights.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
-    /// The levels, ascending; fewer than were asked for where there are fewer distinct weights, or more levels than the histogram tells apart.
+    /// The levels, ascending; fewer than were asked for where there are fewer distinct weights, or more levels than the
+    /// histogram tells apart.
     pub levels: Vec<f32>,
     /// `Σ importance · (weight - nearest level)²`.
     pub squared_error: f64,
@@ -265,8 +268,8 @@ impl Bins {
     }
 }
 
-/// Joins neighbouring cells of the given widths to at most `most` of about equal shares of `Σ (importance · width²)^(1/3)`, and returns the
-/// first of each.
+/// Joins neighbouring cells of the given widths to at most `most` of about equal shares of `Σ (importance ·
+/// width²)^(1/3)`, and returns the first of each.
 fn join(cells: &[Cell], widths: impl Iterator<Item = f64>, most: usize) -> Vec<usize> {
     if cells.len() <= most {
         return (0..cells.len()).collect();

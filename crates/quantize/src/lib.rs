@@ -13,11 +13,12 @@
 //! [`ScalarQuantizer`] for each layer gives every weight the level that is best in squared error *and* bits. The levels are
 //! then those of an entropy coder: many, on a grid as a rule, and few of them often used.
 //!
-//! Matrices are better off with a trellis: [`TrellisPlan`] quantises whole columns at a time, and lets matrices predict each other.
-//! What comes out of that are numbers for a section of [`mixpress_codebook::trellis`].
+//! Matrices are better off with a trellis: [`TrellisPlan`] quantises whole columns at a time, and lets matrices predict
+//! each other. What comes out of that are numbers for a section of [`mixpress_codebook::trellis`].
 //!
-//! What comes out of all else is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each value is in the codebook. Without
-//! a price on bits it is the nearest to the weight that it stands for, and quantising again changes nothing.
+//! What comes out of all else is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each
+//! value is in the codebook. Without a price on bits it is the nearest to the weight that it stands for, and quantising
+//! again changes nothing.
 #![forbid(unsafe_code)]
 
 mod assign;

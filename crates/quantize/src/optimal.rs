@@ -1,13 +1,14 @@
 //! Optimal one-dimensional clustering by dynamic programming.
 //!
-//! In one dimension the clusters of an optimal codebook are intervals, so the best `k` levels for the first `j` cells of sorted
-//! data are the best `k - 1` for the first `i < j` and one more level for the rest. The cost of an interval comes from prefix
-//! sums, and the best `i` never falls as `j` grows (the cost has the Monge property), so divide and conquer finds a row of
-//! the table in O(B log B): O(K B log B) in all, with no starting point to be unlucky with. (Wu 1991, *Optimal quantization by
-//! matrix searching*; Wang and Song 2011, *Ckmeans.1d.dp*.)
+//! In one dimension the clusters of an optimal codebook are intervals, so the best `k` levels for the first `j` cells
+//! of sorted data are the best `k - 1` for the first `i < j` and one more level for the rest. The cost of an interval
+//! comes from prefix sums, and the best `i` never falls as `j` grows (the cost has the Monge property), so divide and
+//! conquer finds a row of the table in O(B log B): O(K B log B) in all, with no starting point to be unlucky with. (Wu
+//! 1991, *Optimal quantization by matrix searching*; Wang and Song 2011, *Ckmeans.1d.dp*.)
 //!
-//! [`cluster`] looks for each cut everywhere. [`settle`] takes cuts that are nearly right and looks in a window around each,
-//! at all of them together, which costs O(K W log W) for windows of W cells: that is how a solution on coarse cells becomes one on fine cells.
+//! [`cluster`] looks for each cut everywhere. [`settle`] takes cuts that are nearly right and looks in a window around
+//! each, at all of them together, which costs O(K W log W) for windows of W cells: that is how a solution on coarse
+//! cells becomes one on fine cells.
 
 use std::ops::Range;
 
@@ -57,8 +58,8 @@ impl Cell {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Division {
     pub(crate) cuts: Vec<usize>,
-    /// The squared error of the cells' means. With what the optimum is at least: no division has a smaller one than this less
-    /// `rounding`.
+    /// The squared error of the cells' means. With what the optimum is at least: no division has a smaller one than
+    /// this less `rounding`.
     pub(crate) error: f64,
     /// What `error` may be off by.
     pub(crate) rounding: f64,
@@ -168,8 +169,8 @@ impl Row<'_> {
     }
 }
 
-/// Sums of the cells' importances and of their means' first and second powers, from a cell in the middle outwards and about its mean:
-/// sums are small where cells are dense, far as the tails may reach.
+/// Sums of the cells' importances and of their means' first and second powers, from a cell in the middle outwards and
+/// about its mean: sums are small where cells are dense, far as the tails may reach.
 pub(crate) struct Prefix {
     /// The cells' means, less the center.
     offsets: Vec<f64>,
@@ -206,8 +207,8 @@ impl Prefix {
         self.sums.len() - 1
     }
 
-    /// The squared error of the means of the cells from `start` up to `end`. What may be nothing but rounding is zero, so that a
-    /// cell far away has none.
+    /// The squared error of the means of the cells from `start` up to `end`. What may be nothing but rounding is zero,
+    /// so that a cell far away has none.
     #[inline]
     fn error(&self, start: usize, end: usize) -> f64 {
         let (low, high) = (&self.sums[start], &self.sums[end]);
@@ -218,10 +219,11 @@ impl Prefix {
 
     /// What the errors of `levels` intervals may be off by together.
     ///
-    /// Of an interval from `a` to `b` with `m` the larger of the distances from the center of its outermost cells, rounding the sums, their
-    /// differences and `second - first² / importance` costs a small multiple of the machine's precision times
-    /// `S(a) + S(b) + m² W`: `S` are the sums of second powers, `W` is all importance, and `|m F| <= (S + m² W) / 2` for those of first
-    /// powers by Cauchy and Schwarz. Each place ends two intervals at most, so the largest terms bound what any division has.
+    /// Of an interval from `a` to `b` with `m` the larger of the distances from the center of its outermost cells,
+    /// rounding the sums, their differences and `second - first² / importance` costs a small multiple of the machine's
+    /// precision times `S(a) + S(b) + m² W`: `S` are the sums of second powers, `W` is all importance, and `|m F| <= (S
+    /// + m² W) / 2` for those of first powers by Cauchy and Schwarz. Each place ends two intervals at most, so the
+    /// largest terms bound what any division has.
     fn rounding(&self, levels: usize) -> f64 {
         let all = self.sums[self.len()][0] - self.sums[0][0];
         let offset = |at: usize| self.offsets.get(at).map_or(0.0, |offset| offset * offset);

@@ -37,7 +37,8 @@ impl Stored {
 
     /// The finite value of the type that is nearest, of two the one with an even significand.
     pub(crate) fn nearest(self, value: f64) -> f64 {
-        // Not by `half`: it looks at the first digits of an f64 only, and where hardware rounds instead, it rounds to f32 first.
+        // Not by `half`: it looks at the first digits of an f64 only, and where hardware rounds instead, it rounds to
+        // f32 first.
         let round = |most: f64, digits: i32, least_exponent: i32| {
             let value = value.clamp(-most, most);
             let exponent = (value.to_bits() >> 52 & 0x7FF) as i32 - 1023;

@@ -1,9 +1,10 @@
 //! Bytes of plain tensors, split into planes: losslessly small, in blocks that are coded in parallel.
 //!
-//! The highest byte of a float, once its sign has been moved out of it, is its exponent: weights have a few dozen of them, very
-//! unevenly. The bytes below are as good as random. So numbers are taken apart byte by byte: byte `j` of all numbers is plane
-//! `j`. Numbers are cut into chunks, a plane of a chunk is a block, and each block is coded in the way that takes the fewest
-//! bytes (see [`block`]). Where splitting does not pay, as for text or for numbers that repeat, the bytes stand whole: one plane.
+//! The highest byte of a float, once its sign has been moved out of it, is its exponent: weights have a few dozen of
+//! them, very unevenly. The bytes below are as good as random. So numbers are taken apart byte by byte: byte `j` of all
+//! numbers is plane `j`. Numbers are cut into chunks, a plane of a chunk is a block, and each block is coded in the way
+//! that takes the fewest bytes (see [`block`]). Where splitting does not pay, as for text or for numbers that repeat,
+//! the bytes stand whole: one plane.
 
 mod block;
 mod decode;

@@ -16,8 +16,8 @@ pub(crate) struct Step {
     complement: u32,
 }
 
-/// With a state `x` below `f · 2^20` and `r = ceil(2^44 / f)`, `f <= 2^12`, the product `x · r` is below 2^64, and `x · r >> 44`
-/// is `x / f`: `r · f` exceeds 2^44 by less than `f`, and `x · (f - 1)` is below 2^44.
+/// With a state `x` below `f · 2^20` and `r = ceil(2^44 / f)`, `f <= 2^12`, the product `x · r` is below 2^64, and `x ·
+/// r >> 44` is `x / f`: `r · f` exceeds 2^44 by less than `f`, and `x · (f - 1)` is below 2^44.
 const SHIFT: u32 = 44;
 
 impl Step {
@@ -39,7 +39,8 @@ impl Step {
         frequencies.iter().map(step).collect()
     }
 
-    /// Codes the symbol into a lane's state. Where a word has to go out it stands below `words[*free]`, which then moves there.
+    /// Codes the symbol into a lane's state. Where a word has to go out it stands below `words[*free]`, which then
+    /// moves there.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "the heart of the loops around it")]
     pub(crate) fn code(&self, x: &mut u32, words: &mut [u16], free: &mut usize) {

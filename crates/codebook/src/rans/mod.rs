@@ -1,14 +1,15 @@
 //! Static entropy coding of long index streams: table-driven, interleaved rANS (J. Duda, *Asymmetric numeral systems*,
 //! 2013; F. Giesen, *Interleaved entropy coders*, 2014).
 //!
-//! Frequencies sum to 2^12. Indices are cut into blocks of 2^20 that share one table and stand alone otherwise, so that they
-//! are coded in parallel. In a block, symbol `i` belongs to lane `i mod lanes`. A lane is a state of 32 bits, kept at 2^16 or
-//! above by whole 16-bit words. Words stand in the order in which a loop over the symbols asks for them: a plain loop reads
-//! one after another, and a vector loop spreads as many as a vector's lanes ask for over those lanes, with the same result.
+//! Frequencies sum to 2^12. Indices are cut into blocks of 2^20 that share one table and stand alone otherwise, so that
+//! they are coded in parallel. In a block, symbol `i` belongs to lane `i mod lanes`. A lane is a state of 32 bits, kept
+//! at 2^16 or above by whole 16-bit words. Words stand in the order in which a loop over the symbols asks for them: a
+//! plain loop reads one after another, and a vector loop spreads as many as a vector's lanes ask for over those lanes,
+//! with the same result.
 //!
-//! Long streams of few levels are coded in pairs: a symbol stands for two indices, one in each half of a group of twice as many
-//! indices as there are lanes, as if they were independent of each other. That costs next to nothing where levels are about
-//! equally likely, and a reader takes half the steps.
+//! Long streams of few levels are coded in pairs: a symbol stands for two indices, one in each half of a group of twice
+//! as many indices as there are lanes, as if they were independent of each other. That costs next to nothing where
+//! levels are about equally likely, and a reader takes half the steps.
 //!
 //! Coding and decoding take constant time a symbol.
 

@@ -64,8 +64,8 @@ pub(super) fn pair(first: u16, second: u16) -> u16 {
     first + PAIRED as u16 * second
 }
 
-/// The frequencies of pairs whose indices are independent. Each pair that can occur has a slot; the other slots are shared out in
-/// proportion to what its probability is worth above one.
+/// The frequencies of pairs whose indices are independent. Each pair that can occur has a slot; the other slots are
+/// shared out in proportion to what its probability is worth above one.
 fn pairs(frequencies: &[u32]) -> Vec<u32> {
     let of = |index: usize| u64::from(frequencies.get(index).copied().unwrap_or(0));
     let products: Vec<u64> = (0..PAIRED * PAIRED).map(|symbol| of(symbol % PAIRED) * of(symbol / PAIRED)).collect();

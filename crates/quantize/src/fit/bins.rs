@@ -1,10 +1,11 @@
 //! The histogram's bins: narrow where weights are dense, and as quickly found as equal ones.
 //!
-//! The bits of a float, made to ascend with its value, are a key. Its upper half names a *block*: sign, exponent and seven bits of the
-//! significand, so that keys in a block are equally spaced values. A block is divided into a power of two of equal
-//! bins, and a weight's bin is found by one look at its block and a shift, in whole numbers: a weight is in its bin exactly.
-//! A first pass over the weights weighs the blocks, and a block of importance `m` and width `w` gets bins in proportion to
-//! `(m w²)^(1/3)`, which makes the spread within bins least (Panter and Dite 1951), whatever the scale and however long the tails.
+//! The bits of a float, made to ascend with its value, are a key. Its upper half names a *block*: sign, exponent and
+//! seven bits of the significand, so that keys in a block are equally spaced values. A block is divided into a power of
+//! two of equal bins, and a weight's bin is found by one look at its block and a shift, in whole numbers: a weight is
+//! in its bin exactly. A first pass over the weights weighs the blocks, and a block of importance `m` and width `w`
+//! gets bins in proportion to `(m w²)^(1/3)`, which makes the spread within bins least (Panter and Dite 1951), whatever
+//! the scale and however long the tails.
 //!
 //! Bins of interest can be [divided](Parts) further by one more pass.
 
@@ -68,8 +69,8 @@ impl Bin {
     }
 }
 
-/// Sums of importances, and of them times the first and second powers of the key's offset in its bin: these are small whole numbers, so that
-/// little or nothing is rounded however narrow the bin is and however far from zero.
+/// Sums of importances, and of them times the first and second powers of the key's offset in its bin: these are small
+/// whole numbers, so that little or nothing is rounded however narrow the bin is and however far from zero.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     importance: f64,

@@ -16,7 +16,8 @@ const CHUNK: usize = 1 << 16;
 pub struct Coded {
     /// Its codebook and indices.
     pub tensor: QuantizedTensor,
-    /// Bits that it takes in a file: the indices by their own counts, with table and codebook. The file may find a shorter way.
+    /// Bits that it takes in a file: the indices by their own counts, with table and codebook. The file may find a
+    /// shorter way.
     pub rate: f64,
     /// The squared error of all weights together.
     pub distortion: f64,

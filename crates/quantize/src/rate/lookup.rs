@@ -44,7 +44,8 @@ impl Lookup {
         lookup
     }
 
-    /// A number that ascends with the value: so a cut in an earlier bucket than the weight's is below it, whatever was rounded.
+    /// A number that ascends with the value: so a cut in an earlier bucket than the weight's is below it, whatever was
+    /// rounded.
     #[inline]
     fn bucket(&self, value: f32) -> usize {
         // A float beyond the whole numbers becomes the nearest of them.

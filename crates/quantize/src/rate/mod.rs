@@ -1,13 +1,13 @@
 //! Trained weights without data: the fewest bits for a given squared error.
 //!
-//! With one Lagrange multiplier for a whole network, the sum `D + λ R` of squared error and bits is least tensor by tensor and weight by
-//! weight. At high rate that means *one step* for all weights of all tensors, large or small, with entropy coding to follow
-//! (Gish and Pierce 1968); at any rate a weight goes to the level with the least `(w - v)² + λ · bits(v)`, and levels that
-//! do not pay for themselves are left out.
+//! With one Lagrange multiplier for a whole network, the sum `D + λ R` of squared error and bits is least tensor by
+//! tensor and weight by weight. At high rate that means *one step* for all weights of all tensors, large or small, with
+//! entropy coding to follow (Gish and Pierce 1968); at any rate a weight goes to the level with the least `(w - v)² + λ
+//! · bits(v)`, and levels that do not pay for themselves are left out.
 //!
-//! [`Profile`] tells what there is to know of a tensor's weights. [`ScalarQuantizer`] is designed on a profile alone, which takes
-//! well under a millisecond, so that [`find_step`] can look at all tensors at many steps until bits or error are as wanted.
-//! [`ScalarQuantizer::quantize`] then visits each weight once.
+//! [`Profile`] tells what there is to know of a tensor's weights. [`ScalarQuantizer`] is designed on a profile alone,
+//! which takes well under a millisecond, so that [`find_step`] can look at all tensors at many steps until bits or
+//! error are as wanted. [`ScalarQuantizer::quantize`] then visits each weight once.
 
 mod assign;
 mod lookup;

@@ -35,7 +35,8 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    /// The least intervals of levels with given bits: weight `w` goes to the level `v` with the least `(w - v)² + lambda · bits`.
+    /// The least intervals of levels with given bits: weight `w` goes to the level `v` with the least `(w - v)² +
+    /// lambda · bits`.
     ///
     /// That is the lower envelope of lines, found in one sweep; levels that are best for no weight are left out, and so are
     /// those without weights. Where some weights are zero and there is such a level, they stay zero.
@@ -139,8 +140,8 @@ impl Partition {
 
     /// Joins neighbouring intervals while that pays, or while there are too many, those first where it pays most.
     ///
-    /// A level with few weights pays for more than its indices: the table gives it a slot of 2^-12, of which the others' indices
-    /// get longer by `N / 4096 / ln 2` bits together.
+    /// A level with few weights pays for more than its indices: the table gives it a slot of 2^-12, of which the
+    /// others' indices get longer by `N / 4096 / ln 2` bits together.
     fn merge(&mut self, problem: &Lagrangian) {
         let slot = self.slot();
         let all = slot * SLOTS as f64;
@@ -159,7 +160,8 @@ impl Partition {
             error + problem.lambda * bits
         };
         let len = self.levels.len();
-        // The neighbours of each level that is left, and how often it was joined; a join that was planned before the last is void.
+        // The neighbours of each level that is left, and how often it was joined; a join that was planned before the
+        // last is void.
         let mut next: Vec<usize> = (1..=len).collect();
         let mut previous: Vec<Option<usize>> = (0..len).map(|at| at.checked_sub(1)).collect();
         let (mut version, mut is_left, mut count) = (vec![0_u32; len], vec![true; len], len);

@@ -1,10 +1,12 @@
-//! What a quantiser must know of a tensor's weights: a histogram with moments, from which any step's rate and distortion follow.
+//! What a quantiser must know of a tensor's weights: a histogram with moments, from which any step's rate and
+//! distortion follow.
 //!
-//! The bits of a float, made to ascend with its value, are a key. Its upper half names a bin: sign, exponent and seven bits of the
-//! significand, so that a bin is at most 1/128 of its values wide, whatever their scale and however long the tails. In a bin keys are
-//! equally spaced values, and the sums of their lower halves and of these squared are whole numbers, exact within a chunk of the
-//! weights; chunks are added in their order, so that the result does not depend on how they were divided among threads. Between its ends a bin's weights are taken as
-//! spread evenly over the interval that has their mean and variance; all equal, they are a point.
+//! The bits of a float, made to ascend with its value, are a key. Its upper half names a bin: sign, exponent and seven
+//! bits of the significand, so that a bin is at most 1/128 of its values wide, whatever their scale and however long
+//! the tails. In a bin keys are equally spaced values, and the sums of their lower halves and of these squared are
+//! whole numbers, exact within a chunk of the weights; chunks are added in their order, so that the result does not
+//! depend on how they were divided among threads. Between its ends a bin's weights are taken as spread evenly over the
+//! interval that has their mean and variance; all equal, they are a point.
 
 use std::collections::HashMap;
 
@@ -34,8 +36,8 @@ pub struct Profile {
     zeros: usize,
     /// The supports of the bins that have weights, ascending and disjoint.
     bins: Vec<Support>,
-    /// The moments of the weights from zero up to each bin; of those between it and zero, with a minus, below zero. So small weights
-    /// lose no digits to large ones.
+    /// The moments of the weights from zero up to each bin; of those between it and zero, with a minus, below zero. So
+    /// small weights lose no digits to large ones.
     before: Vec<Moments>,
     /// All values, ascending, where there are at most [`MOST_DISTINCT`].
     distinct: Option<Vec<f32>>,

@@ -22,7 +22,8 @@ const MOST_LEVELS: usize = 1 << 10;
 /// The largest number of steps on a grid of so many levels.
 const REACH: f64 = 511.0;
 
-/// At the finest step a share of `1 / TAIL` of the weights that are not zero, or [`FAR`] weights, are beyond [`FINEST`] steps.
+/// At the finest step a share of `1 / TAIL` of the weights that are not zero, or [`FAR`] weights, are beyond [`FINEST`]
+/// steps.
 const TAIL: f64 = 64.0;
 const FAR: f64 = 64.0;
 const FINEST: f64 = 400.0;
@@ -53,7 +54,8 @@ pub struct ScalarQuantizer {
 }
 
 impl ScalarQuantizer {
-    /// The quantiser of least cost for a tensor at a step, its values exact in the type in which the tensor will be restored.
+    /// The quantiser of least cost for a tensor at a step, its values exact in the type in which the tensor will be
+    /// restored.
     ///
     /// A step finer than 1024 levels can serve is taken as the finest one.
     ///
@@ -140,8 +142,8 @@ fn list_types(profile: &Profile, step: f64, stored: Stored) -> Vec<Stored> {
     }
 }
 
-/// The finest step that 1024 levels serve. Few weights far away do not count, they can have levels of their own; so can all values where
-/// there are few.
+/// The finest step that 1024 levels serve. Few weights far away do not count, they can have levels of their own; so can
+/// all values where there are few.
 pub(super) fn finest_step(profile: &Profile) -> f64 {
     let (low, high) = profile.range();
     let step = match profile.distinct() {

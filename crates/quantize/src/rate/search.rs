@@ -11,7 +11,8 @@ use crate::{Error, Stored};
 pub struct Source<'a> {
     /// Its weights.
     pub profile: &'a Profile,
-    /// How much its squared error counts: 1 for plain squared error. Its step is the common one over the square root of this.
+    /// How much its squared error counts: 1 for plain squared error. Its step is the common one over the square root of
+    /// this.
     pub sensitivity: f64,
     /// The type in which it will be restored, whose values its codebook must have.
     pub stored: Stored,
@@ -131,18 +132,18 @@ const LEFT_DB: f64 = 1e-4;
 /// The first look beside a step that is known to be near goes so far.
 const NEAR: f64 = 1.02;
 
-/// The step at which the tensors meet a target with the least to spare: the finest one within a budget of bits, the coarsest one with a
-/// signal-to-noise ratio.
+/// The step at which the tensors meet a target with the least to spare: the finest one within a budget of bits, the
+/// coarsest one with a signal-to-noise ratio.
 ///
-/// Rate and distortion of a tensor jump where its best codebook becomes another one: by a few percent below two bits a weight, by next to
-/// nothing above, and many tensors do not jump together.
+/// Rate and distortion of a tensor jump where its best codebook becomes another one: by a few percent below two bits a
+/// weight, by next to nothing above, and many tensors do not jump together.
 ///
-/// A budget that even the finest step does not use up gives the finest, a ratio that even the coarsest step exceeds gives the
-/// coarsest.
+/// A budget that even the finest step does not use up gives the finest, a ratio that even the coarsest step exceeds
+/// gives the coarsest.
 ///
 /// # Errors
-/// [`Error::Sensitivity`], [`Error::TargetNumber`] for a target that is not a number, and [`Error::OutOfReach`] for one that no
-/// step meets.
+/// [`Error::Sensitivity`], [`Error::TargetNumber`] for a target that is not a number, and [`Error::OutOfReach`] for one
+/// that no step meets.
 pub fn find_step(sources: &[Source], target: Target) -> Result<OperatingPoint, Error> {
     find_step_near(sources, target, None)
 }

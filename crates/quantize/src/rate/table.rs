@@ -1,6 +1,7 @@
 //! What the file spends on a tensor: its table of frequencies, its codebook, its stream.
 //!
-//! The counterpart in `mixpress-codebook` is static coding: frequencies of 2^12 in all, at least one for each index that occurs.
+//! The counterpart in `mixpress-codebook` is static coding: frequencies of 2^12 in all, at least one for each index
+//! that occurs.
 
 use std::cmp::Ordering;
 
@@ -12,7 +13,8 @@ use crate::Stored;
 /// Slots of a table.
 pub(super) const SLOTS: usize = 1 << 12;
 
-/// Bits of a tensor besides indices, table and codebook: its shape's share of the structure, the way that it is coded, a section's head.
+/// Bits of a tensor besides indices, table and codebook: its shape's share of the structure, the way that it is coded,
+/// a section's head.
 const FIXED: f64 = 100.0;
 
 /// A section's symbols have one lane, eight or 64, from so many on; a lane costs three bytes.

@@ -40,7 +40,8 @@ fn quantized(weights: &[f32], step: f64, stored: Stored) -> (ScalarQuantizer, Co
     (quantizer, coded)
 }
 
-/// Bits a weight above `h - log2(2 π e D) / 2`, Shannon's lower bound for a differential entropy `h`, at a signal-to-noise ratio.
+/// Bits a weight above `h - log2(2 π e D) / 2`, Shannon's lower bound for a differential entropy `h`, at a
+/// signal-to-noise ratio.
 fn excess(weights: &[f32], entropy: f64, ratio: f64) -> f64 {
     let profile = Profile::new(weights).unwrap();
     let point = find_step(&[source(&profile)], Target::SignalToNoise(ratio)).unwrap();

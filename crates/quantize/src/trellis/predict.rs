@@ -23,8 +23,8 @@ pub(super) struct Predicted {
     pub(super) rest: Vec<f32>,
 }
 
-/// Predicts a matrix, laid as it is coded, whose scales alone would be `scales`, from one that was coded, whose values are `values`. `None`
-/// where that takes more bits than it saves.
+/// Predicts a matrix, laid as it is coded, whose scales alone would be `scales`, from one that was coded, whose values
+/// are `values`. `None` where that takes more bits than it saves.
 pub(super) fn predict(
     weights: &[f32],
     step: f32,
