@@ -88,6 +88,11 @@ fn what_hangs_up_ends_a_run_unless_somebody_asked_otherwise() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0), "as nohup has it");
     assert!(place.path("kept.mxp").exists());
 
+    // Whoever runs the tests may have asked so: then it cannot be told from here what happens otherwise.
+    let asked = Command::new("sh").args(["-c", "kill -HUP $$; echo alive"]).output().expect("sh starts");
+    if asked.stdout == b"alive\n" {
+        return;
+    }
     let (mut child, mut stderr) = started_after(&place, ":", "lost.mxp");
     signal(&child, "HUP");
     stderr.read_to_string(&mut String::new()).expect("text");
