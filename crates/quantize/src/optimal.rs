@@ -221,9 +221,9 @@ impl Prefix {
     ///
     /// Of an interval from `a` to `b` with `m` the larger of the distances from the center of its outermost cells,
     /// rounding the sums, their differences and `second - first² / importance` costs a small multiple of the machine's
-    /// precision times `S(a) + S(b) + m² W`: `S` are the sums of second powers, `W` is all importance, and `|m F| <= (S
-    /// + m² W) / 2` for those of first powers by Cauchy and Schwarz. Each place ends two intervals at most, so the
-    /// largest terms bound what any division has.
+    /// precision times `S(a) + S(b) + m² W`: `S` are the sums of second powers, `W` is all importance, and
+    /// `|m F| <= (S + m² W) / 2` for those of first powers by Cauchy and Schwarz. Each place ends two intervals at
+    /// most, so the largest terms bound what any division has.
     fn rounding(&self, levels: usize) -> f64 {
         let all = self.sums[self.len()][0] - self.sums[0][0];
         let offset = |at: usize| self.offsets.get(at).map_or(0.0, |offset| offset * offset);
