@@ -1,6 +1,6 @@
 //! Holds a safetensors file as an `.mxp` file of plain tensors, to the last bit, and says what that takes beside
-//! Zstandard at level 19, tensor by tensor: `cargo run --release -p mixpress-codebook --example lossless --
-//! MODEL.safetensors [bf16|f16]`.
+//! Zstandard at level 19, tensor by tensor:
+//! `cargo run --release -p mixpress-codebook --example lossless -- MODEL.safetensors [bf16|f16]`.
 //!
 //! With a type, f32 tensors are rounded to it first. Threads are those of `RAYON_NUM_THREADS`.
 

@@ -268,8 +268,8 @@ impl Bins {
     }
 }
 
-/// Joins neighbouring cells of the given widths to at most `most` of about equal shares of `Σ (importance ·
-/// width²)^(1/3)`, and returns the first of each.
+/// Joins neighbouring cells of the given widths to at most `most` of about equal shares of
+/// `Σ (importance · width²)^(1/3)`, and returns the first of each.
 fn join(cells: &[Cell], widths: impl Iterator<Item = f64>, most: usize) -> Vec<usize> {
     if cells.len() <= most {
         return (0..cells.len()).collect();

@@ -16,8 +16,8 @@ pub(crate) struct Step {
     complement: u32,
 }
 
-/// With a state `x` below `f · 2^20` and `r = ceil(2^44 / f)`, `f <= 2^12`, the product `x · r` is below 2^64, and `x ·
-/// r >> 44` is `x / f`: `r · f` exceeds 2^44 by less than `f`, and `x · (f - 1)` is below 2^44.
+/// With a state `x` below `f · 2^20` and `r = ceil(2^44 / f)`, `f <= 2^12`, the product `x · r` is below 2^64, and
+/// `x · r >> 44` is `x / f`: `r · f` exceeds 2^44 by less than `f`, and `x · (f - 1)` is below 2^44.
 const SHIFT: u32 = 44;
 
 impl Step {

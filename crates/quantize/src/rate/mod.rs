@@ -2,8 +2,8 @@
 //!
 //! With one Lagrange multiplier for a whole network, the sum `D + λ R` of squared error and bits is least tensor by
 //! tensor and weight by weight. At high rate that means *one step* for all weights of all tensors, large or small, with
-//! entropy coding to follow (Gish and Pierce 1968); at any rate a weight goes to the level with the least `(w - v)² + λ
-//! · bits(v)`, and levels that do not pay for themselves are left out.
+//! entropy coding to follow (Gish and Pierce 1968); at any rate a weight goes to the level with the least
+//! `(w - v)² + λ · bits(v)`, and levels that do not pay for themselves are left out.
 //!
 //! [`Profile`] tells what there is to know of a tensor's weights. [`ScalarQuantizer`] is designed on a profile alone,
 //! which takes well under a millisecond, so that [`find_step`] can look at all tensors at many steps until bits or

@@ -35,8 +35,8 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    /// The least intervals of levels with given bits: weight `w` goes to the level `v` with the least `(w - v)² +
-    /// lambda · bits`.
+    /// The least intervals of levels with given bits: weight `w` goes to the level `v` with the least
+    /// `(w - v)² + lambda · bits`.
     ///
     /// That is the lower envelope of lines, found in one sweep; levels that are best for no weight are left out, and so are
     /// those without weights. Where some weights are zero and there is such a level, they stay zero.

@@ -129,8 +129,8 @@ fn transposed(weights: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
     out
 }
 
-/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`, `c_j² = mean_i w²
-/// / r_i²`.
+/// The logarithms to base 2 of row and column scales that make each other: `r_i² = mean_j w² / c_j²`,
+/// `c_j² = mean_i w² / r_i²`.
 pub(super) fn log_scales(rows: usize, columns: usize, weights: &[f32]) -> (Vec<f32>, Vec<f32>) {
     if weights.is_empty() {
         return (vec![0.0; rows], vec![0.0; columns]);

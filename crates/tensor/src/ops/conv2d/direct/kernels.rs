@@ -143,8 +143,8 @@ impl<const KW: usize> Correlate<'_, KW> {
     }
 }
 
-/// The gradient of every weight from some vectors of positions, of one image or several: `dw[f, c, tap] += Σ_vectors
-/// dy[f] · x[c] shifted by tap`.
+/// The gradient of every weight from some vectors of positions, of one image or several:
+/// `dw[f, c, tap] += Σ_vectors dy[f] · x[c] shifted by tap`.
 pub(super) struct Contract<'a, const KW: usize> {
     /// The padded channels of the images, and at least a vector and a kernel's width of finite numbers behind them.
     pub planes: &'a [f32],

@@ -1,9 +1,9 @@
 //! Direct convolution for the usual case: `f32`, stride 1, one group, kernels 3 or 5 wide.
 //!
-//! Unfolding copies every pixel once a tap, and at few channels those copies cost as much as the products. Here each image
-//! is copied once, with zeros around it, and products are taken of shifted rows of that copy ([`kernels`]). The gradient of
-//! the input is the same computation with filters mirrored and channels exchanged. Work is `images · filters · taps ·
-//! positions` products each way, as with unfolding; memory is one padded image a task.
+//! Unfolding copies every pixel once a tap, and at few channels those copies cost as much as the products. Here each
+//! image is copied once, with zeros around it, and products are taken of shifted rows of that copy ([`kernels`]). The
+//! gradient of the input is the same computation with filters mirrored and channels exchanged. Work is
+//! `images · filters · taps · positions` products each way, as with unfolding; memory is one padded image a task.
 
 mod kernels;
 mod packing;
