@@ -873,35 +873,49 @@ def pairs(frequencies):
     return out
 
 
-def lanes_of(data, lanes):
-    """The first states and the words of a block."""
-    if len(data) < 4 * lanes:
-        raise FormatError("the states of a block are truncated")
-    states = list(struct.unpack_from(f"<{lanes}I", data))
-    if min(states) < 1 << 16:
-        raise FormatError("a lane starts below 2^16")
-    return states, struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
+def lane_count(symbols):
+    return 1 if symbols < 1 << 14 else 8 if symbols < 1 << 17 else 64
+
+
+class Lanes:
+    """The states and words of a block."""
+
+    def __init__(self, data, lanes):
+        if len(data) < 4 * lanes:
+            raise FormatError("the states of a block are truncated")
+        self.data, self.read = data, 0
+        self.states = list(struct.unpack_from(f"<{lanes}I", data))
+        if min(self.states) < 1 << 16:
+            raise FormatError("a lane starts below 2^16")
+        self.words = struct.unpack_from(f"<{(len(data) - 4 * lanes) // 2}H", data, 4 * lanes)
+
+    def symbol(self, lane, table):
+        """The next symbol of a lane, by the table's symbols, frequencies and offsets."""
+        x = self.states[lane]
+        symbol, frequency, offset = table[x & 4095]
+        x = frequency * (x >> 12) + offset
+        if x < 1 << 16:
+            if self.read == len(self.words):
+                raise FormatError("a block is truncated")
+            x = x << 16 | self.words[self.read]
+            self.read += 1
+        self.states[lane] = x
+        return symbol
+
+    def finish(self):
+        if any(x != 1 << 16 for x in self.states) or self.read < len(self.words) or len(self.data) % 2:
+            raise FormatError("a block does not end where it should")
 
 
 def decode_block(data, count, table, width):
-    lanes = 1 if count < 1 << 14 else 8 if count < 1 << 17 else 64
-    states, words = lanes_of(data, lanes)
-    out, read = [0] * count, 0
+    lanes, out = lane_count(count), [0] * count
+    coder = Lanes(data, lanes)
     for group in range(0, count, width * lanes):
         for lane in range(min(lanes, count - group)):
-            x = states[lane]
-            indices, frequency, offset = table[x & 4095]
-            x = frequency * (x >> 12) + offset
-            if x < 1 << 16:
-                if read == len(words):
-                    raise FormatError("a block is truncated")
-                x = x << 16 | words[read]
-                read += 1
-            states[lane] = x
+            indices = coder.symbol(lane, table)
             for place, index in zip(range(group + lane, count, lanes), indices):
                 out[place] = index
-    if any(x != 1 << 16 for x in states) or read < len(words) or len(data) % 2:
-        raise FormatError("an entropy-coded section does not end where it should")
+    coder.finish()
     return out
 
 
@@ -1214,8 +1228,7 @@ def decode_trellis(data, shapes):
         matrices.append(Matrix(coder, models, of_matrix, matrices))
     if coder.position < start - 4:
         raise FormatError("the head of trellis-coded tensors goes on after its contents")
-    entries = sum(product(of_matrix) for of_matrix in shapes)
-    lanes = 1 if entries < 1 << 14 else 8 if entries < 1 << 17 else 64
+    lanes = lane_count(sum(product(of_matrix) for of_matrix in shapes))
     blocks, room = [[]], BLOCK_LENGTH
     for matrix in matrices:
         matrix.numbers = [0] * (matrix.rows * matrix.columns)
@@ -1241,8 +1254,7 @@ def decode_trellis(data, shapes):
 
 def decode_strips(data, strips, lanes, trellis, tables, lowest):
     """12.4"""
-    coders, words = lanes_of(data, lanes)
-    (high, odd), read, classes = trellis, 0, len(tables)
+    coder, (high, odd), classes = Lanes(data, lanes), trellis, len(tables)
     for matrix, first, width in strips:
         states = [0] * width
         scales = [scale - lowest for scale in matrix.column_scales[first : first + width]]
@@ -1250,19 +1262,10 @@ def decode_strips(data, strips, lanes, trellis, tables, lowest):
             at = row * matrix.columns + first
             for lane in range(width):
                 table = tables[max(0, min(classes - 1, row_scale + scales[lane]))][states[lane] & 1]
-                x = coders[lane]
-                number, frequency, offset = table[x & 4095]
-                x = frequency * (x >> 12) + offset
-                if x < 1 << 16:
-                    if read == len(words):
-                        raise FormatError("a block is truncated")
-                    x = x << 16 | words[read]
-                    read += 1
-                coders[lane] = x
+                number = coder.symbol(lane, table)
                 matrix.numbers[at + lane] = number
                 states[lane] = states[lane] >> 1 ^ odd * (number >> 1 & 1) ^ high * (number & 1)
-    if any(x != 1 << 16 for x in coders) or read < len(words) or len(data) % 2:
-        raise FormatError("a block of trellis-coded numbers does not end where it should")
+    coder.finish()
 
 
 # ---------------------------------------------------------------- 1. The file

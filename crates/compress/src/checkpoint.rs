@@ -219,13 +219,11 @@ pub(crate) fn refuse_other_run(folder: &Path, own: &str, identity: &str) -> Resu
 pub(crate) fn load(folder: &Path, identity: &str) -> Result<(Snapshot, Vec<Measurement>, f64), Error> {
     let path = folder.join(FILE);
     if !path.exists() {
-        let has_other = has_state(folder).unwrap_or(false);
-        let difference = || "it holds the state of a search, and this run has no budget".into();
-        return Err(if has_other {
-            Error::OtherRun { path: folder.into(), difference: difference() }
-        } else {
-            Error::NoCheckpoint { path: folder.into() }
-        });
+        if has_state(folder).unwrap_or(false) {
+            let difference = "it holds the state of a search, and this run has no budget".into();
+            return Err(Error::OtherRun { path: folder.into(), difference });
+        }
+        return Err(Error::NoCheckpoint { path: folder.into() });
     }
     let snapshot = Snapshot::load(&path)?;
     refuse_other_run(folder, snapshot.get_text("identity")?, identity)?;

@@ -271,15 +271,13 @@ impl<'a> Compressor<'a> {
 
     /// Refuses to begin where the state of a run that was stopped would be lost if this one is stopped, too.
     fn check_state(&self, overwrite: Overwrite) -> Result<(), Error> {
-        match &self.checkpoint_on_interrupt {
-            Some(folder) if self.checkpoint.is_none() && overwrite == Overwrite::Refuse => {
-                if has_state(folder).unwrap_or(false) {
-                    return Err(Error::CheckpointExists { path: folder.clone() });
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        let Some(folder) = self.checkpoint_on_interrupt.as_ref().filter(|_| self.checkpoint.is_none()) else {
+            return Ok(());
+        };
+        if overwrite == Overwrite::Refuse && has_state(folder).unwrap_or(false) {
+            return Err(Error::CheckpointExists { path: folder.clone() });
         }
+        Ok(())
     }
 
     /// Reads the test set, for the first and only time: once for the float network, once for the file, once for the

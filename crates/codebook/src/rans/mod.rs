@@ -40,13 +40,13 @@ pub(crate) const LOWER: u32 = 1 << 16;
 /// Symbols of a block; the last one of a stream may have fewer.
 pub(crate) const BLOCK: usize = 1 << 20;
 /// Lanes of a long block.
-const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 /// From so many symbols on a block has eight lanes, and from so many all.
 const MIDDLE: usize = 1 << 14;
 const LONG: usize = 1 << 17;
 
 /// Lanes of a block: more where the 32 bits that each costs weigh little.
-fn lanes(count: usize) -> usize {
+pub(crate) fn lanes(count: usize) -> usize {
     match count {
         0..MIDDLE => 1,
         MIDDLE..LONG => 8,

@@ -5,7 +5,7 @@ use super::{MAX_CLASSES, MAX_SCALE, Model, TrellisMatrix};
 /// About what a number costs that its table lacks, beside the bits of the one in its place.
 pub const PATCH_BITS: f32 = 18.0;
 /// Numbers of classes below this are zero but for one in a thousand, whatever the class.
-const DULL: i32 = -12;
+pub const DULL: i32 = -12;
 
 /// From here on numbers of all sizes that a table holds are about equally likely.
 const VAST: i32 = 30;

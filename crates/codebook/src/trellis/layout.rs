@@ -1,6 +1,6 @@
 //! Which columns stand side by side in the stream, and where it is cut.
 
-use super::{BLOCK, LANES};
+use crate::rans::{self, BLOCK};
 
 /// Adjacent columns of a matrix, a lane each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,23 +10,14 @@ pub(super) struct Strip {
     pub(super) width: usize,
 }
 
-/// From so many entries on a section has eight lanes, and from so many all: the 32 bits that each costs then weigh
-/// little.
-const MIDDLE: u128 = 1 << 14;
-const LONG: u128 = 1 << 17;
-
-/// Lanes of a section of matrices of such rows and columns.
+/// Lanes of a section of matrices of such rows and columns: as of a block of as many symbols.
 pub(super) fn lanes(shapes: &[[usize; 2]]) -> usize {
-    let entries: u128 = shapes.iter().map(|&[rows, columns]| rows as u128 * columns as u128).sum();
-    match entries {
-        0..MIDDLE => 1,
-        MIDDLE..LONG => 8,
-        _ => LANES,
-    }
+    let entries = shapes.iter().map(|&[rows, columns]| rows.saturating_mul(columns));
+    rans::lanes(entries.fold(0, usize::saturating_add))
 }
 
 /// The strips of each block: matrix by matrix, left to right. A block ends with the strip that brings its entries to
-/// 2^20.
+/// [`BLOCK`].
 pub(super) fn blocks(shapes: &[[usize; 2]]) -> Vec<Vec<Strip>> {
     let lanes = lanes(shapes);
     let mut blocks = vec![Vec::new()];

@@ -67,8 +67,14 @@ impl TrellisMatrix {
         (self.step, &self.row_scales, &self.column_scales)
     }
 
-    /// The numbers times the step, row by row as they are coded.
-    pub(super) fn coded_values(&self) -> Vec<f32> {
+    /// The numbers times the step, row by row as they are coded: the values of a matrix that is not predicted, or its
+    /// transpose's.
+    ///
+    /// # Panics
+    /// If a patch is beyond the last number.
+    #[must_use]
+    #[track_caller]
+    pub fn coded_values(&self) -> Vec<f32> {
         let mut values: Vec<f32> = self.numbers.iter().map(|&number| f32::from(number) * self.step).collect();
         for patch in &self.patches {
             values[patch.position as usize] = patch.number as f32 * self.step;

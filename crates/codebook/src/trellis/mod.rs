@@ -38,7 +38,7 @@ mod window;
 
 pub use decode::Section;
 pub use encode::encode;
-pub use fit::{PATCH_BITS, classes};
+pub use fit::{DULL, PATCH_BITS, classes};
 pub use machine::Trellis;
 pub use matrix::{MAX_SCALE, Patch, Prediction, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
@@ -49,10 +49,8 @@ pub(crate) use encode::{Encoded, encode_checked};
 pub(crate) use stored::{StoredMatrix, StoredSection};
 pub(crate) use tensor::matrix_shape;
 
-/// Lanes of a section that is not small.
-const LANES: usize = 64;
-/// A block ends with the strip that brings its entries to this.
-const BLOCK: usize = 1 << 20;
+use crate::rans::LANES;
+
 /// Rows that are decoded before they go to where they belong.
 const TILE: usize = 64;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mixpress_codebook::trellis::{
-    MAX_SCALE, Model, Patch, Prediction, Trellis, TrellisMatrix, TrellisSettings, classes, section_ends,
+    DULL, MAX_SCALE, Model, Patch, Prediction, Trellis, TrellisMatrix, TrellisSettings, classes, section_ends,
 };
 use rayon::prelude::*;
 
@@ -175,20 +175,11 @@ impl TrellisQuantizer<'_> {
         };
         self.partners.retain(|&partner, _| is_wanted(partner));
         if !is_predicted && is_wanted(number) {
-            let values = coded_values(&matrix);
+            let values = matrix.coded_values();
             self.partners.insert(number, (TrellisMatrix { numbers: Vec::new(), ..matrix.clone() }, values));
         }
         (matrix, distortion)
     }
-}
-
-/// The values of a matrix that is not predicted, as it is coded.
-fn coded_values(matrix: &TrellisMatrix) -> Vec<f32> {
-    let mut values: Vec<f32> = matrix.numbers.iter().map(|&number| f32::from(number) * matrix.step).collect();
-    for patch in &matrix.patches {
-        values[patch.position as usize] = patch.number as f32 * matrix.step;
-    }
-    values
 }
 
 /// Matrices as they were quantised.
@@ -230,9 +221,6 @@ pub fn states_of_effort(effort: u8) -> u16 {
         _ => 256,
     }
 }
-
-/// Numbers of classes below this are nearly all zero, whatever the class.
-const DULL: i32 = -12;
 
 /// The scales of rows and columns, in quarters of the logarithm to base 2, over the step.
 pub(super) fn quarters(row_logs: &[f32], column_logs: &[f32], step: f32) -> [Vec<i16>; 2] {
