@@ -122,7 +122,9 @@ fn wilson(wrong: &[bool]) -> f64 {
     let rate = wrong.iter().filter(|&&wrong| wrong).count() as f64 / samples;
     let square = QUANTILE * QUANTILE;
     let spread = (rate * (1.0 - rate) / samples + square / (4.0 * samples * samples)).sqrt();
-    100.0 * (rate + square / (2.0 * samples) + QUANTILE * spread) / (1.0 + square / samples)
+    let bound = 100.0 * (rate + square / (2.0 * samples) + QUANTILE * spread) / (1.0 + square / samples);
+    // Where all are wrong it is 100, but for rounding.
+    bound.clamp(percent(wrong), 100.0)
 }
 
 /// Percent of the samples that are wrong.
@@ -162,6 +164,7 @@ mod tests {
         let bound = wilson(&compressed) / 100.0;
         let distance = (bound - 0.012) / (bound * (1.0 - bound) / 10_000.0).sqrt();
         assert!((distance - QUANTILE).abs() < 1e-9);
+        assert!((1..300).all(|samples| wilson(&wrong(samples, 0..samples)) == 100.0));
     }
 
     #[test]
