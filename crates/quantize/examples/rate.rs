@@ -30,7 +30,7 @@ fn main() -> Result<(), Failure> {
     let profiles = tensors.iter().map(|t| Profile::new(&t.weights)).collect::<Result<Vec<_>, _>>()?;
     println!("{} tensors, profiles in {:?}", tensors.len(), since.elapsed());
     let sources: Vec<Source> = (profiles.iter().zip(&tensors))
-        .map(|(profile, tensor)| Source { profile, sensitivity: 1.0, stored: tensor.stored })
+        .map(|(profile, tensor)| Source { profile, sensitivity: 1.0, stored: tensor.stored, trellis: None })
         .collect();
     for ratio in ratios {
         let since = Instant::now();

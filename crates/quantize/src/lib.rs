@@ -14,7 +14,8 @@
 //! then those of an entropy coder: many, on a grid as a rule, and few of them often used.
 //!
 //! Matrices are better off with a trellis: [`TrellisPlan`] quantises whole columns at a time, and lets matrices predict
-//! each other. What comes out of that are numbers for a section of [`mixpress_codebook::trellis`].
+//! each other. A [`TrellisEstimate`] tells what that takes at any step, so that a search gives each tensor the better of
+//! both ways. What comes out are numbers for a section of [`mixpress_codebook::trellis`].
 //!
 //! What comes out of all else is a [`QuantizedTensor`](mixpress_codebook::QuantizedTensor). Always true of it: each
 //! value is in the codebook. Without a price on bits it is the nearest to the weight that it stands for, and quantising
@@ -37,9 +38,9 @@ pub use error::Error;
 pub use fit::{BINS, CELLS, Fit, fit_codebook, fit_weighted_codebook};
 pub use layer::{Components, QuantizedLayer};
 pub use mask::PruningMask;
-pub use rate::{Coded, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step, find_step_near};
+pub use rate::{Coded, Estimate, OperatingPoint, Profile, ScalarQuantizer, Source, Target, find_step, find_step_near};
 pub use stored::Stored;
-pub use trellis::{TrellisCoded, TrellisPlan, TrellisProfile, TrellisQuantizer, states_of_effort};
+pub use trellis::{TrellisCoded, TrellisEstimate, TrellisPlan, TrellisProfile, TrellisQuantizer, states_of_effort};
 pub use uniform::quantize_uniform;
 
 #[doc = include_str!("../README.md")]

@@ -8,6 +8,9 @@
 //! [`Profile`] tells what there is to know of a tensor's weights. [`ScalarQuantizer`] is designed on a profile alone,
 //! which takes well under a millisecond, so that [`find_step`] can look at all tensors at many steps until bits or
 //! error are as wanted. [`ScalarQuantizer::quantize`] then visits each weight once.
+//!
+//! A source that may be trellis-coded is estimated in both ways, at one price of a bit, and takes the better one
+//! ([`Source::estimate`]); which that is depends on the step.
 
 mod assign;
 mod lookup;
@@ -21,7 +24,7 @@ mod table;
 pub use assign::Coded;
 pub use profile::Profile;
 pub use quantizer::ScalarQuantizer;
-pub use search::{OperatingPoint, Source, Target, find_step, find_step_near};
+pub use search::{Estimate, OperatingPoint, Source, Target, find_step, find_step_near};
 
 #[cfg(test)]
 mod tests;

@@ -115,6 +115,12 @@ impl Profile {
         }
     }
 
+    /// Number of different values, where there are at most 1024.
+    #[must_use]
+    pub fn values(&self) -> Option<usize> {
+        self.distinct().map(<[f32]>::len)
+    }
+
     /// All values, ascending, where there are at most [`MOST_DISTINCT`].
     pub(super) fn distinct(&self) -> Option<&[f32]> {
         self.distinct.as_deref()

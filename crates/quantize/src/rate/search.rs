@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::profile::Profile;
-use super::quantizer::{ScalarQuantizer, finest_step};
-use crate::{Error, Stored};
+use super::quantizer::{MULTIPLIER, ScalarQuantizer, finest_step};
+use crate::{Error, Stored, TrellisEstimate};
 
 /// A tensor that takes part in a search.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,19 @@ pub struct Source<'a> {
     pub sensitivity: f64,
     /// The type in which it will be restored, whose values its codebook must have.
     pub stored: Stored,
+    /// What it would take if it were trellis-coded, where it may be.
+    pub trellis: Option<&'a TrellisEstimate>,
+}
+
+/// What a tensor takes and errs by, estimated, coded in the way that is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Bits.
+    pub rate: f64,
+    /// Squared error of all weights together.
+    pub distortion: f64,
+    /// The step of the trellis; nothing where single weights go to the values of a codebook.
+    pub trellis_step: Option<f32>,
 }
 
 impl Source<'_> {
@@ -29,6 +42,23 @@ impl Source<'_> {
     #[must_use]
     pub fn quantizer(&self, step: f64) -> ScalarQuantizer {
         ScalarQuantizer::new(self.profile, self.step(step), self.stored)
+    }
+
+    /// What the tensor takes and errs by where the common step is `step`: by a codebook or by a trellis, whichever has
+    /// the lower sum of squared error and bits, a bit being worth the same for both.
+    #[must_use]
+    pub fn estimate(&self, step: f64) -> Estimate {
+        let quantizer = self.quantizer(step);
+        let (rate, distortion) = (quantizer.rate(), quantizer.distortion());
+        let single = Estimate { rate, distortion, trellis_step: None };
+        let lambda = MULTIPLIER * self.step(step).powi(2);
+        let cost = |estimate: &Estimate| estimate.distortion + lambda * estimate.rate;
+        let of_trellis = self.trellis.and_then(|trellis| {
+            let trellis_step = trellis.step(self.step(step)) as f32;
+            let (rate, distortion) = trellis.at(f64::from(trellis_step))?;
+            Some(Estimate { rate, distortion, trellis_step: Some(trellis_step) })
+        });
+        of_trellis.filter(|trellis| cost(trellis) < cost(&single)).unwrap_or(single)
     }
 }
 
@@ -67,16 +97,11 @@ impl OperatingPoint {
     /// Rate and distortion of some tensors at a step.
     #[must_use]
     pub fn at(sources: &[Source], step: f64) -> Self {
-        let each: Vec<(f64, f64)> = (sources.par_iter())
-            .map(|source| {
-                let quantizer = source.quantizer(step);
-                (quantizer.rate(), quantizer.distortion())
-            })
-            .collect();
+        let each: Vec<Estimate> = sources.par_iter().map(|source| source.estimate(step)).collect();
         Self {
             step,
-            rate: each.iter().map(|each| each.0).sum(),
-            distortion: each.iter().map(|each| each.1).sum(),
+            rate: each.iter().map(|each| each.rate).sum(),
+            distortion: each.iter().map(|each| each.distortion).sum(),
             weights: sources.iter().map(|source| source.profile.len()).sum(),
             energy: sources.iter().map(|source| source.profile.sum_of_squares()).sum(),
         }

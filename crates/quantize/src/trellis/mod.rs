@@ -10,12 +10,14 @@
 //! ([`TrellisProfile`]). Decoding and the bytes of a section are [`mixpress_codebook::trellis`].
 
 mod costs;
+mod estimate;
 mod pairs;
 mod predict;
 mod profile;
 mod quantize;
 mod viterbi;
 
+pub use estimate::TrellisEstimate;
 pub use profile::TrellisProfile;
 pub use quantize::{TrellisCoded, TrellisPlan, TrellisQuantizer, states_of_effort};
 

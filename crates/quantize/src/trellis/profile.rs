@@ -1,6 +1,7 @@
 //! The scales of a matrix's rows and columns, whatever the step.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -16,6 +17,12 @@ const BLOCK: usize = 1 << 14;
 /// Rows, and of a square matrix columns, that are kept: enough to tell whether matrices correlate.
 const SAMPLE: usize = 64;
 
+/// Bins of the sizes of weights over their scales, and how many of them a scale has.
+const HISTOGRAM: usize = 256;
+const BINS_PER_SCALE: f32 = 16.0;
+/// No more bits are said to be saved by a distribution: what the tables of a section can follow.
+const MOST_SAVED: f64 = 1.0;
+
 /// What is known of a matrix before there is a step: `w_ij` is as large as `2^(rows[i] + columns[j])`. The weights
 /// themselves are not kept.
 #[derive(Clone, Debug)]
@@ -30,7 +37,9 @@ pub struct TrellisProfile {
     /// The largest size of a weight.
     pub(super) largest: f32,
     /// A sample of rows, each weight over its scale and zero where that is; of a square matrix also one of columns.
-    samples: [Vec<f32>; 2],
+    samples: [Arc<[f32]>; 2],
+    /// Bits that a weight over its scale takes fewer than a normal one, at high rate.
+    pub(super) saved: f64,
 }
 
 impl TrellisProfile {
@@ -73,7 +82,8 @@ impl TrellisProfile {
             of_rows.map(|(row, column)| over_scale(row, column)).collect(),
             of_columns.filter(|_| rows == columns).map(|(row, column)| over_scale(row, column)).collect(),
         ];
-        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples })
+        let saved = saved(&coded, &row_logs, &column_logs);
+        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples, saved })
     }
 
     /// The other way round; of a square matrix.
@@ -106,6 +116,39 @@ impl TrellisProfile {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// By how many bits the entropy of weights over their scales is below that of normal ones of the same variance, from a
+/// histogram (with the correction for few weights of G. A. Miller, 1955).
+fn saved(weights: &[f32], row_logs: &[f32], column_logs: &[f32]) -> f64 {
+    let inverse = |&log: &f32| if log.is_finite() { (-log).exp2() } else { 0.0 };
+    let rows: Vec<f32> = row_logs.iter().map(inverse).collect();
+    let columns: Vec<f32> = column_logs.iter().map(inverse).collect();
+    let chunks = weights.par_chunks(columns.len().max(1)).zip(&rows).filter(|(_, row)| **row > 0.0);
+    let count = |mut counts: Box<[u64; HISTOGRAM]>, (weights, row): (&[f32], &f32)| {
+        for (weight, column) in weights.iter().zip(&columns) {
+            let place = (weight * row * column).abs() * BINS_PER_SCALE;
+            counts[(place as usize).min(HISTOGRAM - 1)] += 1;
+        }
+        counts
+    };
+    let add = |mut sum: Box<[u64; HISTOGRAM]>, part: Box<[u64; HISTOGRAM]>| {
+        sum.iter_mut().zip(part.iter()).for_each(|(sum, part)| *sum += part);
+        sum
+    };
+    let none = || Box::new([0; HISTOGRAM]);
+    let counts = chunks.fold(none, count).reduce(none, add);
+    let total = counts.iter().sum::<u64>() as f64;
+    if total == 0.0 {
+        return 0.0;
+    }
+    let used = counts.iter().filter(|&&count| count > 0).map(|&count| count as f64);
+    let bits: f64 = used.clone().map(|count| -count / total * (count / total).log2()).sum();
+    let unseen = (used.count() as f64 - 1.0) / (2.0 * total * std::f64::consts::LN_2);
+    // Of sizes, which have a bit less than weights; a bin is this much of a scale.
+    let entropy = bits + unseen + 1.0 - f64::from(BINS_PER_SCALE).log2();
+    let normal = 0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E).log2();
+    (normal - entropy).clamp(0.0, MOST_SAVED)
 }
 
 /// A matrix as it is coded.

@@ -10,20 +10,20 @@ use super::*;
 use crate::{Error, OperatingPoint, Profile, Source, Stored, Target, find_step};
 
 /// Numbers between minus one and one, and nearly normal ones.
-struct Draw(u64);
+pub(super) struct Draw(pub(super) u64);
 
 impl Draw {
-    fn unit(&mut self) -> f32 {
+    pub(super) fn unit(&mut self) -> f32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 40) as f32 / (1 << 23) as f32) - 1.0
     }
 
-    fn normal(&mut self) -> f32 {
+    pub(super) fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() * 0.5
     }
 
     /// A matrix whose rows and columns differ in scale.
-    fn matrix(&mut self, [rows, columns]: [usize; 2], spread: f32) -> Vec<f32> {
+    pub(super) fn matrix(&mut self, [rows, columns]: [usize; 2], spread: f32) -> Vec<f32> {
         let mut scales = |count: usize| (0..count).map(|_| (self.normal() * spread).exp2()).collect::<Vec<f32>>();
         let (row, column) = (scales(rows), scales(columns));
         (0..rows * columns).map(|at| self.normal() * row[at / columns] * column[at % columns]).collect()
@@ -162,7 +162,7 @@ fn a_trellis_beats_single_weights_and_more_states_beat_fewer() {
         let coded = quantized(&plan, &matrices, &[0.3], states).unwrap();
         let bits = 8.0 * coded.encode().unwrap().len() as f64 / weights.len() as f64;
         let ratio = 10.0 * (energy / coded.distortion).log10();
-        let source = Source { profile: &profile, sensitivity: 1.0, stored: Stored::F32 };
+        let source = Source { profile: &profile, sensitivity: 1.0, stored: Stored::F32, trellis: None };
         let point: OperatingPoint = find_step(&[source], Target::SignalToNoise(ratio)).unwrap();
         let worth = point.bits_per_weight() - bits;
         assert!(
