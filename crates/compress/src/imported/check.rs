@@ -57,7 +57,7 @@ pub(super) fn verify_with(
             return Ok(TensorOutcome { reason, ..outcome.measured(errors.map_or(0.0, |errors| errors.energy), 0.0) });
         }
         match errors {
-            Some(Errors { energy, squared, .. }) if outcome.levels > 0 => Ok(outcome.measured(energy, squared)),
+            Some(Errors { energy, squared, .. }) if outcome.is_compressed() => Ok(outcome.measured(energy, squared)),
             _ => Err(Error::NotExact { file: file.into(), tensor: outcome.name }),
         }
     };

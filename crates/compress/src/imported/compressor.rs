@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use mixpress_interchange::{Format, Model, SourceTensor};
-use mixpress_quantize::OperatingPoint;
+use mixpress_quantize::{OperatingPoint, states_of_effort};
 use mixpress_train::CancelToken;
 
 use super::check::verify_with;
@@ -16,6 +16,9 @@ use super::plan::{ModelPlan, Role, TensorPlan, entries, not_done, role};
 use super::progress::{ModelObserver, Stage, Watch};
 use super::sensitivity::Sensitivities;
 use crate::{Error, Overwrite};
+
+/// How much is tried for matrices that are trellis-coded where nobody says.
+const DEFAULT_EFFORT: u8 = 5;
 
 /// Files that are written at most, until one keeps what is asked for where estimates were too good.
 const ATTEMPTS: usize = 4;
@@ -45,6 +48,8 @@ pub struct ModelCompressor<'a> {
     #[cfg(feature = "rten")]
     pub(super) samples: Option<mixpress_runtime::Arrays>,
     is_strict: bool,
+    effort: u8,
+    takes_codebooks_only: bool,
     observer: &'a dyn ModelObserver,
     pub(super) cancel: CancelToken,
 }
@@ -64,6 +69,8 @@ impl<'a> ModelCompressor<'a> {
             #[cfg(feature = "rten")]
             samples: None,
             is_strict: false,
+            effort: DEFAULT_EFFORT,
+            takes_codebooks_only: false,
             observer: &(),
             cancel: CancelToken::new(),
         })
@@ -116,6 +123,20 @@ impl<'a> ModelCompressor<'a> {
         Self { is_strict, ..self }
     }
 
+    /// How much is tried for matrices that are trellis-coded, 1 to 9 (default: 5). Each doubling of the states takes
+    /// twice the time and saves a hundredth of a bit a weight or less; a file is read as fast, whatever it was.
+    #[must_use]
+    pub fn effort(self, effort: u8) -> Self {
+        Self { effort, ..self }
+    }
+
+    /// Whether every tensor that is compressed gets a codebook, even where a trellis would be better (default: no).
+    /// [`ModelFile::restore_as_gather`](super::ModelFile::restore_as_gather) keeps codebooks and nothing else small.
+    #[must_use]
+    pub fn codebooks_only(self, takes_codebooks_only: bool) -> Self {
+        Self { takes_codebooks_only, ..self }
+    }
+
     /// Who is told how far it is (default: nobody).
     #[must_use]
     pub fn observer(self, observer: &'a dyn ModelObserver) -> Self {
@@ -142,15 +163,15 @@ impl<'a> ModelCompressor<'a> {
     pub fn plan(&self) -> Result<ModelPlan, Error> {
         let trials = self.trials()?;
         let started = Instant::now();
-        let (roles, not_done) = self.roles()?;
+        let (mut roles, not_done) = self.roles()?;
         let reading = started.elapsed().as_secs_f64();
         let (fixed, kept_bytes) = self.kept_bytes(&roles)?;
         let keeping = started.elapsed().as_secs_f64() - reading;
         let (mut aim, note) = self.aim(&roles, fixed);
-        let steps = match (self.goal, &trials) {
-            (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, &roles, &aim, allowed)?,
-            _ => self.steps(&self.parts(&roles, &aim)?, &mut aim)?,
-        };
+        let steps = self.settled(&mut roles, |roles| match (self.goal, &trials) {
+            (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, roles, &aim, allowed),
+            _ => self.steps(&self.parts(roles, &aim)?, &mut aim),
+        })?;
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
@@ -188,7 +209,7 @@ impl<'a> ModelCompressor<'a> {
         out.expected_bytes = fixed + (rate / 8.0).ceil() as u64;
         out.expected_snr_db = ratio_db(energy, distortion);
         let searching = started.elapsed().as_secs_f64() - keeping - reading;
-        let quantizing = self.trial(&roles, &steps)?;
+        let quantizing = self.settled(&mut roles, |roles| self.trial(roles, &steps))?;
         let (passes, keeping) = if self.limits_bytes() { (USUAL_PASSES, 2.0 * keeping) } else { (1.0, keeping) };
         // To compare the file with the source takes about as long as to look at the source.
         out.expected_seconds = 2.0 * reading + keeping + searching + passes * quantizing;
@@ -210,7 +231,7 @@ impl<'a> ModelCompressor<'a> {
         // Here a folder that is not there is found, before the work.
         let mut file = overwrite.draft(path)?;
         let trials = self.trials()?;
-        let (roles, mut not_done) = self.roles()?;
+        let (mut roles, mut not_done) = self.roles()?;
         // A goal that limits no bytes does not ask.
         let fixed = if self.limits_bytes() { self.kept_bytes(&roles)?.0 } else { 0 };
         let (asked, note) = self.aim(&roles, fixed);
@@ -219,11 +240,11 @@ impl<'a> ModelCompressor<'a> {
         let mut aim = asked.clone();
         let mut attempt = 1;
         loop {
-            let steps = match (self.goal, &trials) {
-                (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, &roles, &aim, allowed)?,
-                _ => self.fitting_steps(&roles, &mut aim)?,
-            };
-            self.write(&mut file, &roles, &steps)?;
+            let steps = self.settled(&mut roles, |roles| match (self.goal, &trials) {
+                (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, roles, &aim, allowed),
+                _ => self.fitting_steps(roles, &mut aim),
+            })?;
+            self.settled(&mut roles, |roles| self.write(&mut file, roles, &steps))?;
             let tensors = verify_with(file.path(), Some(&self.model), &roles, &mut self.watch(Stage::Checking))?;
             let outcome = ModelOutcome::new(&self.model, file.path(), tensors)?;
             let missed = aim.tighten(&asked, &outcome);
@@ -259,15 +280,24 @@ impl<'a> ModelCompressor<'a> {
     pub(super) fn roles(&self) -> Result<(Vec<Role>, Vec<String>), Error> {
         let goal = self.goal.unwrap_or_default();
         goal.check()?;
+        if !(1..=9).contains(&self.effort) {
+            return Err(Error::Setting { setting: "effort", value: self.effort.into(), range: "1 to 9" });
+        }
+        let states = (!self.takes_codebooks_only).then(|| self.states());
         let mut watch = self.watch(Stage::Reading);
         let mut roles = Vec::new();
         for (number, tensor) in self.model.tensors().iter().enumerate() {
             watch.next(tensor.bytes())?;
-            roles.push(role(&self.model, number, goal, &self.rules)?);
+            roles.push(role(&self.model, number, goal, &self.rules, states)?);
         }
         let mut notes = not_done(&self.model, &self.rules, &roles);
         notes.extend(self.count_errors(&mut roles)?);
         Ok((roles, notes))
+    }
+
+    /// States of the trellis.
+    pub(super) fn states(&self) -> u16 {
+        states_of_effort(self.effort)
     }
 
     /// Tells of tensors that pass a stage.

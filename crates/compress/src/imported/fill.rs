@@ -1,10 +1,14 @@
 //! From the step of each tensor to the file, one tensor in memory at a time.
 
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::time::Instant;
 
-use mixpress_codebook::{ContainerWriter, Entry, Outline, QuantizedTensor, TensorOutline};
-use mixpress_quantize::Source;
+use mixpress_codebook::{
+    ContainerWriter, Entry, Outline, QuantizedTensor, TensorOutline,
+    trellis::{TrellisSettings, TrellisTensor},
+};
+use mixpress_quantize::{Source, TrellisQuantizer};
 use mixpress_train::{Draft, folder_of};
 
 use super::compressor::ModelCompressor;
@@ -14,6 +18,7 @@ use super::plan::Role;
 use super::progress::Stage;
 use super::restore::definition;
 use super::uncollected::Uncollected;
+use super::ways::{Ways, settings};
 use crate::Error;
 
 impl ModelCompressor<'_> {
@@ -21,7 +26,8 @@ impl ModelCompressor<'_> {
     pub(super) fn kept_bytes(&self, roles: &[Role]) -> Result<(u64, Vec<u64>), Error> {
         let kept = |number: usize| matches!(roles[number], Role::Kept(_));
         let mut bytes = vec![0; roles.len()];
-        let mut writer = ContainerWriter::new(self.outline(roles, kept, true)?, Uncollected::default())?;
+        let ways = self.ways(roles, &[], |_| false);
+        let mut writer = ContainerWriter::new(self.outline(roles, &ways, kept, None, true)?, Uncollected::default())?;
         for number in (0..roles.len()).filter(|&number| kept(number)) {
             let tensor = &self.model.tensors()[number];
             let entry: Entry = payload::plain(tensor, self.model.payload(number)?)?.into();
@@ -35,11 +41,15 @@ impl ModelCompressor<'_> {
     /// Bytes that the weights add to a file, at these steps; a few more than they do.
     pub(super) fn weights_bytes(&self, roles: &[Role], steps: &[f64]) -> Result<u64, Error> {
         let is_weights = |number: usize| matches!(roles[number], Role::Weights { .. });
-        let mut writer = ContainerWriter::new(self.outline(roles, is_weights, false)?, Uncollected::default())?;
+        let ways = self.ways(roles, steps, is_weights);
+        let mut quantizer = ways.quantizer()?;
+        let outline = self.outline(roles, &ways, is_weights, settings(quantizer.as_ref()), false)?;
+        let mut writer = ContainerWriter::new(outline, Uncollected::default())?;
         let mut watch = self.watch(Stage::Fitting);
         for number in (0..roles.len()).filter(|&number| is_weights(number)) {
             watch.next(self.model.tensors()[number].bytes())?;
-            writer.push(&self.entry(number, &roles[number], steps[number])?)?;
+            let trellis = quantizer.as_mut().filter(|_| ways.is_trellis(number));
+            writer.push(&self.entry(number, &roles[number], steps[number], trellis)?)?;
         }
         Ok(writer.finish(io::sink())?)
     }
@@ -54,9 +64,12 @@ impl ModelCompressor<'_> {
         }
         let started = Instant::now();
         self.watch(Stage::Fitting).next(self.model.tensors()[largest].bytes())?;
-        let mut writer =
-            ContainerWriter::new(self.outline(roles, |number| number == largest, false)?, Uncollected::default())?;
-        writer.push(&self.entry(largest, &roles[largest], steps[largest])?)?;
+        let ways = self.ways(roles, steps, |number| number == largest);
+        let mut quantizer = ways.quantizer()?;
+        let trellis = settings(quantizer.as_ref());
+        let outline = self.outline(roles, &ways, |number| number == largest, trellis, false)?;
+        let mut writer = ContainerWriter::new(outline, Uncollected::default())?;
+        writer.push(&self.entry(largest, &roles[largest], steps[largest], quantizer.as_mut())?)?;
         writer.finish(io::sink())?;
         let all: usize = roles.iter().map(weights).sum();
         Ok(started.elapsed().as_secs_f64() * all as f64 / weights(&roles[largest]) as f64)
@@ -65,43 +78,79 @@ impl ModelCompressor<'_> {
     /// Writes the file, one tensor in memory at a time.
     pub(super) fn write(&self, draft: &mut Draft, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
         // The sections wait beside the file, where there has to be room for them anyway.
-        let folder = folder_of(draft.path());
+        let folder = folder_of(draft.path()).to_owned();
+        self.write_to(draft.file(), &folder, roles, steps, Stage::Writing)
+    }
+
+    /// Writes a file's bytes, its sections meanwhile into a folder. Nothing is written if a tensor is refused.
+    pub(super) fn write_to(
+        &self,
+        out: impl Write,
+        folder: &Path,
+        roles: &[Role],
+        steps: &[f64],
+        stage: Stage,
+    ) -> Result<(), Error> {
         let spool = tempfile::tempfile_in(folder).map_err(|source| Error::Write { path: folder.into(), source })?;
-        let mut writer = ContainerWriter::new(self.outline(roles, |_| true, true)?, spool)?;
-        let mut watch = self.watch(Stage::Writing);
+        let ways = self.ways(roles, steps, |_| true);
+        let mut quantizer = ways.quantizer()?;
+        let outline = self.outline(roles, &ways, |_| true, settings(quantizer.as_ref()), true)?;
+        let mut writer = ContainerWriter::new(outline, spool)?;
+        let mut watch = self.watch(stage);
         for (number, (role, &step)) in roles.iter().zip(steps).enumerate() {
             watch.next(self.model.tensors()[number].bytes())?;
-            writer.push(&self.entry(number, role, step)?)?;
+            let trellis = quantizer.as_mut().filter(|_| ways.is_trellis(number));
+            writer.push(&self.entry(number, role, step, trellis)?)?;
         }
-        writer.finish(BufWriter::new(draft.file()))?;
+        writer.finish(BufWriter::new(out))?;
         Ok(())
     }
 
     /// The outline of a file of some of the tensors, with the model's skeleton or without.
-    fn outline(&self, roles: &[Role], takes: impl Fn(usize) -> bool, with_skeleton: bool) -> Result<Outline, Error> {
+    fn outline(
+        &self,
+        roles: &[Role],
+        ways: &Ways,
+        takes: impl Fn(usize) -> bool,
+        trellis: Option<TrellisSettings>,
+        with_skeleton: bool,
+    ) -> Result<Outline, Error> {
         let mut tensors = Vec::new();
         for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate() {
             if takes(number) {
                 tensors.push(match role {
                     Role::Kept(_) => payload::plain_outline(tensor)?,
+                    Role::Weights { .. } if ways.is_trellis(number) => {
+                        TensorOutline::trellis(tensor.name(), payload::shape(tensor)?)
+                    }
                     Role::Weights { .. } => TensorOutline::quantized(tensor.name(), payload::shape(tensor)?),
                 });
             }
         }
         let definition = with_skeleton.then(|| definition(self.model.skeleton()));
-        Ok(Outline { tensors, definition, ..Outline::default() })
+        Ok(Outline { tensors, definition, trellis, ..Outline::default() })
     }
 
-    /// A tensor as the file will hold it.
-    pub(super) fn entry(&self, number: usize, role: &Role, step: f64) -> Result<Entry, Error> {
+    /// A tensor as the file will hold it: with a quantiser of those that are trellis-coded, the next of them.
+    fn entry(
+        &self,
+        number: usize,
+        role: &Role,
+        step: f64,
+        trellis: Option<&mut TrellisQuantizer<'_>>,
+    ) -> Result<Entry, Error> {
         let tensor = &self.model.tensors()[number];
+        if let Some(quantizer) = trellis {
+            let (matrix, _) = quantizer.next(&self.weights(number)?);
+            return Ok(TrellisTensor::new(tensor.name(), payload::shape(tensor)?, matrix)?.into());
+        }
         match source(tensor, role) {
             Some(source) => Ok(self.quantized(number, source, step)?.into()),
             None => Ok(payload::plain(tensor, self.model.payload(number)?)?.into()),
         }
     }
 
-    /// The payload of a tensor as the file's model will have it.
+    /// The payload of a tensor with a codebook for such a step.
     #[cfg(feature = "rten")]
     pub(super) fn restored(&self, number: usize, role: &Role, step: f64) -> Result<Vec<u8>, Error> {
         let tensor = &self.model.tensors()[number];
@@ -112,7 +161,12 @@ impl ModelCompressor<'_> {
 
     fn quantized(&self, number: usize, source: Source<'_>, step: f64) -> Result<QuantizedTensor, Error> {
         let tensor = &self.model.tensors()[number];
-        let weights = payload::weights(tensor.element(), &self.model.payload(number)?).unwrap_or_default();
+        let weights = self.weights(number)?;
         Ok(source.quantizer(step).quantize(tensor.name(), payload::shape(tensor)?, &weights)?.tensor)
+    }
+
+    fn weights(&self, number: usize) -> Result<Vec<f32>, Error> {
+        let element = self.model.tensors()[number].element();
+        Ok(payload::weights(element, &self.model.payload(number)?).unwrap_or_default())
     }
 }

@@ -50,7 +50,7 @@ impl Aim {
         }
         for (&number, &bits) in &asked.own {
             let tensor = &file.tensors[number];
-            if tensor.levels > 0 && tensor.bits > bits {
+            if tensor.is_compressed() && tensor.bits > bits {
                 let aim = self.own.entry(number).or_insert(bits);
                 *aim = (*aim - (tensor.bits - bits) - 1e-3).max(*aim / 2.0);
                 missed.push(format!("at most {bits} bits a weight of {}: it has {:.4}", tensor.name, tensor.bits));
@@ -81,8 +81,9 @@ impl Parts<'_> {
 
 /// A tensor as the search takes it; nothing for one that is kept.
 pub(super) fn source<'p>(tensor: &SourceTensor, role: &'p Role) -> Option<Source<'p>> {
-    let Role::Weights { profile, sensitivity, .. } = role else { return None };
-    Some(Source { profile, sensitivity: *sensitivity, stored: payload::stored(tensor.element()) })
+    let Role::Weights { profile, sensitivity, matrix, .. } = role else { return None };
+    let (stored, trellis) = (payload::stored(tensor.element()), matrix.as_ref().map(|matrix| &matrix.estimate));
+    Some(Source { profile, sensitivity: *sensitivity, stored, trellis })
 }
 
 impl ModelCompressor<'_> {

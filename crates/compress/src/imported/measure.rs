@@ -1,6 +1,7 @@
 //! What errors in a model's weights do to its outputs, found by running it on samples.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use mixpress_interchange::{Format, Model, Payloads, WriteOptions};
@@ -258,12 +259,12 @@ impl ModelCompressor<'_> {
         let parts = self.parts(roles, aim)?;
         let sources: Vec<Source<'_>> = parts.shared.iter().map(|shared| shared.1).collect();
         let measured = |step: f64| -> Result<f64, Error> {
-            let steps = parts.with(step);
-            let mut watch = self.watch(Stage::Fitting);
-            let errors = trials.with(&mut |number| {
-                watch.next(self.model.tensors()[number].bytes())?;
-                Ok(Cow::Owned(self.restored(number, &roles[number], steps[number])?))
-            })?;
+            // Matrices may predict each other, so that what becomes of one a file alone tells.
+            let folder = temporary()?;
+            let path = folder.path().join("trial.mxp");
+            let file = File::create(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
+            self.write_to(file, folder.path(), roles, &parts.with(step), Stage::Fitting)?;
+            let errors = trials.of_file(&path)?;
             Ok(errors.iter().map(OutputOutcome::error).fold(0.0, f64::max))
         };
         let end = |target| find_step(&sources, target).map(|point| point.step);
@@ -315,7 +316,7 @@ impl ModelCompressor<'_> {
 /// The step at which the sum of what all tensors do to the outputs is what is allowed, if each did it alone.
 fn expected_step(sources: &[Source<'_>], allowed: f64, finest: f64, coarsest: f64) -> f64 {
     let expected = |step: f64| -> f64 {
-        let each: Vec<f64> = sources.par_iter().map(|s| s.sensitivity * s.quantizer(step).distortion()).collect();
+        let each: Vec<f64> = sources.par_iter().map(|s| s.sensitivity * s.estimate(step).distortion).collect();
         each.iter().sum::<f64>().sqrt()
     };
     let (mut does, mut fails) = (finest, coarsest);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use mixpress_codebook::TensorKind;
 use mixpress_interchange::Model;
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,11 @@ pub struct TensorOutcome {
     pub dtype: String,
     /// Number of entries.
     pub weights: u64,
-    /// Number of codebook values in use; 0 for a tensor that is kept exactly.
+    /// Number of codebook values in use; 0 for a tensor that is trellis-coded or kept exactly.
     pub levels: usize,
+    /// Number of states of its trellis; 0 (left out in JSON) for a tensor that is not trellis-coded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub states: u16,
     /// Bits an entry, with all that the file spends on the tensor.
     pub bits: f64,
     /// `10 log10(Σ w² / Σ (w - ŵ)²)`; infinite (`null` in JSON) for one that is exact, NaN (left out in JSON) without
@@ -95,8 +99,11 @@ pub struct ModelOutcome {
     pub file_bytes: u64,
     /// `original_bytes / file_bytes`.
     pub ratio: f64,
-    /// Weights that were compressed, those of all tensors with a codebook.
+    /// Weights that were compressed, those of all tensors that are not kept exactly.
     pub weights: u64,
+    /// Number of states of the trellis, where tensors are trellis-coded; otherwise 0 (left out in JSON).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub states: u16,
     /// `8 * file_bytes / weights`: all bytes of the file count. Infinite (`null` in JSON) without compressed weights.
     #[serde(with = "infinite")]
     pub bits_per_weight: f64,
@@ -125,7 +132,7 @@ impl ModelOutcome {
     pub(super) fn new(model: &Model, file: &Path, tensors: Vec<TensorOutcome>) -> Result<Self, Error> {
         let source = model.paths().next().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
         let file_bytes = file.metadata().map_err(|source| Error::Read { path: file.into(), source })?.len();
-        let coded = || tensors.iter().filter(|tensor| tensor.levels > 0);
+        let coded = || tensors.iter().filter(|tensor| tensor.is_compressed());
         let energy: f64 = coded().map(|tensor| tensor.energy).sum();
         let distortion: f64 = coded().map(|tensor| tensor.distortion).sum();
         let snr_db = ratio_db(energy, distortion);
@@ -148,13 +155,14 @@ impl ModelOutcome {
 
     /// What follows from sizes and tensors; the rest is unknown.
     fn of_tensors(source: String, original_bytes: u64, file_bytes: u64, tensors: Vec<TensorOutcome>) -> Self {
-        let weights: u64 = tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.weights).sum();
+        let weights: u64 = tensors.iter().filter(|tensor| tensor.is_compressed()).map(|tensor| tensor.weights).sum();
         Self {
             source,
             original_bytes,
             file_bytes,
             ratio: original_bytes as f64 / file_bytes as f64,
             weights,
+            states: tensors.iter().map(|tensor| tensor.states).max().unwrap_or(0),
             bits_per_weight: 8.0 * file_bytes as f64 / weights as f64,
             snr_db: f64::NAN,
             overhead_bytes: file_bytes as f64 - tensors.iter().map(|tensor| tensor.bytes).sum::<f64>(),
@@ -173,21 +181,30 @@ impl ModelOutcome {
 }
 
 impl TensorOutcome {
+    /// Whether it is not kept exactly: it has a codebook, or is trellis-coded.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.levels > 0 || self.states > 0
+    }
+
     /// What the file tells of a tensor.
     pub(super) fn of_file(file: &ModelFile, number: usize) -> Result<Self, Error> {
         let (tensor, stored) = (&file.skeleton().tensors()[number], &file.tensors()[number]);
         let bytes = &file.breakdown().tensors[number];
         let weights = entries(tensor.element(), tensor.bytes());
+        let states = if stored.kind() == TensorKind::Trellis { file.states() } else { 0 };
+        let treatment = if states > 0 { format!("trellis, {states} states") } else { bytes.coding.clone() };
         Ok(Self {
             name: tensor.name().to_owned(),
             shape: tensor.shape().to_vec(),
             dtype: tensor.element().name().to_owned(),
             weights,
             levels: stored.used_values()?,
+            states,
             bits: 8.0 * bytes.total() / weights.max(1) as f64,
             snr_db: f64::NAN,
             bytes: bytes.total(),
-            treatment: bytes.coding.clone(),
+            treatment,
             reason: None,
             energy: 0.0,
             distortion: 0.0,
@@ -230,6 +247,11 @@ fn unknown() -> f64 {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_unknown(value: &f64) -> bool {
     value.is_nan()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(value: &u16) -> bool {
+    *value == 0
 }
 
 /// Numbers of which infinity is `null`: JSON has no word for it.

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use super::goal::{Goal, Rule, Treatment};
 use super::outcome::infinite;
 use super::payload;
+use super::ways::Matrix;
 use crate::Error;
 
 /// Tensors of fewer weights are kept exactly: a codebook would cost as much.
@@ -108,11 +109,19 @@ pub(super) enum Role {
         own_bits: Option<f64>,
         /// How much its squared error counts.
         sensitivity: f64,
+        /// What is known of it as a matrix, if it may be trellis-coded.
+        matrix: Option<Matrix>,
     },
 }
 
-/// The role of a tensor.
-pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> Result<Role, Error> {
+/// The role of a tensor, which may be coded by a trellis of so many states, or none.
+pub(super) fn role(
+    model: &Model,
+    number: usize,
+    goal: Goal,
+    rules: &[Rule],
+    states: Option<u16>,
+) -> Result<Role, Error> {
     let tensor = &model.tensors()[number];
     if !tensor.element().is_compressible() {
         return Ok(Role::Kept(Reason::NotWeights));
@@ -131,13 +140,18 @@ pub(super) fn role(model: &Model, number: usize, goal: Goal, rules: &[Rule]) -> 
         return Ok(Role::Kept(Reason::OneAxis));
     }
     let weights = payload::weights(tensor.element(), &model.payload(number)?).unwrap_or_default();
-    match Profile::new(&weights) {
-        Ok(profile) => Ok(Role::Weights { profile, own_bits, sensitivity: 1.0 }),
+    let profile = match Profile::new(&weights) {
+        Ok(profile) => profile,
         Err(mixpress_quantize::Error::NotFinite { position, value }) => {
-            Ok(Role::Kept(Reason::NotFinite { position, value }))
+            return Ok(Role::Kept(Reason::NotFinite { position, value }));
         }
-        Err(error) => Err(error.into()),
-    }
+        Err(error) => return Err(error.into()),
+    };
+    let matrix = match states {
+        Some(states) => Matrix::of(tensor, &payload::shape(tensor)?, &weights, &profile, states)?,
+        None => None,
+    };
+    Ok(Role::Weights { profile, own_bits, sensitivity: 1.0, matrix })
 }
 
 /// Whether a rule names a tensor by one of its names.

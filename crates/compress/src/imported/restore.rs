@@ -118,6 +118,11 @@ impl ModelFile {
         bytes.ok_or_else(|| Error::Tensors(format!("{} has values, but no weights' type", stored.name())))
     }
 
+    /// Number of states of the trellis, where tensors are trellis-coded; otherwise 0.
+    pub(super) fn states(&self) -> u16 {
+        self.archive.trellis().map_or(0, |settings| settings.trellis().states())
+    }
+
     /// Writes the model, and returns the paths of all files that it has, that one first.
     ///
     /// # Errors
