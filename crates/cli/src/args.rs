@@ -141,6 +141,15 @@ pub struct WantedArgs {
     /// Sensitivities of the tensors: read if the file is there, otherwise measured on the --inputs and written.
     #[arg(long, value_name = "FILE.json", requires = "model", conflicts_with = "distortion", value_hint = ValueHint::FilePath)]
     pub sensitivity: Option<PathBuf>,
+    /// How long matrices are searched for numbers that take few bits, 1 to 9 [default: 5]. A trellis of 4 states (1, 2)
+    /// takes about a third of the time of one with 64 (5 to 7) and two hundredths of a bit a weight more; one of 256 (8, 9)
+    /// takes about three times as long and saves another hundredth. Files of all efforts are read equally fast.
+    #[arg(long, value_name = "1-9", requires = "model", value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["lossless", "codebooks"])]
+    pub effort: Option<u8>,
+    /// Gives every tensor that is compressed a codebook, even where a trellis would be smaller: a model that
+    /// `decompress --as gather` writes is small only where there are codebooks.
+    #[arg(long, requires = "model")]
+    pub codebooks: bool,
     /// Treats tensors apart whose names match: bits:N, lossless or skip; the last that matches counts.
     #[arg(long = "tensor", value_name = "GLOB=TREATMENT", requires = "model")]
     pub rules: Vec<Rule>,
@@ -414,7 +423,7 @@ pub enum Form {
     #[default]
     Plain,
     /// Of ONNX models: as a codebook and bytes, which the model's own nodes look up in it (Cast, Gather). The model is small
-    /// by itself and runs in any runtime.
+    /// by itself and runs in any runtime. Trellis-coded weights are written plain: compress with --codebooks.
     Gather,
 }
 

@@ -52,6 +52,12 @@ pub(crate) fn model(path: &Path, wanted: &WantedArgs, defaults: &Defaults) -> St
     if let Some(kind) = wanted.distortion {
         command.option("--distortion", if kind == ErrorKind::Total { "total" } else { "relative" });
     }
+    if let Some(effort) = wanted.effort {
+        command.option("--effort", &effort.to_string());
+    }
+    if wanted.codebooks {
+        command.word("--codebooks");
+    }
     wanted.inputs.iter().for_each(|path| command.path("--inputs", path));
     wanted.sensitivity.iter().for_each(|path| command.path("--sensitivity", path));
     for rule in &wanted.rules {

@@ -29,12 +29,10 @@ pub fn model_table(outcome: &ModelOutcome) -> String {
         let (weights, bits) = (grouped(outcome.weights), outcome.bits_per_weight);
         let known = !outcome.snr_db.is_nan();
         let noise = if known { format!("; {}", decibels(outcome.snr_db)) } else { String::new() };
-        lines.push(format!(
-            "{weights} weights with codebooks: {bits:.3} bits each, all bytes of the file counted{noise}"
-        ));
+        lines.push(format!("{weights} weights compressed: {bits:.3} bits each, all bytes of the file counted{noise}"));
         lines.extend(hardly_anything(outcome.snr_db));
     }
-    let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| tensor.levels == 0).collect();
+    let mut kept: Vec<&TensorOutcome> = outcome.tensors.iter().filter(|tensor| !tensor.is_compressed()).collect();
     kept.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
     let of_kept = |tensor: &&TensorOutcome| {
         let reason = tensor.reason.as_deref().unwrap_or("as it is");
@@ -251,7 +249,7 @@ pub(crate) mod tests {
         let text = model_table(&outcome());
         for part in [
             "9,600 bytes became 2,400 bytes: 4.00 times smaller",
-            "4,200 weights with codebooks: 4.571 bits each",
+            "4,200 weights compressed: 4.571 bits each",
             "kept exactly:\n  bias (263 bytes): one axis\n",
             "largest distortion:\n  layer.0.weight: signal-to-noise ratio 20.00 dB\n",
             "  and 2 more\n",

@@ -40,7 +40,7 @@ pub fn verdict(outcome: &ModelOutcome) -> String {
 }
 
 fn strangers(outcome: &ModelOutcome) -> impl Iterator<Item = &TensorOutcome> {
-    outcome.tensors.iter().filter(|tensor| tensor.levels > 0 && tensor.snr_db < LEAST_DB)
+    outcome.tensors.iter().filter(|tensor| tensor.is_compressed() && tensor.snr_db < LEAST_DB)
 }
 
 fn tensors(count: usize) -> String {

@@ -48,6 +48,10 @@ pub(super) fn compress(path: &Path, args: &CompressArgs, defaults: &Defaults) ->
             ErrorKind::Relative => Distortion::Relative,
         });
     }
+    if let Some(effort) = args.wanted.effort {
+        compressor = compressor.effort(effort);
+    }
+    compressor = compressor.codebooks_only(args.wanted.codebooks);
     for rule in &args.wanted.rules {
         compressor = compressor.rule(rule.clone());
     }

@@ -113,3 +113,44 @@ impl ModelCompressor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mixpress_codebook::Error as CodebookError;
+    use safetensors::{Dtype, tensor::TensorView};
+
+    use super::*;
+
+    #[test]
+    fn a_matrix_that_is_refused_gets_a_codebook() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let weights: Vec<u8> = (0..100 * 80).flat_map(|at| (at as f32 * 1.7).sin().to_le_bytes()).collect();
+        let view = || TensorView::new(Dtype::F32, vec![100, 80], &weights).unwrap();
+        let tensors = [("a", view()), ("b", view())];
+        std::fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+        let compressor = ModelCompressor::open(&path).unwrap();
+        let (mut roles, _) = compressor.roles().unwrap();
+        let refusal = |name: &str| {
+            let (what, rule) = ("patches", "one entry in eight has one; the step is too fine");
+            let cause = Box::new(CodebookError::TrellisMatrix { matrix: 1, what, found: 5000, rule });
+            Error::Codebook(CodebookError::TrellisTensor { name: name.into(), cause })
+        };
+        let coded = |roles: &[Role]| {
+            let ways = compressor.ways(roles, &[0.1; 2], |_| true);
+            [ways.is_trellis(0), ways.is_trellis(1)]
+        };
+        assert_eq!(coded(&roles), [true, true]);
+        let mut work = |roles: &[Role]| if coded(roles)[1] { Err(refusal("b")) } else { Ok(coded(roles)) };
+        assert_eq!(compressor.settled(&mut roles, &mut work).unwrap(), [true, false]);
+        // What is refused without a trellis, or is no tensor of the model, is an error like any other.
+        for name in ["b", "c"] {
+            let mut tries = 0;
+            let refused = compressor.settled(&mut roles, |_| -> Result<(), Error> {
+                tries += 1;
+                Err(refusal(name))
+            });
+            assert!(refused.is_err() && tries == 1, "{name}");
+        }
+    }
+}

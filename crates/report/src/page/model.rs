@@ -37,7 +37,7 @@ pub(super) fn head(outcome: &ModelOutcome) -> Markup {
                 div class="card" {
                     p class="what" { "Bits a weight, all bytes of the file counted" }
                     p class="big" { (keyed("/bits_per_weight", outcome.bits_per_weight, &format!("{:.3}", outcome.bits_per_weight))) }
-                    p { (count("/weights", outcome.weights)) " weights with codebooks" }
+                    p { (count("/weights", outcome.weights)) " weights compressed" }
                 }
             }
             @if outcome.snr_db.is_finite() {
@@ -105,7 +105,7 @@ pub(super) fn tensors(outcome: &ModelOutcome) -> Markup {
     html! {
         section aria-labelledby="tensors" {
             h2 id="tensors" { "Tensors" }
-            p { "A tensor without levels is kept exactly." }
+            p { "A tensor without levels is trellis-coded or kept exactly." }
             (table("Tensors of the file", &contents))
         }
     }

@@ -1,0 +1,135 @@
+//! Matrices of other programs' models that are trellis-coded: where that is smaller, as far as is asked, and no others.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{f32_bytes, normals};
+use mixpress_compress::{
+    Compressor, Error, Goal, Model, ModelCompressor, ModelFile, ModelOutcome, Overwrite, TensorOutcome, WriteOptions,
+    compare, restore, verify,
+};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+fn f16_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|&value| half::f16::from_f32(value).to_le_bytes()).collect()
+}
+
+fn bf16_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|&value| half::bf16::from_f32(value).to_le_bytes()).collect()
+}
+
+/// Matrices of all types, one that another predicts, and some that are better off with a codebook.
+fn model(folder: &Path) -> PathBuf {
+    let up = normals(300 * 200, 0.05, 1);
+    let down: Vec<f32> = up.iter().zip(normals(300 * 200, 0.03, 2)).map(|(up, rest)| 0.8 * up + rest).collect();
+    let (up, down) = (f32_bytes(&up), f32_bytes(&down));
+    let half = f16_bytes(&normals(200 * 96, 0.2, 3));
+    let brain = bf16_bytes(&normals(96 * 4 * 48, 0.02, 4));
+    let few: Vec<f32> = normals(200 * 100, 2.0, 5).iter().map(|value| value.round().clamp(-4.0, 4.0)).collect();
+    let few = f32_bytes(&few);
+    let large: Vec<f32> = normals(100 * 64, 15_000.0, 6).iter().map(|value| value.clamp(-65504.0, 65504.0)).collect();
+    let large = f16_bytes(&large);
+    let small = f32_bytes(&normals(40 * 40, 0.05, 7));
+    let view =
+        |dtype, shape: &[usize], bytes| TensorView::new(dtype, shape.to_vec(), bytes).expect("its shape's bytes");
+    let tensors = [
+        ("up", view(Dtype::F32, &[300, 200], &up)),
+        ("down", view(Dtype::F32, &[300, 200], &down)),
+        ("half", view(Dtype::F16, &[200, 96], &half)),
+        ("brain", view(Dtype::BF16, &[96, 4, 48], &brain)),
+        ("few", view(Dtype::F32, &[200, 100], &few)),
+        ("large", view(Dtype::F16, &[100, 64], &large)),
+        ("small", view(Dtype::F32, &[40, 40], &small)),
+    ];
+    let path = folder.join("model.safetensors");
+    std::fs::write(&path, safetensors::serialize(tensors, None).expect("a model")).expect("writable");
+    path
+}
+
+fn compressor(model: &Path, goal: Goal) -> ModelCompressor<'static> {
+    Compressor::from_safetensors(model).unwrap().goal(goal)
+}
+
+fn named<'o>(outcome: &'o ModelOutcome, name: &str) -> &'o TensorOutcome {
+    outcome.tensors.iter().find(|tensor| tensor.name == name).unwrap()
+}
+
+#[test]
+fn each_tensor_is_coded_in_the_way_that_is_smaller() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let [file, codebooks] = ["m.mxp", "codebooks.mxp"].map(|name| folder.path().join(name));
+    let goal = Goal::BitsPerWeight(4.0);
+    let outcome = compressor(&model, goal).run_to(&file, Overwrite::Refuse).unwrap();
+    let without = compressor(&model, goal).codebooks_only(true).run_to(&codebooks, Overwrite::Refuse).unwrap();
+    assert!(outcome.bits_per_weight <= 4.0 && outcome.bits_per_weight > 3.96, "{}", outcome.bits_per_weight);
+    assert_eq!((outcome.states, without.states, outcome.weights), (64, 0, without.weights));
+    for name in ["up", "down", "half", "brain"] {
+        let (tensor, without) = (named(&outcome, name), named(&without, name));
+        assert_eq!((tensor.levels, tensor.states, &tensor.treatment[..]), (0, 64, "trellis, 64 states"), "{name}");
+        assert!(without.levels > 0 && tensor.snr_db > without.snr_db + 0.8, "{name}: {tensor:?} {without:?}");
+    }
+    for name in ["few", "large", "small"] {
+        let tensor = named(&outcome, name);
+        assert!(tensor.levels > 0 && tensor.states == 0 && tensor.is_compressed(), "{tensor:?}");
+    }
+    assert_eq!((named(&outcome, "few").levels, named(&outcome, "few").snr_db), (9, f64::INFINITY));
+    // The file alone tells the same, and the model comes back with the same errors.
+    let told = ModelOutcome::of_model_file(&ModelFile::open(&file).unwrap()).unwrap();
+    assert_eq!((told.states, told.weights), (64, outcome.weights));
+    let source = Model::open(&model).unwrap();
+    assert_eq!(verify(&file, Some(&source)).unwrap(), outcome.tensors);
+    let back = folder.path().join("back.safetensors");
+    restore(&file, &back, &WriteOptions::default()).unwrap();
+    for difference in compare(&model, &back).unwrap() {
+        assert_eq!(difference.snr_db, Some(named(&outcome, &difference.name).snr_db), "{difference:?}");
+    }
+}
+
+#[test]
+fn a_ratio_takes_fewer_bytes_and_more_effort_still_fewer() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let length = |name: &str, with: &dyn Fn(ModelCompressor<'static>) -> ModelCompressor<'static>| {
+        let compressor = with(compressor(&model, Goal::SignalToNoise(22.0)));
+        let outcome = compressor.run_to(folder.path().join(name), Overwrite::Refuse).unwrap();
+        assert!(outcome.snr_db >= 22.0 && outcome.snr_db < 22.3, "{name}: {}", outcome.snr_db);
+        outcome.file_bytes
+    };
+    let codebooks = length("codebooks.mxp", &|compressor| compressor.codebooks_only(true));
+    let lengths = [1, 5, 9].map(|effort| length(&format!("{effort}.mxp"), &|compressor| compressor.effort(effort)));
+    assert!(lengths[0] < codebooks * 98 / 100, "{lengths:?} {codebooks}");
+    assert!(lengths.is_sorted_by(|a, b| a > b), "{lengths:?}");
+    for effort in [0, 10] {
+        let refused = compressor(&model, Goal::SignalToNoise(22.0)).effort(effort).plan().unwrap_err();
+        assert!(matches!(refused, Error::Setting { setting: "effort", .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_plan_says_what_comes_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let plan = compressor(&model, Goal::SignalToNoise(24.0)).plan().unwrap();
+    let outcome =
+        compressor(&model, Goal::SignalToNoise(24.0)).run_to(folder.path().join("m.mxp"), Overwrite::Refuse).unwrap();
+    // Which matrix predicts which is found when they are quantised.
+    let off = plan.expected_bytes as f64 / outcome.file_bytes as f64;
+    assert!(off > 0.98 && off < 1.15, "{} {}", plan.expected_bytes, outcome.file_bytes);
+    assert!((plan.expected_snr_db - 24.0).abs() < 0.1, "{}", plan.expected_snr_db);
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(folder.path());
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let path = folder.path().join(format!("{threads}.mxp"));
+        pool.install(|| compressor(&model, Goal::Ratio(8.0)).effort(2).run_to(&path, Overwrite::Refuse)).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    assert!(on(1) == on(3));
+}
