@@ -93,9 +93,11 @@ fn a_ratio_takes_fewer_bytes_and_more_effort_still_fewer() {
     let folder = tempfile::tempdir().unwrap();
     let model = model(folder.path());
     let length = |name: &str, with: &dyn Fn(ModelCompressor<'static>) -> ModelCompressor<'static>| {
-        let compressor = with(compressor(&model, Goal::SignalToNoise(22.0)));
-        let outcome = compressor.run_to(folder.path().join(name), Overwrite::Refuse).unwrap();
-        assert!(outcome.snr_db >= 22.0 && outcome.snr_db < 22.3, "{name}: {}", outcome.snr_db);
+        // Those of the largest numbers would be all that the ratio speaks of.
+        let rules = ["few=skip", "large=skip"].map(|rule| rule.parse().unwrap());
+        let compressor = rules.into_iter().fold(compressor(&model, Goal::SignalToNoise(28.0)), ModelCompressor::rule);
+        let outcome = with(compressor).run_to(folder.path().join(name), Overwrite::Refuse).unwrap();
+        assert!(outcome.snr_db >= 28.0 && outcome.snr_db < 28.3, "{name}: {}", outcome.snr_db);
         outcome.file_bytes
     };
     let codebooks = length("codebooks.mxp", &|compressor| compressor.codebooks_only(true));
