@@ -162,7 +162,7 @@ fn rules_treat_tensors_apart() {
     assert!((plan.expected_bytes as f64 / outcome.file_bytes as f64 - 1.0).abs() < 0.03, "{plan:?}");
     assert!(plan.expected_seconds > 0.0 && plan.expected_memory_bytes.is_none_or(|bytes| bytes > 1 << 20), "{plan:?}");
     assert!(
-        plan.tensors.iter().zip(&outcome.tensors).all(|(plan, tensor)| plan.kept.is_some() == (tensor.levels == 0))
+        plan.tensors.iter().zip(&outcome.tensors).all(|(plan, tensor)| plan.kept.is_some() == !tensor.is_compressed())
     );
     let (_, outcome) = run(&["layer.*=bits:9"], false);
     assert!(matches!(outcome, Err(Error::OutOfReach { .. })), "{outcome:?}");
@@ -248,7 +248,7 @@ fn relative_errors_are_about_the_same_in_all_tensors_and_the_total_is_least_wher
     };
     let (relative, total) = (run(Distortion::Relative), run(Distortion::Total));
     let ratios = |outcome: &ModelOutcome| -> Vec<f64> {
-        outcome.tensors.iter().filter(|tensor| tensor.levels > 0).map(|tensor| tensor.snr_db).collect()
+        outcome.tensors.iter().filter(|tensor| tensor.is_compressed()).map(|tensor| tensor.snr_db).collect()
     };
     let spread = |ratios: &[f64]| {
         ratios.iter().copied().fold(0.0, f64::max) - ratios.iter().copied().fold(f64::INFINITY, f64::min)

@@ -125,9 +125,10 @@ mod tests {
     fn a_matrix_that_is_refused_gets_a_codebook() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        let weights: Vec<u8> = (0..100 * 80).flat_map(|at| (at as f32 * 1.7).sin().to_le_bytes()).collect();
-        let view = || TensorView::new(Dtype::F32, vec![100, 80], &weights).unwrap();
-        let tensors = [("a", view()), ("b", view())];
+        let weights = |by: f32| (0..100 * 80).flat_map(move |at| (at as f32 * by).sin().to_le_bytes()).collect();
+        let [a, b]: [Vec<u8>; 2] = [weights(1.7), weights(1.3)];
+        let view = |bytes| TensorView::new(Dtype::F32, vec![100, 80], bytes).unwrap();
+        let tensors = [("a", view(&a)), ("b", view(&b))];
         std::fs::write(&path, safetensors::serialize(tensors, None).unwrap()).unwrap();
         let compressor = ModelCompressor::open(&path).unwrap();
         let (mut roles, _) = compressor.roles().unwrap();
