@@ -110,7 +110,7 @@ pub(super) enum Role {
         /// How much its squared error counts.
         sensitivity: f64,
         /// What is known of it as a matrix, if it may be trellis-coded.
-        matrix: Option<Matrix>,
+        matrix: Option<Box<Matrix>>,
     },
 }
 
@@ -148,7 +148,7 @@ pub(super) fn role(
         Err(error) => return Err(error.into()),
     };
     let matrix = match states {
-        Some(states) => Matrix::of(tensor, &payload::shape(tensor)?, &weights, &profile, states)?,
+        Some(states) => Matrix::of(tensor, &payload::shape(tensor)?, &weights, &profile, states)?.map(Box::new),
         None => None,
     };
     Ok(Role::Weights { profile, own_bits, sensitivity: 1.0, matrix })
