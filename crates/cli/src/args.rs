@@ -142,8 +142,8 @@ pub struct WantedArgs {
     #[arg(long, value_name = "FILE.json", requires = "model", conflicts_with = "distortion", value_hint = ValueHint::FilePath)]
     pub sensitivity: Option<PathBuf>,
     /// How long matrices are searched for numbers that take few bits, 1 to 9 [default: 5]. A trellis of 4 states (1, 2)
-    /// takes about a third of the time of one with 64 (5 to 7) and two hundredths of a bit a weight more; one of 256 (8, 9)
-    /// takes about three times as long and saves another hundredth. Files of all efforts are read equally fast.
+    /// takes a bit over half the time of one with 64 (5 to 7) and four hundredths of a bit a weight more; one with 256 (8, 9)
+    /// takes more than twice as long and saves a hundredth. Files of all efforts are read equally fast.
     #[arg(long, value_name = "1-9", requires = "model", value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["lossless", "codebooks"])]
     pub effort: Option<u8>,
     /// Gives every tensor that is compressed a codebook, even where a trellis would be smaller: a model that

@@ -123,8 +123,8 @@ impl<'a> ModelCompressor<'a> {
         Self { is_strict, ..self }
     }
 
-    /// How much is tried for matrices that are trellis-coded, 1 to 9 (default: 5). Each doubling of the states takes
-    /// twice the time and saves a hundredth of a bit a weight or less; a file is read as fast, whatever it was.
+    /// How much is tried for matrices that are trellis-coded, 1 to 9 (default: 5): more states take more time to search
+    /// and save hundredths of a bit a weight ([`states_of_effort`]). A file is read as fast, whatever it was.
     #[must_use]
     pub fn effort(self, effort: u8) -> Self {
         Self { effort, ..self }
