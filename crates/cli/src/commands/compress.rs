@@ -107,6 +107,8 @@ fn refuse_goals_of_models(wanted: &WantedArgs) -> Result<(), Failure> {
         ("--distortion", distortion.is_some()),
         ("--inputs", inputs.is_some()),
         ("--sensitivity", sensitivity.is_some()),
+        ("--effort", wanted.effort.is_some()),
+        ("--codebooks", wanted.codebooks),
         ("--tensor", !wanted.rules.is_empty()),
         ("--dry-run", wanted.dry_run),
         ("--strict", wanted.strict),
