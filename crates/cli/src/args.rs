@@ -109,6 +109,7 @@ const TRAINING: [&str; 13] = [
 /// Arguments of `compress` for a trained model.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Options for a trained MODEL")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line, independent of the others")]
 pub struct WantedArgs {
     /// At most so many bits a weight; all bytes of the file count [default: 4].
     #[arg(long, value_name = "N", requires = "model", group = "goal", value_parser = number, allow_negative_numbers = true)]

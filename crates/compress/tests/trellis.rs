@@ -121,6 +121,9 @@ fn a_plan_says_what_comes_about() {
     let off = plan.expected_bytes as f64 / outcome.file_bytes as f64;
     assert!(off > 0.98 && off < 1.15, "{} {}", plan.expected_bytes, outcome.file_bytes);
     assert!((plan.expected_snr_db - 24.0).abs() < 0.1, "{}", plan.expected_snr_db);
+    for (plan, tensor) in plan.tensors.iter().zip(&outcome.tensors) {
+        assert_eq!(plan.states, tensor.states, "{}", plan.name);
+    }
 }
 
 #[test]

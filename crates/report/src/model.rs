@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use mixpress_compress::{Difference, ModelOutcome, ModelPlan, OutputOutcome, TensorOutcome};
+use mixpress_compress::{Difference, ModelOutcome, ModelPlan, OutputOutcome, TensorOutcome, TensorPlan};
 use serde::Serialize;
 
 use crate::table::{align_numbers, plain, shape};
@@ -67,11 +67,7 @@ pub fn plan_table(plan: &ModelPlan) -> String {
             format!("{:.3}", 8.0 * tensor.expected_bytes / tensor.weights.max(1) as f64),
             ratio(tensor.expected_snr_db),
             grouped(tensor.expected_bytes.round() as u64),
-            match (&tensor.kept, tensor.own_bits) {
-                (Some(reason), _) => format!("kept exactly: {reason}"),
-                (None, Some(bits)) => format!("codebook, at most {bits} bits a weight"),
-                (None, None) => "codebook".to_owned(),
-            },
+            treatment(tensor),
         ]);
     }
     align_numbers(&mut table, 3..7);
@@ -86,6 +82,18 @@ pub fn plan_table(plan: &ModelPlan) -> String {
     lines.extend(all("cannot be done", &plan.not_done));
     lines.push("nothing was written".to_owned());
     joined(&lines)
+}
+
+fn treatment(tensor: &TensorPlan) -> String {
+    let way = match (&tensor.kept, tensor.states) {
+        (Some(reason), _) => return format!("kept exactly: {reason}"),
+        (None, 0) => "codebook".to_owned(),
+        (None, states) => format!("trellis, {states} states"),
+    };
+    match tensor.own_bits {
+        Some(bits) => format!("{way}, at most {bits} bits a weight"),
+        None => way,
+    }
 }
 
 /// [`plan_table`] as one JSON object on one line, without a line break at its end: the fields of the plan.

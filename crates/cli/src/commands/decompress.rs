@@ -109,6 +109,11 @@ fn restore(model: &ModelFile, args: &DecompressArgs) -> Result<(), Failure> {
             let Gathered { paths, gathered, plain } = written;
             let mut lines = vec![format!("{gathered} tensors as codebook and indices")];
             lines.extend(plain.iter().map(|plain| format!("{} is plain: {}", printable(&plain.name), plain.why)));
+            if model.states() > 0 {
+                lines.push(
+                    "trellis-coded weights have no codebooks: compress with --codebooks for a small model".into(),
+                );
+            }
             (paths, lines)
         }
     };

@@ -172,6 +172,9 @@ impl<'a> ModelCompressor<'a> {
             (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, roles, &aim, allowed),
             _ => self.steps(&self.parts(roles, &aim)?, &mut aim),
         })?;
+        let searching = started.elapsed().as_secs_f64() - keeping - reading;
+        let quantizing = self.settled(&mut roles, |roles| self.trial(roles, &steps))?;
+        let ways = self.ways(&roles, &steps, |_| true);
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
@@ -194,6 +197,7 @@ impl<'a> ModelCompressor<'a> {
                     (None, *own_bits, point.rate / 8.0, point.signal_to_noise())
                 }
             };
+            let states = if ways.is_trellis(number) { self.states() } else { 0 };
             out.tensors.push(TensorPlan {
                 name: tensor.name().to_owned(),
                 shape: payload::shape(tensor)?,
@@ -201,6 +205,7 @@ impl<'a> ModelCompressor<'a> {
                 weights: entries(tensor.element(), tensor.bytes()) as usize,
                 source_bytes: tensor.bytes(),
                 kept,
+                states,
                 own_bits,
                 expected_bytes: bytes,
                 expected_snr_db: snr,
@@ -208,8 +213,6 @@ impl<'a> ModelCompressor<'a> {
         }
         out.expected_bytes = fixed + (rate / 8.0).ceil() as u64;
         out.expected_snr_db = ratio_db(energy, distortion);
-        let searching = started.elapsed().as_secs_f64() - keeping - reading;
-        let quantizing = self.settled(&mut roles, |roles| self.trial(roles, &steps))?;
         let (passes, keeping) = if self.limits_bytes() { (USUAL_PASSES, 2.0 * keeping) } else { (1.0, keeping) };
         // To compare the file with the source takes about as long as to look at the source.
         out.expected_seconds = 2.0 * reading + keeping + searching + passes * quantizing;

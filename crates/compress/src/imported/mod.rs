@@ -1,10 +1,10 @@
 //! Other people's trained models, compressed without data.
 //!
 //! A [`ModelCompressor`] opens a safetensors or an ONNX model and gives each of its weight tensors a codebook, or codes
-//! it by a trellis where that is better, all with one Lagrange multiplier, so that bits go where they lower the error ([`Distortion`]) most, until a [`Goal`] is met.
-//! What is not a weight, or was to be left alone ([`Rule`]), is kept exactly. Everything of the model that is no tensor
-//! goes into the same file, so that [`restore`] makes the model again: with the same names, types and graph, and
-//! nothing but values of weights changed.
+//! it by a trellis where that is better, all with one Lagrange multiplier, so that bits go where they lower the error
+//! ([`Distortion`]) most, until a [`Goal`] is met. What is not a weight, or was to be left alone ([`Rule`]), is kept
+//! exactly. Everything of the model that is no tensor goes into the same file, so that [`restore`] makes the model
+//! again: with the same names, types and graph, and nothing but values of weights changed.
 //!
 //! With inputs, and the feature `rten`, the model is run: [`ModelCompressor::measure`] finds which tensors its outputs
 //! suffer from, and a goal may be an error of the outputs.

@@ -60,9 +60,11 @@ pub struct TensorPlan {
     pub weights: usize,
     /// Bytes in the source.
     pub source_bytes: u64,
-    /// Why it is kept exactly; nothing if it gets a codebook.
+    /// Why it is kept exactly; nothing if it is compressed.
     #[serde(serialize_with = "in_words")]
     pub kept: Option<Reason>,
+    /// Number of states of its trellis; 0 if it gets a codebook or is kept exactly.
+    pub states: u16,
     /// The bits a weight that a rule asks for.
     pub own_bits: Option<f64>,
     /// Bytes that it is expected to take.

@@ -119,7 +119,8 @@ impl ModelFile {
     }
 
     /// Number of states of the trellis, where tensors are trellis-coded; otherwise 0.
-    pub(super) fn states(&self) -> u16 {
+    #[must_use]
+    pub fn states(&self) -> u16 {
         self.archive.trellis().map_or(0, |settings| settings.trellis().states())
     }
 
