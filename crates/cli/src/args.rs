@@ -43,7 +43,7 @@ pub struct Cli {
 pub enum Command {
     /// Trains a network, or takes a trained model, compresses it and writes an .mxp file.
     ///
-    /// With a MODEL, its weights are given codebooks without data; everything else of it goes into the file as it is.
+    /// With a MODEL, its weights are compressed without data; everything else of it goes into the file as it is.
     /// Otherwise:
     ///
     /// Trains the network, trains it again jointly with the mixture, assigns every weight to a component, fine-tunes the
@@ -402,7 +402,7 @@ pub struct DecompressArgs {
     /// .safetensors.index.json, here].
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
-    /// How weights are written that the file holds as a codebook.
+    /// How compressed weights are written.
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t)]
     pub form: Form,
     /// Writes a sharded model as its index and its shards again, instead of one file.
@@ -417,7 +417,7 @@ pub struct DecompressArgs {
     pub force_all: bool,
 }
 
-/// How weights are written that a file holds as a codebook.
+/// How compressed weights are written.
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
     /// Each by its value, as the model had them.

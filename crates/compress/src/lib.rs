@@ -7,8 +7,8 @@
 //! 3. The result is written as an `.mxp` file, opened again, and measured: an [`Outcome`], and [`Details`] for a page about it.
 //! 4. A [`CompressedModel`] is such a file in memory: tensors by name, and predictions. Its [`Origin`] is what it takes to run again.
 //!
-//! A model that was trained elsewhere goes another way, without data: a [`ModelCompressor`] gives its weights codebooks, and
-//! [`restore`] makes the model again.
+//! A model that was trained elsewhere goes another way, without data: a [`ModelCompressor`] codes its weights, each
+//! tensor by a codebook or by a trellis, and [`restore`] makes the model again.
 #![forbid(unsafe_code)]
 
 mod checkpoint;

@@ -127,7 +127,7 @@ fn differences(model: &Path, coded: &RoundTrip) -> anyhow::Result<Vec<String>> {
     }
     for difference in compare(model, &coded.restored)? {
         let number = source.tensors().iter().position(|tensor| tensor.names().contains(&difference.name));
-        let is_coded = number.is_some_and(|number| coded.outcome.tensors[number].levels > 0);
+        let is_coded = number.is_some_and(|number| coded.outcome.tensors[number].is_compressed());
         if difference.what.is_some() || !is_coded {
             let what = difference.what.as_deref().unwrap_or("other values");
             problems.push(format!("the restored tensor {} is not as it was: {what}", difference.name));
