@@ -1,6 +1,6 @@
 //! A file whose stream has been read and whose sections have not: structure at once, values when they are wanted.
 
-use std::fs::File;
+use std::{fs::File, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::{
     source::{Piece, Source},
     stored::PlainBytes,
     tensor::{elements, mark_used, nonzeros},
-    trellis::{StoredMatrix, TrellisMatrix, TrellisSettings, TrellisTensor},
+    trellis::{Section, TrellisMatrix, TrellisSettings, TrellisTensor},
 };
 
 /// Bytes of sections from which on threads are asked for help.
@@ -68,8 +68,8 @@ pub(crate) enum Contents<'a> {
     Plain(PlainBytes<'a>),
     /// Indices into a codebook.
     Quantized(Indices<'a>),
-    /// A part of a section of trellis-coded tensors.
-    Trellis(StoredMatrix<'a>),
+    /// The tensor of such a number among those of a section of trellis-coded ones.
+    Trellis(Arc<Section<'a>>, usize),
 }
 
 /// The indices of a quantised tensor.
@@ -131,7 +131,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Opens a file on disk, and says where its bytes go. All checksums are compared, and sections are read again when
-    /// a tensor is decoded: memory never holds more than the stream and the sections in use. What is no regular file,
+    /// a tensor is decoded, of trellis-coded ones the blocks that it has a part of: memory never holds more than the stream and the sections in use. What is no regular file,
     /// as a pipe, is held whole.
     ///
     /// # Errors
@@ -185,13 +185,13 @@ impl<'a> Archive<'a> {
         let mut matrices = Vec::new();
         for tensor in &tensors {
             // Sections hold all trellis-coded tensors, in the order of the file.
-            if let Contents::Trellis(StoredMatrix { section, number: 0 }) = &tensor.contents {
+            if let Contents::Trellis(section, 0) = &tensor.contents {
                 matrices.extend(section.matrices()?);
             }
         }
         let mut matrices = matrices.into_iter();
         let with_matrix = |tensor: StoredTensor<'a>| match &tensor.contents {
-            Contents::Trellis(_) => (tensor, matrices.next()),
+            Contents::Trellis(..) => (tensor, matrices.next()),
             _ => (tensor, None),
         };
         let tensors: Vec<(StoredTensor<'a>, Option<TrellisMatrix>)> = tensors.into_iter().map(with_matrix).collect();
@@ -244,7 +244,7 @@ impl StoredTensor<'_> {
     pub fn codebook(&self) -> Option<&Codebook> {
         match &self.contents {
             Contents::Quantized(indices) => Some(&indices.book),
-            Contents::Plain(_) | Contents::Trellis(_) => None,
+            Contents::Plain(_) | Contents::Trellis(..) => None,
         }
     }
 
@@ -254,7 +254,7 @@ impl StoredTensor<'_> {
         match &self.contents {
             Contents::Quantized(_) => TensorKind::Quantized,
             Contents::Plain(plain) => TensorKind::Plain(plain.dtype),
-            Contents::Trellis(_) => TensorKind::Trellis,
+            Contents::Trellis(..) => TensorKind::Trellis,
         }
     }
 
@@ -263,7 +263,7 @@ impl StoredTensor<'_> {
     pub fn dtype(&self) -> Option<Dtype> {
         match &self.contents {
             Contents::Plain(plain) => Some(plain.dtype),
-            Contents::Quantized(_) | Contents::Trellis(_) => None,
+            Contents::Quantized(_) | Contents::Trellis(..) => None,
         }
     }
 
@@ -274,7 +274,7 @@ impl StoredTensor<'_> {
     pub fn nonzeros(&self) -> Result<usize, Error> {
         match &self.contents {
             Contents::Plain(plain) => plain.nonzeros(&self.name),
-            Contents::Trellis(_) => Ok(self.values()?.into_iter().filter(|&value| value != 0.0).count()),
+            Contents::Trellis(..) => Ok(self.values()?.into_iter().filter(|&value| value != 0.0).count()),
             Contents::Quantized(indices) => match (&indices.coded, indices.book.zero_index()) {
                 (_, None) => Ok(self.len()),
                 (Coded::Static { zeros, .. }, Some(_)) => Ok(indices.count - zeros),
@@ -336,7 +336,7 @@ impl StoredTensor<'_> {
         assert_eq!(out.len(), self.len(), "the values of {} need as much room as it has entries", self.name);
         match &self.contents {
             Contents::Quantized(indices) => indices.whole(&self.name, &self.shape, out),
-            Contents::Trellis(part) => part.values_into(out),
+            Contents::Trellis(section, number) => section.decode_one(*number, out),
             Contents::Plain(plain) => {
                 let is_float = plain.values_into(&self.name, out)?;
                 if is_float { Ok(()) } else { Err(Error::NotFloats { name: self.name.clone() }) }
@@ -351,7 +351,7 @@ impl StoredTensor<'_> {
     pub fn data(&self) -> Result<Vec<u8>, Error> {
         match &self.contents {
             Contents::Plain(plain) => plain.bytes(&self.name),
-            Contents::Quantized(_) | Contents::Trellis(_) => Err(Error::NotPlain { name: self.name.clone() }),
+            Contents::Quantized(_) | Contents::Trellis(..) => Err(Error::NotPlain { name: self.name.clone() }),
         }
     }
 
@@ -413,7 +413,7 @@ impl StoredTensor<'_> {
     fn quantized(&self, levels: usize) -> Result<&Indices<'_>, Error> {
         let name = || self.name.clone();
         match &self.contents {
-            Contents::Plain(_) | Contents::Trellis(_) => Err(Error::NotQuantized { name: name() }),
+            Contents::Plain(_) | Contents::Trellis(..) => Err(Error::NotQuantized { name: name() }),
             Contents::Quantized(indices) if indices.book.len() <= levels => Ok(indices),
             Contents::Quantized(Indices { book, .. }) => {
                 Err(Error::NotIndices { name: name(), levels: book.len(), limit: levels })
@@ -428,14 +428,14 @@ impl StoredTensor<'_> {
                 bytes.len()
             }
             Contents::Plain(plain) => plain.waiting(),
-            Contents::Quantized(_) | Contents::Trellis(_) => 0,
+            Contents::Quantized(_) | Contents::Trellis(..) => 0,
         }
     }
 
     /// The tensor decoded; `matrix` is that of a trellis-coded one, where its section was decoded before.
     fn into_entry(self, matrix: Option<TrellisMatrix>) -> Result<Entry, Error> {
         match self.contents {
-            Contents::Trellis(StoredMatrix { section, number }) => {
+            Contents::Trellis(section, number) => {
                 let matrix = match matrix {
                     Some(matrix) => matrix,
                     None => section.matrices()?.swap_remove(number),

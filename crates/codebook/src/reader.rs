@@ -21,7 +21,7 @@ use crate::{
     structure::{Structure, TensorRecord},
     tensor::elements,
     text::Kind,
-    trellis::{StoredMatrix, StoredSection, TrellisSettings, matrix_shape, section_ends},
+    trellis::{Section, TrellisSettings, matrix_shape, section_ends},
     wire,
 };
 
@@ -184,7 +184,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             self.limits.tensor(name, decoded, taken)?;
             shapes.extend(matrix_shape(shape));
         }
-        let section = Arc::new(StoredSection::open(piece, &shapes, &mut |bytes| self.hold(bytes))?);
+        let section = Arc::new(Section::of_file(piece, &shapes, &mut |bytes| self.hold(bytes))?);
         let own = section.settings()?;
         if *settings.get_or_insert(own) != own {
             let (what, rule) = ("states of a trellis", "all sections of a file have the same, and the same classes");
@@ -200,7 +200,7 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             };
             let (name, _, _, contents) = &mut tensors[number];
             self.ledger.tensors[number] = TensorBytes::new(name, &coding, head, Spent::default(), numbers);
-            *contents = Some(Contents::Trellis(StoredMatrix { section: section.clone(), number: part }));
+            *contents = Some(Contents::Trellis(section.clone(), part));
         }
         Ok(())
     }

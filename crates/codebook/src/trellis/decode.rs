@@ -1,25 +1,28 @@
 //! The reader's side: the head, blocks in parallel, patches, predictions.
 
-use std::{borrow::Cow, ops::Range, sync::Arc};
+use std::{borrow::Cow, sync::OnceLock};
 
 use mixpress_simd::Level;
 use rayon::prelude::*;
 
 use super::{
-    LANES, Patch, Predictor, TILE, TrellisMatrix,
-    description::{Block, Description, truncated},
-    head::MatrixHead,
-    kernels::{self, Lanes, Rows, Turn, slots},
+    Patch, Predictor, TrellisMatrix, TrellisSettings,
+    block::{BlockReader, Recent, Windows},
+    description::Description,
+    head::{Hold, MatrixHead},
+    kernels::{self, slots},
     predict::Scales,
-    window::{Place, Tile, Window},
+    window::Window,
 };
-use crate::{Error, limits::zeros, rans::LOWER};
+use crate::{Error, limits::zeros, source::Piece};
 
 /// A section whose head was read.
 #[derive(Debug)]
 pub struct Section<'a> {
-    described: Arc<Description>,
-    bytes: &'a [u8],
+    piece: Piece<'a>,
+    described: Description,
+    slots: OnceLock<Vec<u32>>,
+    recent: Recent,
 }
 
 impl<'a> Section<'a> {
@@ -29,17 +32,23 @@ impl<'a> Section<'a> {
     /// # Errors
     /// If the bytes are no section for tensors of these shapes.
     pub fn open(bytes: &'a [u8], shapes: &[[usize; 2]]) -> Result<Self, Error> {
-        let part = |range: Range<usize>| Ok(Cow::Borrowed(&bytes[range]));
-        let described = Description::read(part, bytes.len(), shapes, &mut |_| Ok(()))?;
-        Ok(Self { described: Arc::new(described), bytes })
+        Self::of_file(Piece::Held(Cow::Borrowed(bytes)), shapes, &mut |_| Ok(()))
     }
 
-    /// A section whose head was read before.
-    pub(crate) fn described(described: &Arc<Description>, bytes: &'a [u8]) -> Result<Self, Error> {
-        if bytes.len() < described.len() {
-            return Err(truncated(described.len(), bytes.len()));
-        }
-        Ok(Self { described: described.clone(), bytes })
+    /// [`Section::open`] for a part of a file; `hold` is told the bytes of what is found before there is room for it.
+    pub(crate) fn of_file(piece: Piece<'a>, shapes: &[[usize; 2]], hold: Hold<'_>) -> Result<Self, Error> {
+        let described = Description::read(|range| piece.part(range), piece.len(), shapes, hold)?;
+        Ok(Self { piece, described, slots: OnceLock::new(), recent: Recent::default() })
+    }
+
+    pub(crate) fn description(&self) -> &Description {
+        &self.described
+    }
+
+    /// What it has in common with the other sections of its file.
+    pub(crate) fn settings(&self) -> Result<TrellisSettings, Error> {
+        let (trellis, lowest, classes) = self.described.shared();
+        TrellisSettings::new(trellis, lowest, classes)
     }
 
     /// Decodes all tensors, each row by row.
@@ -132,12 +141,16 @@ impl<'a> Section<'a> {
 
     /// Decodes the blocks that there are windows for.
     fn fill(&self, level: Level, windows: Vec<Windows<'_>>) -> Result<(), Error> {
-        let slots = slots(&self.described.model);
-        let reader =
-            BlockReader { section: self, rows: kernels::rows_at(level), turn: kernels::turn_at(level), slots: &slots };
-        let results: Vec<Result<(), Error>> = (self.described.blocks.par_iter().zip(windows))
-            .map(|(block, windows)| reader.block(block, windows))
-            .collect();
+        let reader = BlockReader {
+            piece: &self.piece,
+            described: &self.described,
+            slots: self.slots.get_or_init(|| slots(&self.described.model)),
+            recent: &self.recent,
+            rows: kernels::rows_at(level),
+            turn: kernels::turn_at(level),
+        };
+        let results: Vec<Result<(), Error>> =
+            windows.into_par_iter().enumerate().map(|(number, windows)| reader.block(number, windows)).collect();
         // The first block's error, not the first thread's.
         results.into_iter().collect()
     }
@@ -145,7 +158,7 @@ impl<'a> Section<'a> {
     /// For each block its windows on the matrices that it has a part of and that are wanted; `cut` makes those of a
     /// matrix, of so many columns each.
     fn windows<'o>(&self, mut cut: impl FnMut(usize, &[usize]) -> Option<Vec<Window<'o>>>) -> Vec<Windows<'o>> {
-        let Description { blocks, matrices, .. } = &*self.described;
+        let Description { blocks, matrices, .. } = &self.described;
         // The parts of each matrix: block, first column, columns.
         let mut parts: Vec<Vec<(usize, usize, usize)>> = vec![Vec::new(); matrices.len()];
         for (number, block) in blocks.iter().enumerate() {
@@ -166,9 +179,6 @@ impl<'a> Section<'a> {
         windows
     }
 }
-
-/// The windows of a block: matrix, first column, window.
-type Windows<'a> = Vec<(usize, usize, Window<'a>)>;
 
 impl MatrixHead {
     fn scales(&self) -> Scales<'_> {
@@ -191,118 +201,5 @@ impl MatrixHead {
             let at = if self.is_transposed { column * self.rows + row } else { position };
             out[at] = number as f32 * self.step;
         }
-    }
-}
-
-/// What all blocks share.
-struct BlockReader<'a> {
-    section: &'a Section<'a>,
-    rows: Rows,
-    turn: Turn,
-    slots: &'a [u32],
-}
-
-impl BlockReader<'_> {
-    fn block(&self, block: &Block, mut windows: Windows<'_>) -> Result<(), Error> {
-        let Description { trellis, model, lanes, ref matrices, ref blocks, .. } = *self.section.described;
-        if windows.is_empty() && blocks.len() > 1 {
-            return Ok(());
-        }
-        let mut words = Words::new(&self.section.bytes[block.bytes.clone()], lanes)?;
-        let mut tile: Box<Tile> = Box::new([[0; LANES]; TILE]);
-        for &strip in &block.strips {
-            let matrix = &matrices[strip.matrix];
-            words.lanes.start(trellis, model, &matrix.column_scales[strip.first..][..strip.width]);
-            let mut window = windows.iter_mut().find(|(number, ..)| *number == strip.matrix);
-            for (number, scales) in matrix.row_scales.chunks(TILE).enumerate() {
-                let tile = &mut tile[..scales.len()];
-                words.rows(self.rows, self.slots, scales, tile)?;
-                if let Some((_, first, window)) = &mut window {
-                    let first = strip.first - *first;
-                    let place = Place { first, width: strip.width, row: number * TILE, rows: matrix.rows };
-                    window.fill(tile, place, matrix.step, self.turn);
-                }
-            }
-        }
-        words.finish()
-    }
-}
-
-/// The words of a block, and the lanes that read them.
-struct Words<'a> {
-    all: &'a [[u8; 2]],
-    lanes: Lanes,
-    /// Words of the block that were read.
-    read: usize,
-    /// The last words, fewer than a row may ask for, and zeros behind them; once they are looked at, how many were read
-    /// before.
-    tail: [[u8; 2]; 2 * LANES],
-    before: Option<usize>,
-    /// Bytes of the block.
-    length: usize,
-}
-
-impl<'a> Words<'a> {
-    fn new(bytes: &'a [u8], count: usize) -> Result<Self, Error> {
-        let (head, rest) = bytes.split_at_checked(4 * count).ok_or_else(|| truncated(4 * count, bytes.len()))?;
-        let mut lanes = Lanes::default();
-        let states = head.as_chunks::<4>().0;
-        lanes.coders.iter_mut().zip(states).for_each(|(state, bytes)| *state = u32::from_le_bytes(*bytes));
-        if let Some(&state) = lanes.coders.iter().find(|&&x| x < LOWER) {
-            return Err(Error::Malformed {
-                what: "the first state of a lane",
-                value: u64::from(state),
-                rule: "it is at least 65536",
-            });
-        }
-        let (all, odd) = rest.as_chunks::<2>();
-        if !odd.is_empty() {
-            let found = bytes.len() as u64;
-            return Err(Error::SectionLength { part: "trellis-coded numbers", needed: found - 1, found });
-        }
-        Ok(Self { all, lanes, read: 0, tail: [[0; 2]; 2 * LANES], before: None, length: bytes.len() })
-    }
-
-    /// Decodes the next rows of the lanes' columns, which have such scales.
-    fn rows(&mut self, rows: Rows, slots: &[u32], scales: &[i16], out: &mut [[i16; LANES]]) -> Result<(), Error> {
-        let mut done = 0;
-        loop {
-            let words = match self.before {
-                None => &self.all[self.read..],
-                Some(before) => &self.tail[self.read - before..self.all.len() - before + LANES],
-            };
-            let (more, taken) = rows(words, &mut self.lanes, slots, &scales[done..], &mut out[done..]);
-            done += more;
-            self.read += taken;
-            if done == scales.len() {
-                return Ok(());
-            }
-            if self.before.is_some() {
-                return Err(truncated(self.length + 2, self.length));
-            }
-            // Fewer words are left than a row may ask for: go on with zeros behind them, and see whether any was read.
-            let left = self.all.len() - self.read;
-            self.tail[..left].copy_from_slice(&self.all[self.read..]);
-            self.before = Some(self.read);
-        }
-    }
-
-    fn finish(self) -> Result<(), Error> {
-        if self.read > self.all.len() {
-            return Err(truncated(self.length + 2, self.length));
-        }
-        let left = 2 * (self.all.len() - self.read);
-        if left > 0 {
-            let (needed, found) = ((self.length - left) as u64, self.length as u64);
-            return Err(Error::SectionLength { part: "trellis-coded numbers", needed, found });
-        }
-        if let Some(&state) = self.lanes.coders.iter().find(|&&x| x != LOWER) {
-            return Err(Error::Malformed {
-                what: "the last state of a lane",
-                value: u64::from(state),
-                rule: "it is 65536",
-            });
-        }
-        Ok(())
     }
 }

@@ -23,8 +23,7 @@ pub(crate) struct Description {
     pub(super) blocks: Vec<Block>,
     /// Bits of the head that each matrix takes.
     bits: Vec<f64>,
-    /// Bytes of the section, and of its head with the length before it.
-    length: usize,
+    /// Bytes of the head, with the length before it.
     head: usize,
 }
 
@@ -97,7 +96,7 @@ impl Description {
             blocks.push(Block { strips, bytes: start..start + taken });
             start += taken;
         }
-        Ok(Self { trellis, model, matrices, lanes: lanes(&coded), blocks, bits, length, head })
+        Ok(Self { trellis, model, matrices, lanes: lanes(&coded), blocks, bits, head })
     }
 
     /// What every section of a file has to have in common.
@@ -141,11 +140,6 @@ impl Description {
             }
         }
         shares
-    }
-
-    /// Bytes of the section.
-    pub(crate) fn len(&self) -> usize {
-        self.length
     }
 }
 

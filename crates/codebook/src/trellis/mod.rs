@@ -20,6 +20,7 @@
 //! What a matrix is besides its numbers - orientation, step, scales, patches, a partner that predicts it - stands in a
 //! head before them. Shapes do not: a file tells them elsewhere.
 
+mod block;
 mod decode;
 mod description;
 mod encode;
@@ -32,7 +33,6 @@ mod machine;
 mod matrix;
 mod model;
 mod predict;
-mod stored;
 mod tensor;
 mod window;
 
@@ -46,7 +46,6 @@ pub use predict::Predictor;
 pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
 
 pub(crate) use encode::{Encoded, encode_checked};
-pub(crate) use stored::{StoredMatrix, StoredSection};
 pub(crate) use tensor::matrix_shape;
 
 use crate::rans::LANES;
