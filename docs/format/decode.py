@@ -1085,15 +1085,17 @@ class Matrix:
         self.step = models.step
         if not 0 < self.step < float("inf"):
             raise FormatError(f"a step of {self.step}")
-        self.partner = None
+        self.partner, self.references, self.gains = None, None, []
         if models.predicted.code(coder):
-            place = len(before) - 1 - models.others.code(coder)
-            if place < 0:
+            back = models.others.code(coder)
+            if back > len(before):
                 raise FormatError("the partner of a matrix is none of those before")
-            self.partner = before[place]
-            if self.partner.partner or (self.partner.rows, self.partner.columns) != (self.rows, self.columns):
-                raise FormatError("the partner of a matrix is not as large, or has one itself")
-            self.gains = self.run(coder, models.gains, self.rows, 0, -128, 127)
+            if back > 0:
+                self.partner = before[-back]
+                self.check_partner()
+                self.gains = self.run(coder, models.gains, self.rows, 0, -128, 127)
+            else:
+                self.own_rows(coder, models.gains)
         self.row_scales = self.scales(coder, models, models.rows, self.rows)
         self.column_scales = self.scales(coder, models, models.columns, self.columns)
         count, position, self.patches = models.sizes.code(coder), 0, []
@@ -1106,6 +1108,21 @@ class Matrix:
                 raise FormatError("a patch that has no place")
             self.patches.append((position, number))
             position += 1
+
+    def check_partner(self):
+        other = self.partner
+        if other.partner or other.references is not None or (other.rows, other.columns) != (self.rows, self.columns):
+            raise FormatError("the partner of a matrix is not as large, or is predicted itself")
+
+    def own_rows(self, coder, model):
+        self.gains, self.references, gain = [], [], 0
+        for row in range(self.rows):
+            gain = model.code(coder, gain)
+            reference = coder.bits(max(row - 1, 0).bit_length()) if gain else 0
+            if not -128 <= gain <= 127 or gain and reference >= row:
+                raise FormatError("a gain is out of bounds, or of a row that no earlier one predicts")
+            self.gains.append(gain)
+            self.references.append(reference)
 
     @staticmethod
     def run(coder, model, count, centre, low, high):
@@ -1133,6 +1150,14 @@ class Matrix:
             by_row = all_f32([v * rows[at // self.columns] for at, v in enumerate(other.values)])
             predicted = all_f32([v * columns[at % self.columns] for at, v in enumerate(by_row)])
             values = all_f32([v + p for v, p in zip(values, predicted)])
+        for row, (gain, reference) in enumerate(zip(self.gains, self.references or [])):
+            if gain:
+                factor = f32(gain / 8 * power(self.row_scales[row] - self.row_scales[reference]))
+                at, other = row * self.columns, reference * self.columns
+                predicted = all_f32([v * factor for v in values[other : other + self.columns]])
+                values[at : at + self.columns] = all_f32(
+                    [v + p for v, p in zip(values[at : at + self.columns], predicted)]
+                )
         self.values = values
         if not self.is_transposed:
             return values

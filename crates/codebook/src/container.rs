@@ -61,7 +61,7 @@ impl Entry {
         match self {
             Self::Quantized(t) => Some(t.values()),
             Self::Plain(t) => t.values(),
-            Self::Trellis(t) => t.matrix().prediction.is_none().then(|| t.values(None)),
+            Self::Trellis(t) => t.matrix().partner().is_none().then(|| t.values(None)),
         }
     }
 }
@@ -115,13 +115,15 @@ impl Container {
     #[track_caller]
     pub fn values(&self, tensor: usize) -> Option<Vec<f32>> {
         let Entry::Trellis(predicted) = &self.entries[tensor] else { return self.entries[tensor].values() };
-        let Some(prediction) = &predicted.matrix().prediction else { return self.entries[tensor].values() };
+        let Some(partner) = predicted.matrix().partner() else {
+            return self.entries[tensor].values();
+        };
         let weights = |entry: &Entry| if let Entry::Trellis(t) = entry { Some(t.len() as u64) } else { None };
         let ends = section_ends(self.entries.iter().map(weights));
         let first = ends[..tensor].iter().rposition(|&ends| ends).map_or(0, |last| last + 1);
         let tensors = self.entries[first..tensor].iter();
         let mut before = tensors.filter_map(|entry| if let Entry::Trellis(t) = entry { Some(t) } else { None });
-        before.nth(prediction.partner).map(|partner| predicted.values(Some(partner)))
+        before.nth(partner).map(|partner| predicted.values(Some(partner)))
     }
 
     /// Checks that names are distinct, that axes fit the groups they refer to, and that there are settings of a trellis

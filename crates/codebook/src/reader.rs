@@ -193,9 +193,11 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
         let described = section.description();
         for ((part, &number), [head, numbers]) in waiting.iter().enumerate().zip(described.shares()) {
             let partner = described.partner(part).map(|partner| &tensors[waiting[partner]].0);
+            let is_own = described.predicts_itself(part);
             let states = own.trellis().states();
             let coding = match partner {
                 Some(partner) => format!("trellis, {states} states, predicted from {partner}"),
+                None if is_own => format!("trellis, {states} states, rows predicted from earlier ones"),
                 None => format!("trellis, {states} states"),
             };
             let (name, _, _, contents) = &mut tensors[number];

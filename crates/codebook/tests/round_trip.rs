@@ -68,8 +68,10 @@ fn container(seed: u64) -> Container {
             let partner = coded.iter().position(|&other| other == (shape_coded, true));
             if let Some(partner) = partner {
                 matrix = trellis::predicted(&mut draw, matrix, partner);
+            } else if draw.below(3) == 0 {
+                matrix = trellis::of_own_rows(&mut draw, matrix);
             }
-            coded.push((shape_coded, partner.is_none()));
+            coded.push((shape_coded, matrix.prediction.is_none()));
             entries.push(TrellisTensor::new(name, shape, matrix).unwrap().into());
             continue;
         }

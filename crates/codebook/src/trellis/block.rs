@@ -13,6 +13,7 @@ use super::{
     description::{Block, Description, truncated},
     kernels::{Lanes, Rows, Turn},
     layout::Strip,
+    own_rows::OwnRows,
     window::{Place, Tile, Window},
 };
 use crate::{Error, rans::LOWER, source::Piece};
@@ -51,6 +52,8 @@ pub(super) struct BlockReader<'a> {
     pub(super) described: &'a Description,
     pub(super) slots: &'a [u32],
     pub(super) recent: &'a Recent,
+    /// For each matrix what it takes to finish its rows, if rows of it predict others.
+    pub(super) own_rows: &'a [Option<OwnRows<'a>>],
     pub(super) rows: Rows,
     pub(super) turn: Turn,
 }
@@ -116,6 +119,9 @@ impl BlockReader<'_> {
         if let Some((_, first, window)) = windows.iter_mut().find(|(number, ..)| *number == strip.matrix) {
             let place = Place { first: strip.first - *first, width: strip.width, row, rows: matrix.rows };
             window.fill(tile, place, matrix.step, self.turn);
+            if let Some(own_rows) = &self.own_rows[strip.matrix] {
+                own_rows.finish(window, place, tile.len(), strip.first);
+            }
         }
     }
 }

@@ -6,11 +6,12 @@ use mixpress_simd::Level;
 use rayon::prelude::*;
 
 use super::{
-    Patch, Predictor, TrellisMatrix, TrellisSettings,
+    Patch, Prediction, PredictionSource, Predictor, TrellisMatrix, TrellisSettings,
     block::{BlockReader, Recent, Windows},
     description::Description,
     head::{Hold, MatrixHead},
     kernels::{self, slots},
+    own_rows::OwnRows,
     predict::Scales,
     window::Window,
 };
@@ -123,17 +124,18 @@ impl<'a> Section<'a> {
             Some(Window::cut(out, matrix.rows, matrix.is_transposed, widths))
         });
         self.fill(level, windows)?;
-        for (matrix, out) in matrices.iter().zip(&mut outputs) {
-            if let Some(out) = out {
-                matrix.patch(out);
-            }
-        }
         for (number, matrix) in matrices.iter().enumerate() {
-            let Some(prediction) = &matrix.prediction else { continue };
             let (before, from) = outputs.split_at_mut(number);
-            let (Some(out), Some(partner)) = (&mut from[0], &before[prediction.partner]) else { continue };
-            let other = &matrices[prediction.partner];
-            let predictor = Predictor::new(&prediction.gains, matrix.scales(), other.scales());
+            let Some(out) = &mut from[0] else { continue };
+            let Some(Prediction { source, gains }) = &matrix.prediction else {
+                matrix.patch(out);
+                continue;
+            };
+            // Rows that predict others are added already, to patches as well.
+            let PredictionSource::Matrix(partner) = *source else { continue };
+            matrix.patch(out);
+            let (Some(partner), other) = (&before[partner], &matrices[partner]) else { continue };
+            let predictor = Predictor::new(gains, matrix.scales(), other.scales());
             predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), kernels::transpose_at(level));
         }
         Ok(())
@@ -141,11 +143,16 @@ impl<'a> Section<'a> {
 
     /// Decodes the blocks that there are windows for.
     fn fill(&self, level: Level, windows: Vec<Windows<'_>>) -> Result<(), Error> {
+        let Description { matrices, lanes, .. } = &self.described;
+        let is_wanted = |matrix: usize| windows.iter().flatten().any(|window| window.0 == matrix);
+        let own_rows = |(number, matrix)| if is_wanted(number) { OwnRows::of(matrix, *lanes) } else { None };
+        let own_rows: Vec<Option<OwnRows<'_>>> = matrices.iter().enumerate().map(own_rows).collect();
         let reader = BlockReader {
             piece: &self.piece,
             described: &self.described,
             slots: self.slots.get_or_init(|| slots(&self.described.model)),
             recent: &self.recent,
+            own_rows: &own_rows,
             rows: kernels::rows_at(level),
             turn: kernels::turn_at(level),
         };

@@ -106,7 +106,12 @@ impl Description {
 
     /// The number of the matrix that predicts a matrix.
     pub(crate) fn partner(&self, matrix: usize) -> Option<usize> {
-        self.matrices[matrix].prediction.as_ref().map(|prediction| prediction.partner)
+        self.matrices[matrix].prediction.as_ref()?.partner()
+    }
+
+    /// Whether rows of a matrix predict others of it.
+    pub(crate) fn predicts_itself(&self, matrix: usize) -> bool {
+        self.matrices[matrix].prediction.as_ref().is_some_and(|prediction| prediction.partner().is_none())
     }
 
     /// Bytes of each matrix, in the head and as numbers. A block's are shared in proportion to the bits that the scales

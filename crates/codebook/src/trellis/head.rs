@@ -3,7 +3,7 @@
 //! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
 //! once for both sides: a reader passes zeros, which its coder ignores.
 
-use super::{Model, Patch, Prediction, Trellis, TrellisMatrix, matrix::MAX_SCALE};
+use super::{Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, matrix::MAX_SCALE};
 use crate::{Error, binary::BinaryCoder, counter::Counter, numbers::Numbers};
 
 /// What a matrix is, its numbers aside.
@@ -29,8 +29,9 @@ pub(super) struct SectionHead {
 /// Counts bytes that will be held, before they are.
 pub(crate) type Hold<'a> = &'a mut dyn FnMut(u64) -> Result<(), Error>;
 
-/// Bytes of a scale, and of a row's gain, as they are held.
+/// Bytes of a scale and of a row's gain, and of the number of a row, as they are held.
 const SCALE_BYTES: u64 = 3;
+const ROW_BYTES: u64 = 4;
 /// Steps of a deviation that have a counter each.
 const UNARY: usize = 14;
 
@@ -147,46 +148,82 @@ impl HeadCoder {
             return malformed("the step of a matrix", u64::from(step.to_bits()), "it is positive and finite");
         }
         self.step = step;
-        let prediction = self.prediction(coder, rows, columns, head, before)?;
+        let prediction = self.prediction(coder, [rows, columns], head, before, hold)?;
         let row_scales = self.scales(coder, 0, rows, &head.row_scales)?;
         let column_scales = self.scales(coder, 1, columns, &head.column_scales)?;
         let patches = self.patches(coder, entries, &head.patches, hold)?;
         Ok(MatrixHead { rows, columns, is_transposed, step, row_scales, column_scales, patches, prediction })
     }
 
+    /// What a matrix of so many rows and columns is predicted from, if it is.
     fn prediction<C: BinaryCoder>(
         &mut self,
         coder: &mut C,
-        rows: usize,
-        columns: usize,
+        shape: [usize; 2],
         head: &MatrixHead,
         before: &[MatrixHead],
+        hold: Hold<'_>,
     ) -> Result<Option<Prediction>, Error> {
         let told = head.prediction.as_ref();
         if !self.flags[2].code(told.is_some(), coder) {
             return Ok(None);
         }
-        let back = told.map_or(0, |prediction| before.len() - 1 - prediction.partner);
+        let back = told.and_then(Prediction::partner).map_or(0, |partner| before.len() - partner);
         let back = self.others.code(coder, back as u64);
-        let partner = before.len().checked_sub(1).and_then(|last| last.checked_sub(usize::try_from(back).ok()?));
-        let Some(partner) = partner else {
+        if back == 0 {
+            hold(ROW_BYTES.saturating_mul(shape[0] as u64))?;
+            return self.own_rows(coder, shape[0], told).map(Some);
+        }
+        let Some(partner) = usize::try_from(back).ok().and_then(|back| before.len().checked_sub(back)) else {
             return malformed("the partner of a matrix", back, "it is one of those before");
         };
         let other = &before[partner];
-        if other.prediction.is_some() || (other.rows, other.columns) != (rows, columns) {
+        if other.prediction.is_some() || [other.rows, other.columns] != shape {
             return malformed("the partner of a matrix", back, "it is as large, and not predicted itself");
         }
         let mut last = 0;
-        let mut gains = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let gain = self.gains.code(coder, last, told.map_or(0, |told| i64::from(told.gains[row])));
-            let Ok(gain) = i8::try_from(gain) else {
-                return malformed("a gain", gain as u64, "it has eight bits");
-            };
-            gains.push(gain);
-            last = i64::from(gain);
+        let mut gains = Vec::with_capacity(shape[0]);
+        for row in 0..shape[0] {
+            last = self.gain(coder, last, told.map_or(0, |told| told.gains[row]))?;
+            gains.push(last);
         }
-        Ok(Some(Prediction { partner, gains }))
+        Ok(Some(Prediction { source: PredictionSource::Matrix(partner), gains }))
+    }
+
+    /// The earlier row that each row is predicted from, and how much.
+    fn own_rows<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        rows: usize,
+        told: Option<&Prediction>,
+    ) -> Result<Prediction, Error> {
+        let told = told.and_then(|told| match &told.source {
+            PredictionSource::Rows(references) => Some((references, &told.gains)),
+            PredictionSource::Matrix(_) => None,
+        });
+        let mut last = 0;
+        let (mut gains, mut references) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        for row in 0..rows {
+            let (reference, gain) = told.map_or((0, 0), |(references, gains)| (references[row], gains[row]));
+            last = self.gain(coder, last, gain)?;
+            let mut found = 0;
+            if last != 0 {
+                // As many bits as the largest number of an earlier row has.
+                let bits = usize::BITS - row.saturating_sub(1).leading_zeros();
+                found = coder.bits(reference.into(), bits);
+                if found >= row as u64 || u32::try_from(row).is_err() {
+                    return malformed("a row that predicts another", found, "it is an earlier one");
+                }
+            }
+            gains.push(last);
+            references.push(found as u32);
+        }
+        Ok(Prediction { source: PredictionSource::Rows(references), gains })
+    }
+
+    fn gain<C: BinaryCoder>(&mut self, coder: &mut C, last: i8, gain: i8) -> Result<i8, Error> {
+        let gain = self.gains.code(coder, last.into(), gain.into());
+        i8::try_from(gain).or_else(|_| malformed("a gain", gain as u64, "it has eight bits"))
     }
 
     /// The scales of rows (`side` 0) or columns: one that is in the middle, then how far each is from it.

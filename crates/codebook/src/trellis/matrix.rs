@@ -1,6 +1,9 @@
 //! A matrix as numbers that follow the trellis down its columns.
 
-use super::{Model, Trellis, predict::Scales};
+use super::{
+    Model, Trellis,
+    predict::{Scales, row_factors},
+};
 use crate::Error;
 
 /// Scales are at most this and at least its negative: `2^±50`.
@@ -19,14 +22,34 @@ pub struct Patch {
     pub number: i32,
 }
 
-/// That a matrix is coded as its difference from what another one makes likely.
+/// That a matrix is coded as its difference from what is likely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prediction {
-    /// Number of the other matrix, which comes earlier, has as many rows and columns as it is coded, and is not
-    /// predicted itself.
-    pub partner: usize,
-    /// For each row how much of it to take, in units of 1/8.
+    /// What makes it likely.
+    pub source: PredictionSource,
+    /// For each row how much of that to take, in units of 1/8.
     pub gains: Vec<i8>,
+}
+
+/// What makes the rows of a matrix likely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PredictionSource {
+    /// The rows of another matrix, which comes earlier, has as many rows and columns as it is coded, and is not
+    /// predicted itself. This is its number in the section.
+    Matrix(usize),
+    /// Earlier rows of the matrix itself: the number of one for each row, and 0 for those with a gain of 0.
+    Rows(Vec<u32>),
+}
+
+impl Prediction {
+    /// The other matrix, if it is one that predicts.
+    #[must_use]
+    pub fn partner(&self) -> Option<usize> {
+        match self.source {
+            PredictionSource::Matrix(partner) => Some(partner),
+            PredictionSource::Rows(_) => None,
+        }
+    }
 }
 
 /// A matrix as it is coded: transposed if need be, its columns running down the trellis.
@@ -62,22 +85,36 @@ impl TrellisMatrix {
         if self.is_transposed { [self.columns, self.rows] } else { [self.rows, self.columns] }
     }
 
+    /// The number of the matrix that predicts this one, if one does.
+    #[must_use]
+    pub fn partner(&self) -> Option<usize> {
+        self.prediction.as_ref()?.partner()
+    }
+
     /// The step, and the scales of rows and columns.
     pub(super) fn scales(&self) -> Scales<'_> {
         (self.step, &self.row_scales, &self.column_scales)
     }
 
-    /// The numbers times the step, row by row as they are coded: the values of a matrix that is not predicted, or its
-    /// transpose's.
+    /// The numbers times the step, row by row as they are coded, and what earlier rows predict: the values of a matrix
+    /// that no other one predicts, or its transpose's.
     ///
     /// # Panics
-    /// If a patch is beyond the last number.
+    /// If a patch is beyond the last number, or a row is predicted from one that is not earlier.
     #[must_use]
     #[track_caller]
     pub fn coded_values(&self) -> Vec<f32> {
         let mut values: Vec<f32> = self.numbers.iter().map(|&number| f32::from(number) * self.step).collect();
         for patch in &self.patches {
             values[patch.position as usize] = patch.number as f32 * self.step;
+        }
+        if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &self.prediction {
+            let factors = row_factors(gains, references, &self.row_scales);
+            for (row, (&reference, factor)) in references.iter().zip(factors).enumerate().filter(|row| row.1.1 != 0.0) {
+                let (before, rest) = values.split_at_mut(row * self.columns);
+                let reference = &before[reference as usize * self.columns..][..self.columns];
+                rest.iter_mut().zip(reference).for_each(|(value, &other)| *value += other * factor);
+            }
         }
         values
     }
@@ -118,8 +155,25 @@ impl TrellisMatrix {
             }
             let is_partner =
                 |other: &Self| other.prediction.is_none() && (other.rows, other.columns) == (self.rows, self.columns);
-            if !before.get(prediction.partner).is_some_and(is_partner) {
-                return refuse("the partner", prediction.partner, "it comes before, is as large and not predicted");
+            match &prediction.source {
+                PredictionSource::Matrix(partner) if !before.get(*partner).is_some_and(is_partner) => {
+                    return refuse("the partner", *partner, "it comes before, is as large and not predicted");
+                }
+                PredictionSource::Matrix(_) => (),
+                PredictionSource::Rows(references) if references.len() != self.rows => {
+                    return refuse("rows that predict others", references.len(), "there is one a row");
+                }
+                PredictionSource::Rows(references) => {
+                    for (row, (&reference, &gain)) in references.iter().zip(&prediction.gains).enumerate() {
+                        if if gain == 0 { reference != 0 } else { reference as usize >= row } {
+                            return refuse(
+                                "a row that predicts another",
+                                row,
+                                "it is an earlier one, or 0 without gain",
+                            );
+                        }
+                    }
+                }
             }
         }
         let mut states = vec![0; self.columns];

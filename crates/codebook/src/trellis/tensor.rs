@@ -120,14 +120,16 @@ impl TrellisTensor {
     /// The values, row by row; `partner` is the tensor that predicts this one.
     ///
     /// # Panics
-    /// If the matrix is predicted and there is no partner, or one of another shape; if a matrix has not a scale a row
+    /// If another matrix predicts this one and there is no partner, or one of another shape; if a matrix has not a scale a row
     /// and a column, or a patch beyond its end.
     #[must_use]
     #[track_caller]
     pub fn values(&self, partner: Option<&Self>) -> Vec<f32> {
         let matrix = &self.matrix;
         let mut values = matrix.coded_values();
-        if let Some(prediction) = &matrix.prediction {
+        if let Some(prediction) = &matrix.prediction
+            && prediction.partner().is_some()
+        {
             let Some(Self { matrix: other, .. }) = partner else { panic!("{} needs its partner", self.name) };
             let predicted = other.coded_values();
             let predictor = Predictor::new(&prediction.gains, matrix.scales(), other.scales());

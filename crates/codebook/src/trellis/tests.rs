@@ -59,7 +59,8 @@ fn matrix(draw: &mut Draw, trellis: Trellis, [rows, columns]: [usize; 2], larges
     }
 }
 
-/// Matrices of such shapes; each that has the shape of the one before is predicted from it, unless that one is.
+/// Matrices of such shapes; each that has the shape of the one before is predicted from it, unless that one is, and some
+/// of the others have rows that are predicted from earlier ones.
 pub(crate) fn matrices(seed: u32, trellis: Trellis, shapes: &[[usize; 2]], largest: i32) -> Vec<TrellisMatrix> {
     let mut draw = Draw(seed);
     let mut out: Vec<TrellisMatrix> = Vec::new();
@@ -70,7 +71,12 @@ pub(crate) fn matrices(seed: u32, trellis: Trellis, shapes: &[[usize; 2]], large
             && (last.rows, last.columns) == (next.rows, next.columns)
         {
             let gains = (0..shape[0]).map(|_| draw.between(-20, 20) as i8).collect();
-            next.prediction = Some(Prediction { partner: out.len() - 1, gains });
+            next.prediction = Some(Prediction { source: PredictionSource::Matrix(out.len() - 1), gains });
+        } else if draw.below(3) == 0 {
+            let gains: Vec<i8> = (0..next.rows).map(|row| draw.between(-8, 8) as i8 * i8::from(row > 0)).collect();
+            let reference = |(row, &gain): (usize, &i8)| if gain == 0 { 0 } else { draw.below(row as u32) };
+            let references = gains.iter().enumerate().map(reference).collect();
+            next.prediction = Some(Prediction { source: PredictionSource::Rows(references), gains });
         }
         out.push(next);
     }
@@ -84,7 +90,17 @@ fn values(matrices: &[TrellisMatrix]) -> Vec<Vec<f32>> {
         let mut numbers: Vec<i32> = matrix.numbers.iter().copied().map(i32::from).collect();
         matrix.patches.iter().for_each(|patch| numbers[patch.position as usize] = patch.number);
         let mut values: Vec<f32> = numbers.iter().map(|&number| number as f32 * matrix.step).collect();
-        if let Some(Prediction { partner, gains }) = &matrix.prediction {
+        let prediction = matrix.prediction.as_ref();
+        if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = prediction {
+            let factors = row_factors(gains, references, &matrix.row_scales);
+            for at in 0..values.len() {
+                let (row, column) = (at / matrix.columns, at % matrix.columns);
+                if gains[row] != 0 {
+                    values[at] += values[references[row] as usize * matrix.columns + column] * factors[row];
+                }
+            }
+        }
+        if let Some(Prediction { source: PredictionSource::Matrix(partner), gains }) = prediction {
             let scales =
                 |matrix: &'_ TrellisMatrix| (matrix.step, matrix.row_scales.clone(), matrix.column_scales.clone());
             let (own, other) = (scales(matrix), scales(&matrices[*partner]));
@@ -234,8 +250,18 @@ fn what_is_no_matrix_is_refused() {
     assert_eq!(refused(&|m| m.patches = vec![Patch { position: 600, number: 0 }]), "patches");
     assert_eq!(refused(&|m| m.patches = vec![Patch { position: 6, number: 0 }; 2]), "patches");
     assert_eq!(refused(&|m| m.patches = (0..300).map(|position| Patch { position, number: 0 }).collect()), "patches");
-    assert_eq!(refused(&|m| m.prediction = Some(Prediction { partner: 1, gains: vec![0; 20] })), "the partner");
-    assert_eq!(refused(&|m| m.prediction = Some(Prediction { partner: 0, gains: vec![0; 19] })), "gains");
+    let from = |source: PredictionSource, gains: &[i8]| {
+        refused(&|m| m.prediction = Some(Prediction { source: source.clone(), gains: gains.to_vec() }))
+    };
+    assert_eq!(from(PredictionSource::Matrix(1), &[0; 20]), "the partner");
+    assert_eq!(from(PredictionSource::Matrix(0), &[0; 19]), "gains");
+    assert_eq!(from(PredictionSource::Rows(vec![0; 19]), &[0; 20]), "rows that predict others");
+    let mut references = [0; 20];
+    references[4] = 3;
+    assert_eq!(from(PredictionSource::Rows(references.to_vec()), &[0; 20]), "a row that predicts another");
+    references[4] = 4;
+    let gains: [i8; 20] = std::array::from_fn(|row| i8::from(row == 4));
+    assert_eq!(from(PredictionSource::Rows(references.to_vec()), &gains), "a row that predicts another");
 }
 
 #[test]

@@ -59,6 +59,44 @@ impl<'a> Window<'a> {
             Self::Columns(out) => turn(tile, &mut out[first * rows..][..width * rows], rows, row, step),
         }
     }
+
+    /// Writes the value of a strip's column in a row.
+    pub(super) fn set(&mut self, at: Place, row: usize, column: usize, value: f32) {
+        match self {
+            Self::Rows(windows) => windows[row][at.first + column] = value,
+            Self::Columns(out) => out[(at.first + column) * at.rows + row] = value,
+            Self::Numbers(_) => (),
+        }
+    }
+
+    /// Adds earlier rows of a strip, times factors, to rows: each is told by its number, that of the earlier row, and
+    /// the factor.
+    pub(super) fn add_rows(&mut self, at: Place, rows: impl Iterator<Item = (usize, usize, f32)> + Clone) {
+        let Place { first, width, rows: height, .. } = at;
+        match self {
+            Self::Rows(windows) => mixpress_simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (row, reference, factor) in rows {
+                        let (before, from) = windows.split_at_mut(row);
+                        let (other, out) = (&before[reference][first..][..width], &mut from[0][first..][..width]);
+                        if let (Some(other), Some(out)) = (other.first_chunk::<LANES>(), out.first_chunk_mut::<LANES>())
+                        {
+                            out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                        } else {
+                            out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                        }
+                    }
+                },
+            ),
+            Self::Columns(out) => {
+                for column in out[first * height..][..width * height].chunks_exact_mut(height) {
+                    rows.clone().for_each(|(row, reference, factor)| column[row] += column[reference] * factor);
+                }
+            }
+            Self::Numbers(_) => (),
+        }
+    }
 }
 
 /// The parts of so many columns of each row.

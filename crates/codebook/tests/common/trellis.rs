@@ -2,7 +2,7 @@
 
 use mixpress_codebook::{
     Container, Dtype, Entry, PlainTensor, QuantizedTensor,
-    trellis::{Patch, Prediction, Trellis, TrellisMatrix, TrellisSettings, TrellisTensor, classes},
+    trellis::{Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, TrellisSettings, TrellisTensor, classes},
 };
 
 use super::Draw;
@@ -54,7 +54,18 @@ pub fn matrix(draw: &mut Draw, trellis: Trellis, kind: Kind) -> TrellisMatrix {
 /// With a prediction from the matrix of this number in its section.
 pub fn predicted(draw: &mut Draw, matrix: TrellisMatrix, partner: usize) -> TrellisMatrix {
     let gains = (0..matrix.rows).map(|_| draw.below(40) as i8 - 20).collect();
-    TrellisMatrix { prediction: Some(Prediction { partner, gains }), ..matrix }
+    TrellisMatrix { prediction: Some(Prediction { source: PredictionSource::Matrix(partner), gains }), ..matrix }
+}
+
+/// With rows that are predicted from earlier ones, most of them.
+pub fn of_own_rows(draw: &mut Draw, matrix: TrellisMatrix) -> TrellisMatrix {
+    let (mut references, mut gains) = (Vec::new(), Vec::new());
+    for row in 0..matrix.rows {
+        let gain = if row == 0 { 0 } else { draw.below(9) as i8 - 3 };
+        references.push(if gain == 0 { 0 } else { draw.below(row) as u32 });
+        gains.push(gain);
+    }
+    TrellisMatrix { prediction: Some(Prediction { source: PredictionSource::Rows(references), gains }), ..matrix }
 }
 
 /// A tensor of two axes.
@@ -109,13 +120,16 @@ pub fn mixed() -> Container {
     container(trellis, entries)
 }
 
-/// A section of all lanes and two blocks, most of whose columns are zeros.
+/// A section of all lanes and two blocks, most of whose columns are zeros, with rows that predict others.
 pub fn blocks() -> Container {
     let mut draw = Draw::new(29);
     let trellis = Trellis::new(256).unwrap();
     let wide = matrix(&mut draw, trellis, Kind { busy: 6, patched: 1, ..Kind::new([1100, 1000], 3) });
     let turned = matrix(&mut draw, trellis, Kind { is_transposed: true, busy: 20, ..Kind::new([77, 70], 4) });
-    container(trellis, vec![tensor("wide", wide), tensor("turned", turned)])
+    let turned = of_own_rows(&mut draw, turned);
+    let table = matrix(&mut draw, trellis, Kind { busy: 30, patched: 30, ..Kind::new([90, 130], 4) });
+    let table = of_own_rows(&mut draw, table);
+    container(trellis, vec![tensor("wide", wide), tensor("turned", turned), tensor("table", table)])
 }
 
 /// A section of a single lane.
