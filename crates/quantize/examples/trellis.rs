@@ -32,7 +32,11 @@ fn main() -> Result<(), Failure> {
     let energy: f64 = tensors.iter().flat_map(|tensor| &tensor.weights).map(|&w| f64::from(w) * f64::from(w)).sum();
 
     let since = Instant::now();
-    let profiles = tensors.iter().map(|t| TrellisProfile::new(t.shape, &t.weights)).collect::<Result<Vec<_>, _>>()?;
+    let profile = |tensor: &Tensor| {
+        let profile = TrellisProfile::new(tensor.shape, &tensor.weights)?;
+        Ok(if is_alone || states <= 4 { profile } else { profile.with_references(&tensor.weights) })
+    };
+    let profiles = tensors.iter().map(profile).collect::<Result<Vec<_>, mixpress_quantize::Error>>()?;
     println!("{} tensors, {count} weights, profiles in {:?}", tensors.len(), since.elapsed());
     let since = Instant::now();
     let plan = if is_alone { TrellisPlan::without_pairs(profiles) } else { TrellisPlan::new(profiles) };

@@ -43,7 +43,7 @@ pub use fit::{DULL, PATCH_BITS, classes};
 pub use machine::Trellis;
 pub use matrix::{MAX_SCALE, Patch, Prediction, PredictionSource, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
-pub use predict::{Predictor, row_factors};
+pub use predict::{Predictor, row_factor};
 pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
 
 pub(crate) use encode::{Encoded, encode_checked};

@@ -29,17 +29,17 @@ fn ratio(scale: i16, other: i16) -> f32 {
     ROOTS[difference.rem_euclid(4) as usize] * power
 }
 
-/// The factors of rows that earlier rows of their own matrix predict: with gain `g`, row scale `a` and that of the
-/// earlier row `a'` it is `g / 8 * 2^((a - a') / 4)`, rounded to f32; 0 for a row without a gain.
-///
-/// # Panics
-/// If there is no such earlier row.
+/// The factor of a row that an earlier row of its own matrix predicts: with gain `g`, scale `a` and that of the earlier
+/// row `a'` it is `g / 8 * 2^((a - a') / 4)`, rounded to f32.
 #[must_use]
-pub fn row_factors(gains: &[i8], references: &[u32], scales: &[i16]) -> Vec<f32> {
-    let factor = |((&gain, &reference), &scale): ((&i8, &u32), &i16)| {
-        f32::from(gain) / 8.0 * ratio(scale, scales[reference as usize])
-    };
-    gains.iter().zip(references).zip(scales).map(factor).collect()
+pub fn row_factor(gain: i8, scale: i16, other: i16) -> f32 {
+    f32::from(gain) / 8.0 * ratio(scale, other)
+}
+
+/// The factors of all rows of a matrix.
+pub(super) fn row_factors(gains: &[i8], references: &[u32], scales: &[i16]) -> Vec<f32> {
+    let rows = gains.iter().zip(references).zip(scales);
+    rows.map(|((&gain, &reference), &scale)| row_factor(gain, scale, scales[reference as usize])).collect()
 }
 
 impl Predictor {

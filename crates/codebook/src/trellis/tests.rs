@@ -3,7 +3,7 @@
 use mixpress_simd::Level;
 use proptest::prelude::*;
 
-use super::*;
+use super::{predict::row_factors, *};
 use crate::Error;
 
 /// Whole numbers that look drawn.

@@ -13,6 +13,8 @@ use crate::Error;
 const SMALL: usize = 1 << 12;
 /// A tensor of so few different values has a codebook that makes it again.
 const FEW: usize = 1 << 8;
+/// With so few states there is no time to look for rows that are like others.
+const FAST: u16 = 4;
 /// The largest f16. Weights beyond half of it might be rounded to infinity.
 const LARGEST_HALF: f32 = 65504.0;
 
@@ -40,7 +42,10 @@ impl Matrix {
         if others.is_empty() || weights.len() < SMALL || largest > 0.5 * bound || is_discrete {
             return Ok(None);
         }
-        let profile = TrellisProfile::new([*rows, others.iter().product()], weights)?;
+        let mut profile = TrellisProfile::new([*rows, others.iter().product()], weights)?;
+        if states > FAST {
+            profile = profile.with_references(weights);
+        }
         let estimate = TrellisEstimate::new(&profile, states);
         Ok(Some(Self { profile, estimate }))
     }

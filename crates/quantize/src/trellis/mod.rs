@@ -6,15 +6,19 @@
 //! beyond (M. W. Marcellin and T. R. Fischer, *Trellis coded quantization of memoryless and Gauss-Markov sources*,
 //! 1990).
 //!
+//! What another matrix, or an earlier row, makes likely is taken off before, where that pays.
+//!
 //! How many bits a number takes depends on its class alone, and that on a scale of its row and one of its column
 //! ([`TrellisProfile`]). Decoding and the bytes of a section are [`mixpress_codebook::trellis`].
 
 mod costs;
 mod estimate;
+mod own_rows;
 mod pairs;
 mod predict;
 mod profile;
 mod quantize;
+mod references;
 mod viterbi;
 
 pub use estimate::TrellisEstimate;

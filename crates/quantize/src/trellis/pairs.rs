@@ -35,7 +35,14 @@ pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
                 }
             }
         }
-        if let Some((other, is_own_turned, is_other_turned)) = best.1 {
+        if let (correlation, Some((other, is_own_turned, is_other_turned))) = best {
+            // Neither of a pair is predicted from rows of its own.
+            let given_up: f64 = [number, other].iter().map(|&matrix| profiles[matrix].saved_by_rows()).sum();
+            if -0.5 * (1.0 - correlation).log2() < given_up {
+                continue;
+            }
+            profiles[number].references = None;
+            profiles[other].references = None;
             if is_own_turned {
                 profiles[number].turn();
             }

@@ -1,6 +1,6 @@
 //! What is left of a matrix after its partner's prediction.
 
-use mixpress_codebook::trellis::{Prediction, Predictor, TrellisMatrix};
+use mixpress_codebook::trellis::{Prediction, PredictionSource, Predictor, TrellisMatrix};
 use rayon::prelude::*;
 
 use super::profile::log_scales;
@@ -55,7 +55,11 @@ pub(super) fn predict(
         gains = self::gains(weights, values, step, &own, other);
     }
     let saved = bits(scales) - bits(&own) - GAIN_BITS * rows as f64;
-    (saved > 0.0).then_some(Predicted { prediction: Prediction { partner, gains }, scales: own, rest })
+    (saved > 0.0).then_some(Predicted {
+        prediction: Prediction { source: PredictionSource::Matrix(partner), gains },
+        scales: own,
+        rest,
+    })
 }
 
 /// The least-squares gain of each row, in eighths.
@@ -78,12 +82,18 @@ fn gains(weights: &[f32], values: &[f32], step: f32, own: &[Vec<i16>; 2], other:
     weights.par_chunks(columns).zip(values.par_chunks(columns)).enumerate().map(gain).collect()
 }
 
-/// Bits of all weights of such scales, about: those of normal ones at the error of high rates.
+/// Bits of all weights of such scales, about.
 fn bits([rows, columns]: &[Vec<i16>; 2]) -> f64 {
+    let of_row = row_bits(columns);
+    rows.iter().map(|&row| of_row(row)).sum()
+}
+
+/// Bits that a row of such a scale takes, about: those of normal weights at the error of high rates. `columns` are the
+/// scales of the columns.
+pub(super) fn row_bits(columns: &[i16]) -> impl Fn(i16) -> f64 + Sync + use<> {
     let of_sum = |sum: i32| 0.5 * (1.0 + (0.5 * f64::from(sum)).exp2() / DISTORTION).log2();
     let table: Vec<f64> = (-400..=400).map(of_sum).collect();
-    let of_row = |&row: &i16| -> f64 {
-        columns.iter().map(|&column| table[(400 + i32::from(row) + i32::from(column)) as usize]).sum()
-    };
-    rows.iter().map(of_row).sum()
+    let of_row = |row: i32| columns.iter().map(|&column| table[(400 + row + i32::from(column)) as usize]).sum();
+    let bits: Vec<f64> = (-200..=200).map(of_row).collect();
+    move |row| bits[(200 + i32::from(row)) as usize]
 }

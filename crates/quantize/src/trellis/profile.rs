@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::references::References;
 use crate::{Error, error::all_finite};
 
 /// Rounds of row and column scales that make each other better.
@@ -40,6 +41,8 @@ pub struct TrellisProfile {
     samples: [Arc<[f32]>; 2],
     /// Bits that a weight over its scale takes fewer than a normal one, at high rate.
     pub(super) saved: f64,
+    /// Rows that may predict others, where that was looked for.
+    pub(super) references: Option<References>,
 }
 
 impl TrellisProfile {
@@ -83,11 +86,31 @@ impl TrellisProfile {
             of_columns.filter(|_| rows == columns).map(|(row, column)| over_scale(row, column)).collect(),
         ];
         let saved = saved(&coded, &row_logs, &column_logs);
-        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples, saved })
+        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples, saved, references: None })
+    }
+
+    /// Looks for rows that earlier ones make likely, as in tables of embeddings; `weights` are those that the profile was
+    /// made of. It takes time in proportion to the square of the rows, where a sample says that there are some.
+    ///
+    /// # Panics
+    /// If the weights are not as many as the profile's.
+    #[must_use]
+    #[track_caller]
+    pub fn with_references(self, weights: &[f32]) -> Self {
+        assert_eq!(weights.len(), self.len(), "weights of a profile");
+        let coded = laid(self.shape(), weights, self.is_transposed);
+        let references = References::find([self.rows, self.columns], &coded, &self.column_logs);
+        Self { references, ..self }
+    }
+
+    /// Bits a weight that predictions of rows from earlier ones save, about.
+    pub(super) fn saved_by_rows(&self) -> f64 {
+        self.references.as_ref().map_or(0.0, |references| references.saved)
     }
 
     /// The other way round; of a square matrix.
     pub(super) fn turn(&mut self) {
+        debug_assert!(self.references.is_none(), "what predicts itself has no partner");
         self.samples.swap(0, 1);
         std::mem::swap(&mut self.rows, &mut self.columns);
         std::mem::swap(&mut self.row_logs, &mut self.column_logs);

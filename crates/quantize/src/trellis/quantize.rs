@@ -240,14 +240,25 @@ pub(super) fn quarters(row_logs: &[f32], column_logs: &[f32], step: f32) -> [Vec
 
 /// What all matrices share.
 #[derive(Clone, Copy)]
-struct Quantizer<'a> {
+pub(super) struct Quantizer<'a> {
     trellis: Trellis,
     model: Model,
     costs: &'a Costs,
 }
 
+/// Rows of a matrix, from `start` to before `end`, that are quantised together.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    /// The matrix, of which all scales of these rows and all columns are there.
+    pub(super) matrix: &'a TrellisMatrix,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// The rows' weights, or what predictions left of them; and those of rows after them that are taken into account.
+    pub(super) weights: &'a [f32],
+}
+
 impl Quantizer<'_> {
-    /// A matrix and its squared error. `weights` are the profile's, or what a prediction left of them.
+    /// A matrix and its squared error. `weights` are the profile's, or what a prediction from another matrix left of them.
     fn quantize(
         self,
         profile: &TrellisProfile,
@@ -268,27 +279,28 @@ impl Quantizer<'_> {
             patches: Vec::new(),
             prediction,
         };
-        let strips: Vec<Strip> = (0..columns.div_ceil(LANES))
-            .into_par_iter()
-            .map(|strip| self.strip(&matrix, weights, strip * LANES))
-            .collect();
-        matrix.numbers.par_chunks_mut(columns.max(1)).enumerate().for_each(|(row, numbers)| {
-            for (numbers, strip) in numbers.chunks_mut(LANES).zip(&strips) {
-                numbers.copy_from_slice(&strip.numbers[row][..numbers.len()]);
-            }
-        });
-        let distortion = strips.iter().map(|strip| strip.distortion).sum();
-        matrix.patches = strips.into_iter().flat_map(|strip| strip.patches).collect();
-        matrix.patches.sort_unstable_by_key(|patch| patch.position);
+        let distortion = if let Some(references) = &profile.references {
+            self.own_rows(&mut matrix, weights, references)
+        } else {
+            let mut states = vec![[0; LANES]; columns.div_ceil(LANES)];
+            let strips = self.strips(Part { matrix: &matrix, start: 0, end: rows, weights }, &mut states);
+            place(&mut matrix, 0, strips)
+        };
         (matrix, distortion)
     }
 
+    /// The strips of some rows, whose columns are in such states; those that they get into take their place.
+    pub(super) fn strips(self, part: Part<'_>, states: &mut [[u32; LANES]]) -> Vec<Strip> {
+        let strips = states.par_iter_mut().enumerate();
+        strips.map(|(strip, states)| self.strip(part, strip * LANES, states)).collect()
+    }
+
     /// The sixteen columns from `first` on.
-    fn strip(self, matrix: &TrellisMatrix, weights: &[f32], first: usize) -> Strip {
-        let TrellisMatrix { rows, columns, step, ref column_scales, ref row_scales, .. } = *matrix;
+    fn strip(self, part: Part<'_>, first: usize, states: &mut [u32; LANES]) -> Strip {
+        let TrellisMatrix { columns, step, ref column_scales, ref row_scales, .. } = *part.matrix;
         let width = LANES.min(columns - first);
-        let parts = || weights.chunks_exact(columns).map(|row| &row[first..][..width]);
-        let mut scaled = vec![[0.0f32; LANES]; rows];
+        let parts = || part.weights.chunks_exact(columns).map(|row| &row[first..][..width]);
+        let mut scaled = vec![[0.0f32; LANES]; part.weights.len() / columns];
         for (scaled, weights) in scaled.iter_mut().zip(parts()) {
             scaled.iter_mut().zip(weights).for_each(|(scaled, &weight)| *scaled = weight / step);
         }
@@ -296,8 +308,10 @@ impl Quantizer<'_> {
         let own = &column_scales[first..][..width];
         lane_scales.iter_mut().zip(own).for_each(|(to, &scale)| *to = i32::from(scale) - i32::from(self.model.lowest));
         let last = i32::from(self.model.classes) - 1;
-        let columns_here = Columns { weights: &scaled, rows: row_scales, lanes: lane_scales, last };
-        let numbers = search(self.trellis, self.costs, &columns_here);
+        let rows = &row_scales[part.start..][..scaled.len()];
+        let columns_here = Columns { weights: &scaled, rows, lanes: lane_scales, last };
+        let settled = part.end - part.start;
+        let numbers = search(self.trellis, self.costs, &columns_here, settled, states);
         let mut patches = Vec::new();
         let mut distortion = 0.0;
         for (row, ((numbers, scaled), weights)) in numbers.iter().zip(&scaled).zip(parts()).enumerate() {
@@ -307,7 +321,7 @@ impl Quantizer<'_> {
                 let off = scaled[lane] - number;
                 if off * off > PATCHED {
                     number = scaled[lane].round();
-                    let position = (row * columns + first + lane) as u64;
+                    let position = ((part.start + row) * columns + first + lane) as u64;
                     patches.push(Patch { position, number: number as i32 });
                 }
                 let off = f64::from(weight) - f64::from(number * step);
@@ -319,9 +333,26 @@ impl Quantizer<'_> {
     }
 }
 
-/// Sixteen columns as they were quantised.
-struct Strip {
+/// Sixteen columns of some rows as they were quantised.
+pub(super) struct Strip {
     numbers: Vec<[i16; LANES]>,
     patches: Vec<Patch>,
     distortion: f64,
+}
+
+/// Puts strips, whose rows begin at `start`, into their matrix. Gives their squared error.
+pub(super) fn place(matrix: &mut TrellisMatrix, start: usize, strips: Vec<Strip>) -> f64 {
+    let rows = strips.first().map_or(0, |strip| strip.numbers.len());
+    let columns = matrix.columns.max(1);
+    let here = &mut matrix.numbers[start * matrix.columns..][..rows * matrix.columns];
+    here.par_chunks_mut(columns).enumerate().for_each(|(row, numbers)| {
+        for (numbers, strip) in numbers.chunks_mut(LANES).zip(&strips) {
+            numbers.copy_from_slice(&strip.numbers[row][..numbers.len()]);
+        }
+    });
+    let distortion = strips.iter().map(|strip| strip.distortion).sum();
+    let mut patches: Vec<Patch> = strips.into_iter().flat_map(|strip| strip.patches).collect();
+    patches.sort_unstable_by_key(|patch| patch.position);
+    matrix.patches.extend(patches);
+    distortion
 }

@@ -39,16 +39,23 @@ struct Trace {
     ways: Vec<[u32; LANES]>,
 }
 
-/// The numbers of all rows, on the cheapest way through the trellis for each column.
-pub(super) fn search(trellis: Trellis, costs: &Costs, columns: &Columns) -> Vec<[i16; LANES]> {
+/// The numbers of so many rows, on the cheapest way through the trellis for each column from a state on, which becomes the
+/// one after them. Further rows are taken into account.
+pub(super) fn search(
+    trellis: Trellis,
+    costs: &Costs,
+    columns: &Columns,
+    settled: usize,
+    states: &mut [u32; LANES],
+) -> Vec<[i16; LANES]> {
     match trellis.states() {
-        4 => search_states::<4, 1>(trellis, costs, columns),
-        8 => search_states::<8, 1>(trellis, costs, columns),
-        16 => search_states::<16, 1>(trellis, costs, columns),
-        32 => search_states::<32, 1>(trellis, costs, columns),
-        64 => search_states::<64, 2>(trellis, costs, columns),
-        128 => search_states::<128, 4>(trellis, costs, columns),
-        _ => search_states::<256, 8>(trellis, costs, columns),
+        4 => search_states::<4, 1>(trellis, costs, columns, settled, states),
+        8 => search_states::<8, 1>(trellis, costs, columns, settled, states),
+        16 => search_states::<16, 1>(trellis, costs, columns, settled, states),
+        32 => search_states::<32, 1>(trellis, costs, columns, settled, states),
+        64 => search_states::<64, 2>(trellis, costs, columns, settled, states),
+        128 => search_states::<128, 4>(trellis, costs, columns, settled, states),
+        _ => search_states::<256, 8>(trellis, costs, columns, settled, states),
     }
 }
 
@@ -56,16 +63,17 @@ fn search_states<const S: usize, const W: usize>(
     trellis: Trellis,
     costs: &Costs,
     columns: &Columns,
+    all_settled: usize,
+    starts: &mut [u32; LANES],
 ) -> Vec<[i16; LANES]> {
     let count = columns.weights.len();
-    let mut numbers = vec![[0i16; LANES]; count];
+    let mut numbers = vec![[0i16; LANES]; all_settled];
     let room = count.min(SETTLED + AHEAD);
     let mut trace = Trace { picks: vec![[0; LANES]; room], ways: vec![[0; LANES]; room * W] };
-    let mut starts = [0u32; LANES];
     let mut first = 0;
-    while first < count {
+    while first < all_settled {
         let end = count.min(first + SETTLED + AHEAD);
-        let settled = if end == count { count } else { first + SETTLED };
+        let settled = if end == count { all_settled } else { all_settled.min(first + SETTLED) };
         let mut sums = [[f32::INFINITY; LANES]; S];
         starts.iter().enumerate().for_each(|(lane, &state)| sums[state as usize][lane] = 0.0);
         mixpress_simd::vectorized(
