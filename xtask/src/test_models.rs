@@ -4,11 +4,11 @@
 //! opened again. With `--runtimes` the restored models also run in other people's runtimes, and decoding is timed
 //! beside another codec.
 
-mod layer;
+pub mod layer;
 mod outputs;
 mod round_trip;
 mod runtimes;
-mod table;
+pub mod table;
 
 use std::path::Path;
 

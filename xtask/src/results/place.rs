@@ -54,7 +54,7 @@ fn git(root: &Path, args: &[&str]) -> anyhow::Result<String> {
 }
 
 /// The processor's name as the system tells it, or else its architecture.
-fn processor() -> String {
+pub fn processor() -> String {
     let of_linux = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| model_name(&text));
     let of_macos = || {
         let output = Command::new("sysctl").args(["-n", "machdep.cpu.brand_string"]).output().ok()?;

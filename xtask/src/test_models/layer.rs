@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use mixpress_cli::mixpress::compress::{Model, ModelOutcome};
+use anyhow::Context;
+use mixpress_cli::mixpress::compress::ModelOutcome;
 use mixpress_cli::mixpress::prelude::{Goal, ModelCompressor, Overwrite};
-use safetensors::{Dtype, tensor::TensorView};
 
 use super::table::Table;
+use crate::rate::weights::cut_out;
 
 /// What is in the names of the layer's tensors.
-const LAYER: &str = "encoder.layer.0.";
+pub const LAYER: &str = "encoder.layer.0.";
 /// Entries of its matrices.
 const WEIGHTS: u64 = 1_769_472;
 /// Signal-to-noise ratios in dB, each with the most bits a weight that it may cost; all bytes of the file count.
@@ -64,7 +64,7 @@ impl Found {
 pub fn test(mini_lm: &Path, folder: &Path) -> anyhow::Result<Vec<Found>> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let layer = folder.join("layer_0.safetensors");
-    cut_out(mini_lm, &layer)?;
+    cut_out(mini_lm, &layer, |name, shape| shape.len() == 2 && name.contains(LAYER))?;
     LIMITS
         .iter()
         .map(|&(wanted, limit)| {
@@ -73,23 +73,4 @@ pub fn test(mini_lm: &Path, folder: &Path) -> anyhow::Result<Vec<Found>> {
             Ok(Found { wanted, limit, outcome })
         })
         .collect()
-}
-
-/// Writes the layer's matrices as a model of their own.
-fn cut_out(mini_lm: &Path, layer: &Path) -> anyhow::Result<()> {
-    let model = Model::open(mini_lm)?;
-    let mut matrices = Vec::new();
-    for (number, tensor) in model.tensors().iter().enumerate() {
-        if tensor.shape().len() == 2 && tensor.name().contains(LAYER) {
-            ensure!(tensor.element().name() == "f32", "{} is {} and not f32", tensor.name(), tensor.element());
-            let shape: Vec<usize> = tensor.shape().iter().map(|&length| length as usize).collect();
-            matrices.push((tensor.name().to_owned(), shape, model.payload(number)?));
-        }
-    }
-    let views = matrices
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let bytes = safetensors::serialize(views, None)?;
-    fs::write(layer, bytes).with_context(|| format!("cannot write {}", layer.display()))
 }

@@ -9,16 +9,11 @@ use mixpress_cli::mixpress::prelude::{Goal, ModelFile};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::rate::nncodec;
 use crate::test_models::round_trip::round_trip;
 use crate::test_models::table::Table;
 use crate::{python, repository};
 
-/// The codec, and what builds it. Its other dependencies are for training, which is not done.
-const INSTALLS: [&[&str]; 2] = [
-    &["numpy<2", "packaging", "pybind11", "setuptools", "wheel"],
-    &["--no-build-isolation", "--no-deps", "nncodec==2.1.3"],
-];
-const PROBE: &str = "import numpy, nncodec.extensions.deepCABAC";
 /// Our file's bits a weight.
 const BITS: f64 = 4.0;
 /// Our rounds, before and after the other codec's.
@@ -33,7 +28,7 @@ const AIM: f64 = 10.0;
 pub fn run(mini_lm: &Path, folder: &Path, pool: &ThreadPool) -> anyhow::Result<()> {
     let coded = pool.install(|| round_trip(mini_lm, Goal::BitsPerWeight(BITS), folder))?;
     let before = Ours::measure(&coded.file, &folder.join("decoded.safetensors"), pool)?;
-    let theirs = match python::environment(&repository::root().join("target/nncodec"), PROBE, &INSTALLS) {
+    let theirs = match nncodec::python() {
         Ok(python) => Some(Theirs::measure(&python, mini_lm, &folder.join("model.nnc"))?),
         Err(error) => {
             println!("NNCodec is not installed, so decoding is not compared: {error:#}");

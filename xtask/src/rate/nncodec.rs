@@ -1,0 +1,52 @@
+//! The same weights by `NNCodec`, the implementation of ISO/IEC 15938-17 by Fraunhofer HHI.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::{python, repository};
+
+/// The codec, and what builds it. Its other dependencies are for training, which is not done.
+const INSTALLS: [&[&str]; 2] = [
+    &["numpy<2", "packaging", "pybind11", "setuptools", "wheel"],
+    &["--no-build-isolation", "--no-deps", "nncodec==2.1.3"],
+];
+const PROBE: &str = "import numpy, nncodec.extensions.deepCABAC";
+
+/// What it takes at a ratio.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Theirs {
+    /// Bits a weight at the ratio, on the line between its steps on both sides of it.
+    pub bits: f64,
+    /// Those of the nearer step.
+    pub encoded_million_per_second: f64,
+    pub decoded_million_per_second: f64,
+}
+
+/// Its Python, in an environment under `target/`.
+///
+/// # Errors
+/// If it cannot be installed.
+pub fn python() -> anyhow::Result<std::path::PathBuf> {
+    python::environment(&repository::root().join("target/nncodec"), PROBE, &INSTALLS)
+}
+
+/// A model of matrices at each ratio.
+///
+/// # Errors
+/// If the codec fails.
+pub fn measure(python: &Path, model: &Path, ratios: &[f64]) -> anyhow::Result<Vec<Theirs>> {
+    let script = repository::root().join("xtask/python/nncodec_rate.py");
+    let mut command = Command::new(python);
+    command.arg(&script).arg(model).arg(model.with_extension("nnc"));
+    command.args(ratios.iter().map(f64::to_string)).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", script.display(), output.status);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text.lines().last().unwrap_or_default();
+    serde_json::from_str(last).with_context(|| format!("{} printed {last:?}", script.display()))
+}
