@@ -28,21 +28,54 @@ pub(crate) trait BinaryCoder {
     }
 }
 
+/// What an ideal coder would spend. A product of probabilities takes a logarithm only now and then.
+#[derive(Debug)]
+struct Spent {
+    bits: f64,
+    /// The probability of the decisions since `bits` was brought up to date.
+    product: f64,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self { bits: 0.0, product: 1.0 }
+    }
+}
+
+impl Spent {
+    /// Counts a decision that is 1 with probability `p / 65536`.
+    fn add(&mut self, bit: bool, p: u32) {
+        const LEAST: f64 = 1e-280;
+        self.product *= f64::from(if bit { p } else { ONE - p }) / f64::from(ONE);
+        if self.product < LEAST {
+            *self = Self { bits: self.bits(), product: 1.0 };
+        }
+    }
+
+    fn bits(&self) -> f64 {
+        self.bits - self.product.log2()
+    }
+}
+
 /// Weighs decisions instead of writing them: the bits that an ideal coder would spend.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Tally(Spent);
+
+impl Tally {
     /// Bits so far.
-    pub(crate) bits: f64,
+    pub(crate) fn bits(&self) -> f64 {
+        self.0.bits()
+    }
 }
 
 impl BinaryCoder for Tally {
     fn code(&mut self, bit: bool, p: u32) -> bool {
-        self.bits += cost(bit, p);
+        self.0.add(bit, p);
         bit
     }
 
     fn spent(&self) -> f64 {
-        self.bits
+        self.0.bits()
     }
 }
 
@@ -51,24 +84,24 @@ impl BinaryCoder for Tally {
 pub(crate) struct Weighed<C> {
     /// The coder that does the work.
     pub(crate) inner: C,
-    /// Bits so far.
-    pub(crate) bits: f64,
+    spent: Spent,
+}
+
+impl<C> Weighed<C> {
+    /// Weighs what `inner` is asked for.
+    pub(crate) fn new(inner: C) -> Self {
+        Self { inner, spent: Spent::default() }
+    }
 }
 
 impl<C: BinaryCoder> BinaryCoder for Weighed<C> {
     fn code(&mut self, bit: bool, p: u32) -> bool {
         let bit = self.inner.code(bit, p);
-        self.bits += cost(bit, p);
+        self.spent.add(bit, p);
         bit
     }
 
     fn spent(&self) -> f64 {
-        self.bits
+        self.spent.bits()
     }
-}
-
-/// Bits that an ideal coder spends on `bit` when 1 has probability `p / 65536`. For choices and reports only.
-pub(crate) fn cost(bit: bool, p: u32) -> f64 {
-    let p = if bit { p } else { ONE - p };
-    16.0 - f64::from(p).log2()
 }

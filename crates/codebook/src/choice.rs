@@ -56,7 +56,7 @@ pub(crate) fn choose(models: &Models, book: &Codebook, indices: &[u16], shape: S
         if let Some(zeros) = zeros {
             models.zeros.clone().code(&mut tally, zeros);
         }
-        offer(Coding::Static, false, 8.0 * table.expected_len(&counts) + tally.bits + SECTION_BITS);
+        offer(Coding::Static, false, 8.0 * table.expected_len(&counts) + tally.bits() + SECTION_BITS);
     }
     let (pivot, sides) = (pivot(book), sides(book));
     let sparsity = counts[usize::from(pivot)] as f64 / count.max(1) as f64;
@@ -74,7 +74,7 @@ pub(crate) fn choose(models: &Models, book: &Codebook, indices: &[u16], shape: S
             let mut tally = Tally::default();
             let mut models = models.tensors.clone();
             models.code(&mut tally, shape, sides, sorted, &mut symbols);
-            offer(Coding::Adaptive, sorted, tally.bits);
+            offer(Coding::Adaptive, sorted, tally.bits());
         }
     }
     let (coding, sorted, _) = best;

@@ -151,7 +151,7 @@ mod tests {
                 tally.code(bit, p);
             }
             let bytes = encoder.finish();
-            prop_assert!(bytes.len() as f64 <= tally.bits / 8.0 * 1.0001 + 1.0, "{} bytes, {} bits", bytes.len(), tally.bits);
+            prop_assert!(bytes.len() as f64 <= tally.bits() / 8.0 * 1.0001 + 1.0, "{} bytes, {} bits", bytes.len(), tally.bits());
             let mut decoder = Decoder::new(&bytes);
             for (i, &(bit, p)) in decisions.iter().enumerate() {
                 prop_assert_eq!(decoder.code(false, p), bit, "decision {}", i);

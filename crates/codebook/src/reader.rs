@@ -71,7 +71,7 @@ pub(crate) fn open<'a>(source: &Source<'a>, limits: Limits) -> Result<Archive<'a
 /// Reads a file's stream, and counts what it spends on what.
 pub(crate) fn open_with_breakdown<'a>(source: &Source<'a>, limits: Limits) -> Result<(Archive<'a>, Breakdown), Error> {
     let (stream, sections) = Sections::open(source, &limits)?;
-    let coder = Weighed { inner: Decoder::new(&stream), bits: 0.0 };
+    let coder = Weighed::new(Decoder::new(&stream));
     let mut reader = Reader::new(coder, sections, limits, stream.len());
     let archive = reader.archive()?;
     end(&reader.coder.inner)?;

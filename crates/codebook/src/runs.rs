@@ -60,9 +60,9 @@ mod tests {
             let exact = -(choose(ones) * p.powi(ones as i32) * (1.0 - p).powi((len - ones) as i32)).log2();
             // Beyond 14 bits the coder's least probability decides.
             assert!(
-                exact > 14.0 || (tally.bits - exact).abs() < 0.04 * exact.max(1.0),
+                exact > 14.0 || (tally.bits() - exact).abs() < 0.04 * exact.max(1.0),
                 "{ones}: {} for {exact}",
-                tally.bits
+                tally.bits()
             );
         }
     }

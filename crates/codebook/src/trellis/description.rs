@@ -61,7 +61,7 @@ impl Description {
             return Err(truncated(head_length, room));
         }
         let head = part(LENGTH..LENGTH + head_length)?;
-        let mut coder = Weighed { inner: Decoder::new(&head), bits: 0.0 };
+        let mut coder = Weighed::new(Decoder::new(&head));
         let any = SectionHead { trellis: Trellis::new(4)?, model: Model::normal(0, 1) };
         let SectionHead { trellis, model } = HeadCoder::section(&mut coder, any)?;
         let mut models = HeadCoder::new();
