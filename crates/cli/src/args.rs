@@ -142,9 +142,9 @@ pub struct WantedArgs {
     /// Sensitivities of the tensors: read if the file is there, otherwise measured on the --inputs and written.
     #[arg(long, value_name = "FILE.json", requires = "model", conflicts_with = "distortion", value_hint = ValueHint::FilePath)]
     pub sensitivity: Option<PathBuf>,
-    /// How long matrices are searched for numbers that take few bits, 1 to 9 [default: 5]. A trellis of 4 states (1, 2)
-    /// takes a bit over half the time of one with 64 (5 to 7) and four hundredths of a bit a weight more; one with 256 (8, 9)
-    /// takes more than twice as long and saves a hundredth. Files of all efforts are read equally fast.
+    /// How much time is spent on matrices to save bits, 1 to 9 [default: 5]: a trellis of 4 states (1, 2), 8 (3), 16 (4), 64
+    /// (5 to 7) or 256 (8, 9), and from 3 on a look for rows that are like earlier ones, as in tables of embeddings. Files
+    /// of all efforts are read equally fast.
     #[arg(long, value_name = "1-9", requires = "model", value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["lossless", "codebooks"])]
     pub effort: Option<u8>,
     /// Gives every tensor that is compressed a codebook, even where a trellis would be smaller: a model that

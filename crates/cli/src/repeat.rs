@@ -118,5 +118,11 @@ mod tests {
             model(Path::new("m.onnx"), &wanted, &Defaults::default()),
             "mixpress compress m.onnx --bits 3.5 --tensor 'embed*=bits:6' --tensor '*.head=lossless'"
         );
+        let of = |wanted: &WantedArgs| model(Path::new("m.onnx"), wanted, &Defaults::default());
+        assert_eq!(of(&WantedArgs { effort: Some(9), ..WantedArgs::default() }), "mixpress compress m.onnx --effort 9");
+        assert_eq!(
+            of(&WantedArgs { codebooks: true, ..WantedArgs::default() }),
+            "mixpress compress m.onnx --codebooks"
+        );
     }
 }

@@ -136,3 +136,34 @@ fn what_cannot_be_done_is_said_in_one_line_and_loses_nothing() {
     place.run(["verify", "initializers.onnx"]).refused(1, &["not an .mxp file"]);
     place.run(["diff", "initializers.onnx", "text.onnx"]).refused(1, &["text.onnx"]);
 }
+
+#[test]
+fn an_effort_and_codebooks_say_how_matrices_are_coded() {
+    let place = Place::new();
+    let weights: Vec<u8> = (0..100 * 80).flat_map(|at| (at as f32 * 1.7).sin().powi(3).to_le_bytes()).collect();
+    let header = br#"{"w":{"dtype":"F32","shape":[100,80],"data_offsets":[0,32000]}}"#;
+    let length = (header.len() as u64).to_le_bytes();
+    place.write("m.safetensors", [&length[..], &header[..], &weights[..]].concat());
+    for (flags, coding) in
+        [(&["--effort", "3"][..], "trellis, 8 states"), (&[], "trellis, 64 states"), (&["--codebooks"], "codebook")]
+    {
+        let arguments = ["compress", "m.safetensors", "--dry-run"].iter().chain(flags);
+        let planned = place.run(arguments).done();
+        assert!(planned.stdout.contains(coding), "no {coding} in {}", planned.stdout);
+        let arguments = ["compress", "m.safetensors", "-o", "m.mxp", "--force"].iter().chain(flags);
+        let ended = place.run(arguments).done();
+        assert!(ended.stdout.contains("8,000 weights compressed"), "{}", ended.stdout);
+        let held = place.run(["inspect", "m.mxp"]).done();
+        assert_eq!(held.stdout.contains("trellis"), coding != "codebook", "{}", held.stdout);
+    }
+    for wrong in [
+        &["m.safetensors", "--effort", "10"][..],
+        &["m.safetensors", "--effort", "0"],
+        &["m.safetensors", "--effort", "2", "--codebooks"],
+        &["m.safetensors", "--effort", "2", "--lossless"],
+        &["--effort", "2"],
+        &["--codebooks"],
+    ] {
+        assert_eq!(place.run(["compress"].iter().chain(wrong)).code, Some(2), "{wrong:?}");
+    }
+}

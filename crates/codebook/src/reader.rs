@@ -21,7 +21,7 @@ use crate::{
     structure::{Structure, TensorRecord},
     tensor::elements,
     text::Kind,
-    trellis::{Section, TrellisSettings, matrix_shape, section_ends},
+    trellis::{Recent, Section, TrellisSettings, matrix_shape, section_ends},
     wire,
 };
 
@@ -103,12 +103,16 @@ struct Reader<'a, C> {
     /// Bytes that the archive will hold because the stream says so.
     held: u64,
     ledger: Breakdown,
+    /// Sections of trellis-coded tensors so far, and what they share.
+    trellis_sections: usize,
+    recent: Arc<Recent>,
 }
 
 impl<'a, C: BinaryCoder> Reader<'a, C> {
     fn new(coder: C, sections: Sections<'a>, limits: Limits, stream: usize) -> Self {
         let (models, ledger) = (Models::new(), Breakdown::default());
-        Self { coder, models, sections, limits, stream: stream as u64, held: 0, ledger }
+        let (stream, recent) = (stream as u64, Arc::default());
+        Self { coder, models, sections, limits, stream, held: 0, ledger, trellis_sections: 0, recent }
     }
 
     /// Counts bytes that will be held, before they are allocated.
@@ -184,7 +188,10 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             self.limits.tensor(name, decoded, taken)?;
             shapes.extend(matrix_shape(shape));
         }
-        let section = Arc::new(Section::of_file(piece, &shapes, &mut |bytes| self.hold(bytes))?);
+        let (number, recent) = (self.trellis_sections, self.recent.clone());
+        let section = Section::of_file(piece, number, &recent, &shapes, &mut |bytes| self.hold(bytes))?;
+        let section = Arc::new(section);
+        self.trellis_sections += 1;
         let own = section.settings()?;
         if *settings.get_or_insert(own) != own {
             let (what, rule) = ("states of a trellis", "all sections of a file have the same, and the same classes");

@@ -24,6 +24,8 @@ fn a_breakdown_says_what_each_takes_and_what_predicts_it() {
     assert_eq!(codings[0], "trellis, 8 states");
     assert_eq!(codings[3], "trellis, 8 states, predicted from layers.0.turned.weight");
     assert_eq!(codings[5], "trellis, 8 states, predicted from layers.0.proj.weight");
+    let codings = coding(&trellis::blocks());
+    assert_eq!(codings[2], "trellis, 256 states, rows predicted from earlier ones");
     for (name, container) in common::golden_containers() {
         let bytes = encode(&container).unwrap();
         let parts = breakdown(&bytes).unwrap();
@@ -35,6 +37,21 @@ fn a_breakdown_says_what_each_takes_and_what_predicts_it() {
 }
 
 /// A file of one of two tensors is about as long as a breakdown of both says.
+#[test]
+fn a_block_that_changes_after_the_file_was_opened_is_noticed() {
+    let bytes = encode(&trellis::blocks()).unwrap();
+    for from_end in [1, 40, 500] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let (archive, _) = Archive::open_file(std::fs::File::open(file.path()).unwrap()).unwrap();
+        let mut changed = bytes.clone();
+        changed[bytes.len() - from_end] ^= 4;
+        std::fs::write(file.path(), &changed).unwrap();
+        // All tensors have a part of the last block.
+        assert!(archive.tensors().iter().all(|tensor| tensor.values().is_err()), "{from_end} bytes from the end");
+    }
+}
+
 #[test]
 fn the_bytes_of_a_block_are_shared_as_they_are_needed() {
     let mut draw = Draw::new(3);

@@ -138,3 +138,31 @@ fn the_number_of_threads_changes_nothing() {
     };
     assert!(on(1) == on(3));
 }
+
+#[test]
+fn a_table_of_related_rows_is_predicted_from_earlier_ones_but_not_in_haste() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rows, columns) = (1400, 64);
+    let own = normals(rows * columns, 0.05, 8);
+    let mut table = own.clone();
+    for at in 600 * columns..rows * columns {
+        table[at] = 0.4 * own[at] + table[(at / columns % 500) * columns + at % columns];
+    }
+    let bytes = f32_bytes(&table);
+    let view = TensorView::new(Dtype::F32, vec![rows, columns], &bytes).expect("its shape's bytes");
+    let model = folder.path().join("table.safetensors");
+    std::fs::write(&model, safetensors::serialize([("table", view)], None).expect("a model")).expect("writable");
+    let run = |effort: u8, threads: usize| {
+        let file = folder.path().join(format!("{effort}-{threads}.mxp"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let compressor = compressor(&model, Goal::SignalToNoise(20.0)).effort(effort);
+        let outcome = pool.install(|| compressor.run_to(&file, Overwrite::Refuse)).unwrap();
+        let coding = ModelFile::open(&file).unwrap().breakdown().tensors[0].coding.clone();
+        (outcome.bits_per_weight, coding, std::fs::read(&file).unwrap())
+    };
+    let (slow, fast) = (run(3, 1), run(2, 1));
+    assert_eq!(slow.1, "trellis, 8 states, rows predicted from earlier ones");
+    assert_eq!(fast.1, "trellis, 4 states");
+    assert!(slow.0 < fast.0 - 0.3, "{} {} bits", slow.0, fast.0);
+    assert!(slow.2 == run(3, 3).2);
+}

@@ -21,29 +21,41 @@ use crate::{Error, rans::LOWER, source::Piece};
 /// The windows of a block: matrix, first column, window.
 pub(super) type Windows<'a> = Vec<(usize, usize, Window<'a>)>;
 
-/// Rows of numbers that a block may have to be kept; narrow matrices have more of them than entries would let expect.
-const MOST_ROWS: usize = 4 << 20 >> 6;
+/// Rows of numbers that a block may have to be kept: 8 MiB. Narrow matrices have more rows than entries would let expect.
+const MOST_ROWS: usize = 1 << 16;
 
 /// The numbers of a block, strip by strip, row by row.
-type Numbers = Vec<[i16; LANES]>;
+type BlockNumbers = Vec<[i16; LANES]>;
 
-/// The numbers of blocks that were decoded last, a few for each thread that may ask for some.
+/// The numbers of the blocks that were asked for last, of whichever section of a file.
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<VecDeque<(usize, Arc<Numbers>)>>);
+pub(crate) struct Recent(Mutex<VecDeque<(usize, usize, Arc<BlockNumbers>)>>);
 
 impl Recent {
-    fn get(&self, block: usize) -> Option<Arc<Numbers>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|(number, _)| *number == block).map(|(_, numbers)| numbers.clone())
+    /// The numbers of a block of a section, which so is the one asked for last.
+    fn get(&self, section: usize, block: usize) -> Option<Arc<BlockNumbers>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.iter().position(|entry| (entry.0, entry.1) == (section, block))?;
+        let entry = kept.remove(place)?;
+        let numbers = entry.2.clone();
+        kept.push_back(entry);
+        Some(numbers)
     }
 
-    fn keep(&self, block: usize, numbers: Arc<Numbers>) {
+    /// Keeps the numbers of a block: of as many as a tensor and its partner begin and end in, for each thread.
+    fn keep(&self, section: usize, block: usize, numbers: Arc<BlockNumbers>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back((block, numbers));
-        while kept.len() > rayon::current_num_threads() + 1 {
+        kept.retain(|entry| (entry.0, entry.1) != (section, block));
+        kept.push_back((section, block, numbers));
+        while kept.len() > 4 * rayon::current_num_threads() {
             kept.pop_front();
         }
     }
+}
+
+/// Where the window on a matrix is among those of a block, which are in the order of matrices.
+fn place_of(windows: &Windows<'_>, matrix: usize) -> Option<usize> {
+    windows.binary_search_by_key(&matrix, |window| window.0).ok()
 }
 
 /// What all blocks share.
@@ -51,6 +63,8 @@ pub(super) struct BlockReader<'a> {
     pub(super) piece: &'a Piece<'a>,
     pub(super) described: &'a Description,
     pub(super) slots: &'a [u32],
+    /// The section's number in its file, and the blocks that were read last.
+    pub(super) section: usize,
     pub(super) recent: &'a Recent,
     /// For each matrix what it takes to finish its rows, if rows of it predict others.
     pub(super) own_rows: &'a [Option<OwnRows<'a>>],
@@ -66,7 +80,7 @@ impl BlockReader<'_> {
         if windows.is_empty() && blocks.len() > 1 {
             return Ok(());
         }
-        let is_wanted = |strip: &Strip| windows.iter().any(|window| window.0 == strip.matrix);
+        let is_wanted = |strip: &Strip| place_of(&windows, strip.matrix).is_some();
         let rows: usize = block.strips.iter().map(|strip| matrices[strip.matrix].rows).sum();
         if rows > MOST_ROWS || block.strips.iter().all(is_wanted) {
             return self.read(block, |strip, row, tile| self.fill(&mut windows, strip, row, tile));
@@ -84,14 +98,14 @@ impl BlockReader<'_> {
     }
 
     /// The numbers of a block of so many rows, which are kept for the next that asks.
-    fn numbers(&self, number: usize, rows: usize) -> Result<Arc<Numbers>, Error> {
-        if let Some(numbers) = self.recent.get(number) {
+    fn numbers(&self, number: usize, rows: usize) -> Result<Arc<BlockNumbers>, Error> {
+        if let Some(numbers) = self.recent.get(self.section, number) {
             return Ok(numbers);
         }
         let mut numbers = Vec::with_capacity(rows);
         self.read(&self.described.blocks[number], |_, _, tile| numbers.extend_from_slice(tile))?;
         let numbers = Arc::new(numbers);
-        self.recent.keep(number, numbers.clone());
+        self.recent.keep(self.section, number, numbers.clone());
         Ok(numbers)
     }
 
@@ -116,7 +130,8 @@ impl BlockReader<'_> {
     /// Writes rows of a strip, from `row` on, into the window on its matrix, if there is one.
     fn fill(&self, windows: &mut Windows<'_>, strip: Strip, row: usize, tile: &[[i16; LANES]]) {
         let matrix = &self.described.matrices[strip.matrix];
-        if let Some((_, first, window)) = windows.iter_mut().find(|(number, ..)| *number == strip.matrix) {
+        if let Some(place) = place_of(windows, strip.matrix) {
+            let (_, first, window) = &mut windows[place];
             let place = Place { first: strip.first - *first, width: strip.width, row, rows: matrix.rows };
             window.fill(tile, place, matrix.step, self.turn);
             if let Some(own_rows) = &self.own_rows[strip.matrix] {
@@ -202,5 +217,27 @@ impl<'a> Words<'a> {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_for_longest_goes_first_and_nothing_is_kept_twice() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        pool.install(|| {
+            let recent = Recent::default();
+            let numbers = |of: i16| Arc::new(vec![[of; LANES]]);
+            for block in 0..4 {
+                recent.keep(0, block, numbers(block as i16));
+            }
+            recent.keep(0, 1, numbers(1));
+            assert_eq!(recent.get(0, 0).unwrap()[0][0], 0);
+            recent.keep(7, 3, numbers(30));
+            assert!(recent.get(0, 2).is_none(), "it was the last that was asked for");
+            assert_eq!([(0, 3), (0, 1), (0, 0), (7, 3)].map(|(s, b)| recent.get(s, b).unwrap()[0][0]), [3, 1, 0, 30]);
+        });
     }
 }

@@ -1,6 +1,9 @@
 //! The reader's side: the head, blocks in parallel, patches, predictions.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use mixpress_simd::Level;
 use rayon::prelude::*;
@@ -23,7 +26,9 @@ pub struct Section<'a> {
     piece: Piece<'a>,
     described: Description,
     slots: OnceLock<Vec<u32>>,
-    recent: Recent,
+    /// Its number among the sections of its file, which share what they keep of blocks.
+    number: usize,
+    recent: Arc<Recent>,
 }
 
 impl<'a> Section<'a> {
@@ -33,13 +38,20 @@ impl<'a> Section<'a> {
     /// # Errors
     /// If the bytes are no section for tensors of these shapes.
     pub fn open(bytes: &'a [u8], shapes: &[[usize; 2]]) -> Result<Self, Error> {
-        Self::of_file(Piece::Held(Cow::Borrowed(bytes)), shapes, &mut |_| Ok(()))
+        Self::of_file(Piece::Held(Cow::Borrowed(bytes)), 0, &Arc::default(), shapes, &mut |_| Ok(()))
     }
 
-    /// [`Section::open`] for a part of a file; `hold` is told the bytes of what is found before there is room for it.
-    pub(crate) fn of_file(piece: Piece<'a>, shapes: &[[usize; 2]], hold: Hold<'_>) -> Result<Self, Error> {
+    /// [`Section::open`] for a part of a file, the section of such a number; `hold` is told the bytes of what is found
+    /// before there is room for it.
+    pub(crate) fn of_file(
+        piece: Piece<'a>,
+        number: usize,
+        recent: &Arc<Recent>,
+        shapes: &[[usize; 2]],
+        hold: Hold<'_>,
+    ) -> Result<Self, Error> {
         let described = Description::read(|range| piece.part(range), piece.len(), shapes, hold)?;
-        Ok(Self { piece, described, slots: OnceLock::new(), recent: Recent::default() })
+        Ok(Self { piece, described, slots: OnceLock::new(), number, recent: recent.clone() })
     }
 
     pub(crate) fn description(&self) -> &Description {
@@ -131,7 +143,7 @@ impl<'a> Section<'a> {
                 matrix.patch(out);
                 continue;
             };
-            // Rows that predict others are added already, to patches as well.
+            // What earlier rows predict was added with the numbers, and patches before it.
             let PredictionSource::Matrix(partner) = *source else { continue };
             matrix.patch(out);
             let (Some(partner), other) = (&before[partner], &matrices[partner]) else { continue };
@@ -144,13 +156,17 @@ impl<'a> Section<'a> {
     /// Decodes the blocks that there are windows for.
     fn fill(&self, level: Level, windows: Vec<Windows<'_>>) -> Result<(), Error> {
         let Description { matrices, lanes, .. } = &self.described;
-        let is_wanted = |matrix: usize| windows.iter().flatten().any(|window| window.0 == matrix);
-        let own_rows = |(number, matrix)| if is_wanted(number) { OwnRows::of(matrix, *lanes) } else { None };
-        let own_rows: Vec<Option<OwnRows<'_>>> = matrices.iter().enumerate().map(own_rows).collect();
+        let mut is_wanted = vec![false; matrices.len()];
+        for (number, _, window) in windows.iter().flatten() {
+            is_wanted[*number] = window.has_values();
+        }
+        let own_rows = |(matrix, is_wanted)| if is_wanted { OwnRows::of(matrix, *lanes) } else { None };
+        let own_rows: Vec<Option<OwnRows<'_>>> = matrices.iter().zip(is_wanted).map(own_rows).collect();
         let reader = BlockReader {
             piece: &self.piece,
             described: &self.described,
             slots: self.slots.get_or_init(|| slots(&self.described.model)),
+            section: self.number,
             recent: &self.recent,
             own_rows: &own_rows,
             rows: kernels::rows_at(level),

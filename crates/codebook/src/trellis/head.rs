@@ -283,3 +283,31 @@ impl HeadCoder {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::range_coder::Encoder;
+
+    #[test]
+    fn a_row_is_predicted_from_an_earlier_one() {
+        let refused = |references: [u32; 4], gains: [i8; 4]| {
+            let source = PredictionSource::Rows(references.to_vec());
+            let head = MatrixHead {
+                rows: 4,
+                columns: 1,
+                step: 1.0,
+                row_scales: vec![0; 4],
+                column_scales: vec![0],
+                prediction: Some(Prediction { source, gains: gains.to_vec() }),
+                ..MatrixHead::default()
+            };
+            // Both sides are one function: what an encoder refuses to write a decoder refuses to read.
+            let found = HeadCoder::new().matrix(&mut Encoder::new(), [4, 1], &head, &[], &mut |_| Ok(()));
+            matches!(found, Err(Error::Malformed { what: "a row that predicts another", .. }))
+        };
+        assert!(!refused([0, 0, 1, 2], [0, 3, -4, 1]));
+        assert!(refused([0, 0, 0, 0], [1, 0, 0, 0]), "nothing comes before the first row");
+        assert!(refused([0, 0, 0, 3], [0, 0, 0, 1]), "a row does not predict itself");
+    }
+}

@@ -46,6 +46,7 @@ pub use model::{ClassTables, MAX_CLASSES, Model};
 pub use predict::{Predictor, row_factor};
 pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
 
+pub(crate) use block::Recent;
 pub(crate) use encode::{Encoded, encode_checked};
 pub(crate) use tensor::matrix_shape;
 

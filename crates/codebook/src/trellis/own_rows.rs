@@ -20,7 +20,7 @@ pub(super) struct OwnRows<'a> {
 }
 
 impl<'a> OwnRows<'a> {
-    /// Of a matrix in strips of so many columns; nothing if no row of it predicts another.
+    /// Of a matrix in strips of so many columns; nothing if it is not predicted from rows of its own.
     pub(super) fn of(head: &'a MatrixHead, lanes: usize) -> Option<Self> {
         let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &head.prediction else {
             return None;

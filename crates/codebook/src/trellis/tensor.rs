@@ -121,7 +121,7 @@ impl TrellisTensor {
     ///
     /// # Panics
     /// If another matrix predicts this one and there is no partner, or one of another shape; if a matrix has not a scale a row
-    /// and a column, or a patch beyond its end.
+    /// and a column, a patch beyond its end, or a row that is predicted from one that is not earlier.
     #[must_use]
     #[track_caller]
     pub fn values(&self, partner: Option<&Self>) -> Vec<f32> {

@@ -60,6 +60,11 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// Whether it takes values, not numbers.
+    pub(super) fn has_values(&self) -> bool {
+        !matches!(self, Self::Numbers(_))
+    }
+
     /// Writes the value of a strip's column in a row.
     pub(super) fn set(&mut self, at: Place, row: usize, column: usize, value: f32) {
         match self {

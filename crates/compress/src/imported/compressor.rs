@@ -124,7 +124,8 @@ impl<'a> ModelCompressor<'a> {
     }
 
     /// How much is tried for matrices that are trellis-coded, 1 to 9 (default: 5): more states take more time to search
-    /// and save hundredths of a bit a weight ([`states_of_effort`]). A file is read as fast, whatever it was.
+    /// and save hundredths of a bit a weight ([`states_of_effort`]); with more than 4 of them, from 3 on, rows are looked
+    /// for that are like earlier ones, which saves more in tables of embeddings. A file is read as fast, whatever it was.
     #[must_use]
     pub fn effort(self, effort: u8) -> Self {
         Self { effort, ..self }

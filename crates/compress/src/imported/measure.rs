@@ -171,7 +171,7 @@ impl ModelCompressor<'_> {
         self.samples.as_ref().map(|samples| Trials::new(&self.model, samples.clone(), &self.cancel)).transpose()
     }
 
-    /// Measures the sensitivity of each tensor that would get a codebook: the tensor is quantised, and nothing else of
+    /// Measures the sensitivity of each tensor that would be compressed: the tensor is quantised, and nothing else of
     /// the model, and the model is run on the samples.
     ///
     /// # Errors

@@ -182,16 +182,14 @@ pub(super) fn not_done(model: &Model, rules: &[Rule], roles: &[Role]) -> Vec<Str
     }
     for (tensor, role) in model.tensors().iter().zip(roles) {
         if let (Some(Treatment::Bits(_)), Role::Kept(reason)) = (asked(rules, tensor), role) {
-            out.push(format!("{} is kept exactly instead of in a codebook: {reason}", tensor.name()));
+            out.push(format!("{} is kept exactly: {reason}", tensor.name()));
         } else if let Role::Kept(reason @ Reason::NotFinite { .. }) = role {
             out.push(format!("{} is kept exactly: {reason}", tensor.name()));
         }
     }
     let is_asked = |role: &Role| matches!(role, Role::Kept(Reason::Asked));
     if !roles.is_empty() && !roles.iter().any(|role| matches!(role, Role::Weights { .. }) || is_asked(role)) {
-        out.push(
-            "a codebook for some tensor: there is none with weights of f32, f16 or bf16 that is large enough".into(),
-        );
+        out.push("to compress some tensor: there is none with weights of f32, f16 or bf16 that is large enough".into());
     }
     for kept in model.kept() {
         let last = rules.iter().rev().find(|rule| rule.matches(&kept.name)).map(|rule| rule.treatment);

@@ -98,7 +98,7 @@ impl Sensitivities {
 }
 
 impl Sensitivities {
-    /// Gives each tensor that gets a codebook its own, and tells what had to be assumed, a sentence each. One that is
+    /// Gives each tensor that is compressed its own, and tells what had to be assumed, a sentence each. One that is
     /// missing, or that no output noticed, counts as the median tensor does, weight by weight: other inputs may need
     /// it.
     pub(super) fn apply(&self, model: &Model, roles: &mut [Role]) -> Result<Vec<String>, Error> {
