@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use self::lossless::OfModel;
 use self::nncodec::Theirs;
-use self::ours::{Ours, Way};
+use self::ours::{Coding, Ours};
 use crate::results::processor;
 use crate::test_models::{layer::LAYER, table::Table};
 use crate::{models, repository};
 
 /// Signal-to-noise ratios in dB: about 2, 3.3 and 4.8 bits a weight.
 const RATIOS: [f64; 3] = [13.1, 20.8, 30.1];
-const WAYS: [Way; 4] = [Way::Codebooks, Way::Effort(1), Way::Effort(5), Way::Effort(9)];
+const CODINGS: [Coding; 4] = [Coding::Codebooks, Coding::Effort(1), Coding::Effort(5), Coding::Effort(9)];
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
@@ -90,7 +90,7 @@ pub fn run(json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The weights with two axes or more of a model whose names hold `part`, in all ways.
+/// The weights with two axes or more of a model whose names hold `part`, in all codings.
 fn measure(
     of: &'static str,
     model: &Path,
@@ -105,7 +105,7 @@ fn measure(
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let row = |(place, &ratio_db): (usize, &f64)| -> anyhow::Result<AtRatio> {
         let mixpress =
-            WAYS.iter().map(|&way| Ours::measure(&cut, ratio_db, way, &one)).collect::<anyhow::Result<_>>()?;
+            CODINGS.iter().map(|&coding| Ours::measure(&cut, ratio_db, coding, &one)).collect::<anyhow::Result<_>>()?;
         Ok(AtRatio { ratio_db, nncodec: theirs.as_ref().map(|theirs| theirs[place].clone()), mixpress })
     };
     let rows = RATIOS.iter().enumerate().map(row).collect::<anyhow::Result<_>>()?;
@@ -114,7 +114,9 @@ fn measure(
 
 fn print(rates: &Rates) {
     let Rates { threads, processor, weights, lossless } = rates;
-    println!("{processor}, {threads} threads; million weights a second: encoded on all threads, decoded on one\n");
+    println!(
+        "{processor}, {threads} threads; million weights a second: encoded on all threads (ours from model to file, read back), decoded on one\n"
+    );
     for OfWeights { of, weights, rows } in weights {
         let mut table = Table::new(&[&format!("{of}: {weights} weights"), "dB", "bits", "encoded", "decoded"]);
         for AtRatio { ratio_db, nncodec, mixpress } in rows {
@@ -129,9 +131,9 @@ fn print(rates: &Rates) {
                 add("NNCodec 2.1.3", *ratio_db, *bits, *encoded, *decoded);
             }
             for ours in mixpress {
-                let name = match ours.way {
-                    Way::Codebooks => "mixpress --codebooks".to_owned(),
-                    Way::Effort(effort) => format!("mixpress --effort {effort}"),
+                let name = match ours.coding {
+                    Coding::Codebooks => "mixpress --codebooks".to_owned(),
+                    Coding::Effort(effort) => format!("mixpress --effort {effort}"),
                 };
                 let Ours { bits, snr_db, encoded_million_per_second, decoded_million_per_second, .. } = *ours;
                 add(&name, snr_db, bits, encoded_million_per_second, decoded_million_per_second);

@@ -15,7 +15,7 @@ const ROUNDS: usize = 7;
 /// How much is tried for a file.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum Coding {
     /// Codebooks alone.
     Codebooks,
     /// Trellises where they are smaller, with an effort.
@@ -25,7 +25,7 @@ pub enum Way {
 /// A file of ours.
 #[derive(Debug, Serialize)]
 pub struct Ours {
-    pub way: Way,
+    pub coding: Coding,
     /// Bits a weight: all bytes of the file count.
     pub bits: f64,
     pub snr_db: f64,
@@ -41,13 +41,13 @@ impl Ours {
     ///
     /// # Errors
     /// If it cannot be compressed or read.
-    pub fn measure(model: &Path, ratio: f64, way: Way, one: &ThreadPool) -> anyhow::Result<Self> {
+    pub fn measure(model: &Path, ratio: f64, coding: Coding, one: &ThreadPool) -> anyhow::Result<Self> {
         let file = model.with_extension("mxp");
         let start = Instant::now();
         let compressor = ModelCompressor::open(model)?.goal(Goal::SignalToNoise(ratio));
-        let compressor = match way {
-            Way::Codebooks => compressor.codebooks_only(true),
-            Way::Effort(effort) => compressor.effort(effort),
+        let compressor = match coding {
+            Coding::Codebooks => compressor.codebooks_only(true),
+            Coding::Effort(effort) => compressor.effort(effort),
         };
         let outcome = compressor.run_to(&file, Overwrite::Replace)?;
         let encoding = start.elapsed().as_secs_f64();
@@ -62,7 +62,7 @@ impl Ours {
         seconds.sort_by(f64::total_cmp);
         let millions = outcome.weights as f64 / 1e6;
         Ok(Self {
-            way,
+            coding,
             bits: outcome.bits_per_weight,
             snr_db: outcome.snr_db,
             bytes: outcome.file_bytes,

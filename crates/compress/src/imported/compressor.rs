@@ -20,6 +20,12 @@ use crate::{Error, Overwrite};
 /// How much is tried for matrices that are trellis-coded where nobody says.
 const DEFAULT_EFFORT: u8 = 5;
 
+/// Bytes that a weight of a trellis-coded tensor takes while the numbers of its section wait for its end: two copies, and
+/// the values of tensors that predict others.
+const WAITING_BYTES: u64 = 6;
+/// Weights of a section, about.
+const SECTION: u64 = 1 << 26;
+
 /// Files that are written at most, until one keeps what is asked for where estimates were too good.
 const ATTEMPTS: usize = 4;
 
@@ -169,13 +175,13 @@ impl<'a> ModelCompressor<'a> {
         let (fixed, kept_bytes) = self.kept_bytes(&roles)?;
         let keeping = started.elapsed().as_secs_f64() - reading;
         let (mut aim, note) = self.aim(&roles, fixed);
-        let steps = self.settled(&mut roles, |roles| match (self.goal, &trials) {
+        let steps = self.with_fallback(&mut roles, |roles| match (self.goal, &trials) {
             (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, roles, &aim, allowed),
             _ => self.steps(&self.parts(roles, &aim)?, &mut aim),
         })?;
         let searching = started.elapsed().as_secs_f64() - keeping - reading;
-        let quantizing = self.settled(&mut roles, |roles| self.trial(roles, &steps))?;
-        let ways = self.ways(&roles, &steps, |_| true);
+        let quantizing = self.with_fallback(&mut roles, |roles| self.trial(roles, &steps))?;
+        let codings = self.codings(&roles, &steps, |_| true);
         let mut out = ModelPlan {
             tensors: Vec::new(),
             source_bytes: self.model.file_bytes(),
@@ -198,7 +204,7 @@ impl<'a> ModelCompressor<'a> {
                     (None, *own_bits, point.rate / 8.0, point.signal_to_noise())
                 }
             };
-            let states = if ways.is_trellis(number) { self.states() } else { 0 };
+            let states = if codings.is_trellis(number) { self.states() } else { 0 };
             out.tensors.push(TensorPlan {
                 name: tensor.name().to_owned(),
                 shape: payload::shape(tensor)?,
@@ -218,8 +224,11 @@ impl<'a> ModelCompressor<'a> {
         // To compare the file with the source takes about as long as to look at the source.
         out.expected_seconds = 2.0 * reading + keeping + searching + passes * quantizing;
         let largest = self.model.tensors().iter().map(SourceTensor::bytes).max().unwrap_or(0);
+        let waiting: u64 =
+            out.tensors.iter().filter(|tensor| tensor.states > 0).map(|tensor| tensor.weights as u64).sum();
+        let writing = current_memory().map(|bytes| bytes + WAITING_BYTES * waiting.min(SECTION));
         let checking = current_memory().map(|bytes| bytes + (CHECKING_COPIES * largest as f64) as u64);
-        out.expected_memory_bytes = peak_memory().max(checking);
+        out.expected_memory_bytes = peak_memory().max(checking).max(writing);
         Ok(out)
     }
 
@@ -244,11 +253,11 @@ impl<'a> ModelCompressor<'a> {
         let mut aim = asked.clone();
         let mut attempt = 1;
         loop {
-            let steps = self.settled(&mut roles, |roles| match (self.goal, &trials) {
+            let steps = self.with_fallback(&mut roles, |roles| match (self.goal, &trials) {
                 (Some(Goal::OutputError(allowed)), Some(trials)) => self.steps_within(trials, roles, &aim, allowed),
                 _ => self.fitting_steps(roles, &mut aim),
             })?;
-            self.settled(&mut roles, |roles| self.write(&mut file, roles, &steps))?;
+            self.with_fallback(&mut roles, |roles| self.write(&mut file, roles, &steps))?;
             let tensors = verify_with(file.path(), Some(&self.model), &roles, &mut self.watch(Stage::Checking))?;
             let outcome = ModelOutcome::new(&self.model, file.path(), tensors)?;
             let missed = aim.tighten(&asked, &outcome);

@@ -1,4 +1,5 @@
-//! From the step of each tensor to the file, one tensor in memory at a time.
+//! From the step of each tensor to the file, one tensor in memory at a time; numbers of trellis-coded ones wait for the
+//! end of their section.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -11,6 +12,7 @@ use mixpress_codebook::{
 use mixpress_quantize::{Source, TrellisQuantizer};
 use mixpress_train::{Draft, folder_of};
 
+use super::codings::{Codings, settings};
 use super::compressor::ModelCompressor;
 use super::fit::source;
 use super::payload;
@@ -18,7 +20,6 @@ use super::plan::Role;
 use super::progress::Stage;
 use super::restore::definition;
 use super::uncollected::Uncollected;
-use super::ways::{Ways, settings};
 use crate::Error;
 
 impl ModelCompressor<'_> {
@@ -26,8 +27,9 @@ impl ModelCompressor<'_> {
     pub(super) fn kept_bytes(&self, roles: &[Role]) -> Result<(u64, Vec<u64>), Error> {
         let kept = |number: usize| matches!(roles[number], Role::Kept(_));
         let mut bytes = vec![0; roles.len()];
-        let ways = self.ways(roles, &[], |_| false);
-        let mut writer = ContainerWriter::new(self.outline(roles, &ways, kept, None, true)?, Uncollected::default())?;
+        let codings = self.codings(roles, &[], |_| false);
+        let mut writer =
+            ContainerWriter::new(self.outline(roles, &codings, kept, None, true)?, Uncollected::default())?;
         for number in (0..roles.len()).filter(|&number| kept(number)) {
             let tensor = &self.model.tensors()[number];
             let entry: Entry = payload::plain(tensor, self.model.payload(number)?)?.into();
@@ -41,14 +43,14 @@ impl ModelCompressor<'_> {
     /// Bytes that the weights add to a file, at these steps; a few more than they do.
     pub(super) fn weights_bytes(&self, roles: &[Role], steps: &[f64]) -> Result<u64, Error> {
         let is_weights = |number: usize| matches!(roles[number], Role::Weights { .. });
-        let ways = self.ways(roles, steps, is_weights);
-        let mut quantizer = ways.quantizer()?;
-        let outline = self.outline(roles, &ways, is_weights, settings(quantizer.as_ref()), false)?;
+        let codings = self.codings(roles, steps, is_weights);
+        let mut quantizer = codings.quantizer()?;
+        let outline = self.outline(roles, &codings, is_weights, settings(quantizer.as_ref()), false)?;
         let mut writer = ContainerWriter::new(outline, Uncollected::default())?;
         let mut watch = self.watch(Stage::Fitting);
         for number in (0..roles.len()).filter(|&number| is_weights(number)) {
             watch.next(self.model.tensors()[number].bytes())?;
-            let trellis = quantizer.as_mut().filter(|_| ways.is_trellis(number));
+            let trellis = quantizer.as_mut().filter(|_| codings.is_trellis(number));
             writer.push(&self.entry(number, &roles[number], steps[number], trellis)?)?;
         }
         Ok(writer.finish(io::sink())?)
@@ -64,10 +66,10 @@ impl ModelCompressor<'_> {
         }
         let started = Instant::now();
         self.watch(Stage::Fitting).next(self.model.tensors()[largest].bytes())?;
-        let ways = self.ways(roles, steps, |number| number == largest);
-        let mut quantizer = ways.quantizer()?;
+        let codings = self.codings(roles, steps, |number| number == largest);
+        let mut quantizer = codings.quantizer()?;
         let trellis = settings(quantizer.as_ref());
-        let outline = self.outline(roles, &ways, |number| number == largest, trellis, false)?;
+        let outline = self.outline(roles, &codings, |number| number == largest, trellis, false)?;
         let mut writer = ContainerWriter::new(outline, Uncollected::default())?;
         writer.push(&self.entry(largest, &roles[largest], steps[largest], quantizer.as_mut())?)?;
         writer.finish(io::sink())?;
@@ -75,7 +77,7 @@ impl ModelCompressor<'_> {
         Ok(started.elapsed().as_secs_f64() * all as f64 / weights(&roles[largest]) as f64)
     }
 
-    /// Writes the file, one tensor in memory at a time.
+    /// Writes the file.
     pub(super) fn write(&self, draft: &mut Draft, roles: &[Role], steps: &[f64]) -> Result<(), Error> {
         // The sections wait beside the file, where there has to be room for them anyway.
         let folder = folder_of(draft.path()).to_owned();
@@ -92,14 +94,14 @@ impl ModelCompressor<'_> {
         stage: Stage,
     ) -> Result<(), Error> {
         let spool = tempfile::tempfile_in(folder).map_err(|source| Error::Write { path: folder.into(), source })?;
-        let ways = self.ways(roles, steps, |_| true);
-        let mut quantizer = ways.quantizer()?;
-        let outline = self.outline(roles, &ways, |_| true, settings(quantizer.as_ref()), true)?;
+        let codings = self.codings(roles, steps, |_| true);
+        let mut quantizer = codings.quantizer()?;
+        let outline = self.outline(roles, &codings, |_| true, settings(quantizer.as_ref()), true)?;
         let mut writer = ContainerWriter::new(outline, spool)?;
         let mut watch = self.watch(stage);
         for (number, (role, &step)) in roles.iter().zip(steps).enumerate() {
             watch.next(self.model.tensors()[number].bytes())?;
-            let trellis = quantizer.as_mut().filter(|_| ways.is_trellis(number));
+            let trellis = quantizer.as_mut().filter(|_| codings.is_trellis(number));
             writer.push(&self.entry(number, role, step, trellis)?)?;
         }
         writer.finish(BufWriter::new(out))?;
@@ -110,7 +112,7 @@ impl ModelCompressor<'_> {
     fn outline(
         &self,
         roles: &[Role],
-        ways: &Ways,
+        codings: &Codings,
         takes: impl Fn(usize) -> bool,
         trellis: Option<TrellisSettings>,
         with_skeleton: bool,
@@ -120,7 +122,7 @@ impl ModelCompressor<'_> {
             if takes(number) {
                 tensors.push(match role {
                     Role::Kept(_) => payload::plain_outline(tensor)?,
-                    Role::Weights { .. } if ways.is_trellis(number) => {
+                    Role::Weights { .. } if codings.is_trellis(number) => {
                         TensorOutline::trellis(tensor.name(), payload::shape(tensor)?)
                     }
                     Role::Weights { .. } => TensorOutline::quantized(tensor.name(), payload::shape(tensor)?),

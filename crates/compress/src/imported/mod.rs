@@ -12,6 +12,7 @@
 //! [`verify`] reads such a file whole and compares it with its source; [`compare`] tells how two models differ.
 
 mod check;
+mod codings;
 mod compressor;
 mod fill;
 mod fit;
@@ -28,7 +29,6 @@ mod sensitivity;
 mod uncollected;
 #[cfg(not(feature = "rten"))]
 mod unmeasured;
-mod ways;
 
 pub use check::{Difference, compare, verify};
 pub use compressor::ModelCompressor;

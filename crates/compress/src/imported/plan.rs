@@ -6,10 +6,10 @@ use mixpress_interchange::{Element, Model, SourceTensor, Why};
 use mixpress_quantize::Profile;
 use serde::{Serialize, Serializer};
 
+use super::codings::Matrix;
 use super::goal::{Goal, Rule, Treatment};
 use super::outcome::infinite;
 use super::payload;
-use super::ways::Matrix;
 use crate::Error;
 
 /// Tensors of fewer weights are kept exactly: a codebook would cost as much.

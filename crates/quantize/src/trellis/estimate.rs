@@ -46,8 +46,8 @@ const BEYOND: f64 = 4.5e-3;
 /// Bits from which on weights that are not normal take as many fewer as their entropy is lower.
 const HIGH_RATE: f64 = 2.0;
 
-/// What is known of a matrix's rate and distortion: how many weights have which scale. A step asks for a look at some
-/// hundreds of numbers at most.
+/// What is known of a matrix's rate and distortion: how many weights have which scale. What a step takes is the sum
+/// of some hundreds of terms at most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrellisEstimate {
     /// Logarithms to base 2 of standard deviations, and the numbers of weights that have them.

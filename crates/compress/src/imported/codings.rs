@@ -52,14 +52,14 @@ impl Matrix {
 }
 
 /// The tensors of a file that are trellis-coded.
-pub(super) struct Ways {
+pub(super) struct Codings {
     is_trellis: Vec<bool>,
     plan: TrellisPlan,
     steps: Vec<f32>,
     states: u16,
 }
 
-impl Ways {
+impl Codings {
     /// Whether a tensor is.
     pub(super) fn is_trellis(&self, number: usize) -> bool {
         self.is_trellis[number]
@@ -78,7 +78,7 @@ pub(super) fn settings(quantizer: Option<&TrellisQuantizer<'_>>) -> Option<Trell
 
 impl ModelCompressor<'_> {
     /// Those of the tensors in a file that are better off with a trellis at these steps.
-    pub(super) fn ways(&self, roles: &[Role], steps: &[f64], takes: impl Fn(usize) -> bool) -> Ways {
+    pub(super) fn codings(&self, roles: &[Role], steps: &[f64], takes: impl Fn(usize) -> bool) -> Codings {
         let (mut is_trellis, mut profiles, mut own) = (vec![false; roles.len()], Vec::new(), Vec::new());
         for (number, (tensor, role)) in self.model.tensors().iter().zip(roles).enumerate().filter(|each| takes(each.0))
         {
@@ -90,12 +90,12 @@ impl ModelCompressor<'_> {
                 own.push(step);
             }
         }
-        Ways { is_trellis, plan: TrellisPlan::of_file(profiles), steps: own, states: self.states() }
+        Codings { is_trellis, plan: TrellisPlan::of_file(profiles), steps: own, states: self.states() }
     }
 
     /// Works with the roles; again with a codebook for a tensor that the work refuses to code by a trellis, because too
     /// many of its weights are far larger than their rows and columns say.
-    pub(super) fn settled<T>(
+    pub(super) fn with_fallback<T>(
         &self,
         roles: &mut [Role],
         mut work: impl FnMut(&[Role]) -> Result<T, Error>,
@@ -143,16 +143,16 @@ mod tests {
             Error::Codebook(CodebookError::TrellisTensor { name: name.into(), cause })
         };
         let coded = |roles: &[Role]| {
-            let ways = compressor.ways(roles, &[0.1; 2], |_| true);
-            [ways.is_trellis(0), ways.is_trellis(1)]
+            let codings = compressor.codings(roles, &[0.1; 2], |_| true);
+            [codings.is_trellis(0), codings.is_trellis(1)]
         };
         assert_eq!(coded(&roles), [true, true]);
         let mut work = |roles: &[Role]| if coded(roles)[1] { Err(refusal("b")) } else { Ok(coded(roles)) };
-        assert_eq!(compressor.settled(&mut roles, &mut work).unwrap(), [true, false]);
+        assert_eq!(compressor.with_fallback(&mut roles, &mut work).unwrap(), [true, false]);
         // What is refused without a trellis, or is no tensor of the model, is an error like any other.
         for name in ["b", "c"] {
             let mut tries = 0;
-            let refused = compressor.settled(&mut roles, |_| -> Result<(), Error> {
+            let refused = compressor.with_fallback(&mut roles, |_| -> Result<(), Error> {
                 tries += 1;
                 Err(refusal(name))
             });
