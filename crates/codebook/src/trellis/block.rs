@@ -80,17 +80,19 @@ impl BlockReader<'_> {
         if windows.is_empty() && blocks.len() > 1 {
             return Ok(());
         }
+        // Of the strip at hand, where rows of it predict others.
+        let mut values = Vec::new();
         let is_wanted = |strip: &Strip| place_of(&windows, strip.matrix).is_some();
         let rows: usize = block.strips.iter().map(|strip| matrices[strip.matrix].rows).sum();
         if rows > MOST_ROWS || block.strips.iter().all(is_wanted) {
-            return self.read(block, |strip, row, tile| self.fill(&mut windows, strip, row, tile));
+            return self.read(block, |strip, row, tile| self.fill(&mut windows, &mut values, strip, row, tile));
         }
         let numbers = self.numbers(number, rows)?;
         let mut rest = &numbers[..];
         for &strip in &block.strips {
             let (of_strip, others) = rest.split_at(matrices[strip.matrix].rows);
             for (number, tile) in of_strip.chunks(TILE).enumerate() {
-                self.fill(&mut windows, strip, number * TILE, tile);
+                self.fill(&mut windows, &mut values, strip, number * TILE, tile);
             }
             rest = others;
         }
@@ -127,15 +129,16 @@ impl BlockReader<'_> {
         words.finish()
     }
 
-    /// Writes rows of a strip, from `row` on, into the window on its matrix, if there is one.
-    fn fill(&self, windows: &mut Windows<'_>, strip: Strip, row: usize, tile: &[[i16; LANES]]) {
+    /// Writes rows of a strip, from `row` on, into the window on its matrix, if there is one. `values` are those of the
+    /// rows before, where rows of the strip predict others.
+    fn fill(&self, windows: &mut Windows<'_>, values: &mut Vec<f32>, strip: Strip, row: usize, tile: &[[i16; LANES]]) {
         let matrix = &self.described.matrices[strip.matrix];
         if let Some(place) = place_of(windows, strip.matrix) {
             let (_, first, window) = &mut windows[place];
             let place = Place { first: strip.first - *first, width: strip.width, row, rows: matrix.rows };
-            window.fill(tile, place, matrix.step, self.turn);
-            if let Some(own_rows) = &self.own_rows[strip.matrix] {
-                own_rows.finish(window, place, tile.len(), strip.first);
+            match &self.own_rows[strip.matrix] {
+                Some(own_rows) => own_rows.fill(window, tile, place, strip.first, values),
+                None => window.fill(tile, place, matrix.step, self.turn),
             }
         }
     }

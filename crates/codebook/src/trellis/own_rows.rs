@@ -1,7 +1,10 @@
 //! Rows that earlier rows of the same matrix predict: they are added strip by strip, as soon as their numbers are there.
+//!
+//! Earlier rows are anywhere in the tensor, and a strip's part of them in as many places. So the values of a strip are
+//! kept side by side until the next one, which is less memory to wander about in.
 
 use super::{
-    Patch, Prediction, PredictionSource,
+    LANES, Patch, Prediction, PredictionSource,
     head::MatrixHead,
     predict::row_factors,
     window::{Place, Window},
@@ -33,20 +36,50 @@ impl<'a> OwnRows<'a> {
         Some(Self { references, factors, patches, lanes, columns: head.columns, step: head.step })
     }
 
-    /// Finishes so many rows of the strip that begins at column `start` of the matrix: in the window stand numbers times
-    /// the step, and above them finished rows.
-    pub(super) fn finish(&self, window: &mut Window<'_>, at: Place, count: usize, start: usize) {
-        let place_of = |row: usize| (row * self.columns) as u64;
+    /// Finishes rows of the strip that begins at column `start` of the matrix and writes them into the window. `strip`
+    /// holds the values of the strip's rows before these, side by side.
+    pub(super) fn fill(
+        &self,
+        window: &mut Window<'_>,
+        tile: &[[i16; LANES]],
+        at: Place,
+        start: usize,
+        strip: &mut Vec<f32>,
+    ) {
+        let Place { width, row: first, .. } = at;
+        strip.truncate(first * width);
+        mixpress_simd::vectorized(
+            #[inline(always)]
+            || {
+                for numbers in tile {
+                    strip.extend(numbers[..width].iter().map(|&number| f32::from(number) * self.step));
+                }
+            },
+        );
+        let position_of = |row: usize| (row * self.columns) as u64;
         let patches = &self.patches[start / self.lanes];
-        let first = patches.partition_point(|patch| patch.position < place_of(at.row));
-        let here = patches[first..].iter().take_while(|patch| patch.position < place_of(at.row + count));
+        let before = patches.partition_point(|patch| patch.position < position_of(first));
+        let here = patches[before..].iter().take_while(|patch| patch.position < position_of(first + tile.len()));
         for &Patch { position, number } in here {
             let (row, column) = (position as usize / self.columns, position as usize % self.columns);
-            window.set(at, row, column - start, number as f32 * self.step);
+            strip[row * width + column - start] = number as f32 * self.step;
         }
-        let rows = at.row..at.row + count;
-        let predicted = rows.clone().zip(&self.references[rows.clone()]).zip(&self.factors[rows]);
-        let predicted = predicted.map(|((row, &reference), &factor)| (row, reference as usize, factor));
-        window.add_rows(at, predicted.filter(|row| row.2 != 0.0));
+        mixpress_simd::vectorized(
+            #[inline(always)]
+            || {
+                let rows = first..first + tile.len();
+                let predicted = rows.clone().zip(&self.references[rows.clone()]).zip(&self.factors[rows]);
+                for ((row, &reference), &factor) in predicted.filter(|row| *row.1 != 0.0) {
+                    let (before, from) = strip.split_at_mut(row * width);
+                    let (other, out) = (&before[reference as usize * width..][..width], &mut from[..width]);
+                    if let (Some(other), Some(out)) = (other.first_chunk::<LANES>(), out.first_chunk_mut::<LANES>()) {
+                        out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                    } else {
+                        out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                    }
+                }
+            },
+        );
+        window.copy(&strip[first * width..], at);
     }
 }

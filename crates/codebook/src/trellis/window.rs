@@ -65,38 +65,18 @@ impl<'a> Window<'a> {
         !matches!(self, Self::Numbers(_))
     }
 
-    /// Writes the value of a strip's column in a row.
-    pub(super) fn set(&mut self, at: Place, row: usize, column: usize, value: f32) {
+    /// Writes rows of a strip's values, which stand side by side.
+    pub(super) fn copy(&mut self, values: &[f32], at: Place) {
+        let Place { first, width, row, rows } = at;
+        let values = values.chunks_exact(width);
         match self {
-            Self::Rows(windows) => windows[row][at.first + column] = value,
-            Self::Columns(out) => out[(at.first + column) * at.rows + row] = value,
-            Self::Numbers(_) => (),
-        }
-    }
-
-    /// Adds earlier rows of a strip, times factors, to rows: each is told by its number, that of the earlier row, and
-    /// the factor.
-    pub(super) fn add_rows(&mut self, at: Place, rows: impl Iterator<Item = (usize, usize, f32)> + Clone) {
-        let Place { first, width, rows: height, .. } = at;
-        match self {
-            Self::Rows(windows) => mixpress_simd::vectorized(
-                #[inline(always)]
-                || {
-                    for (row, reference, factor) in rows {
-                        let (before, from) = windows.split_at_mut(row);
-                        let (other, out) = (&before[reference][first..][..width], &mut from[0][first..][..width]);
-                        if let (Some(other), Some(out)) = (other.first_chunk::<LANES>(), out.first_chunk_mut::<LANES>())
-                        {
-                            out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
-                        } else {
-                            out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
-                        }
-                    }
-                },
-            ),
+            Self::Rows(windows) => {
+                values.zip(&mut windows[row..]).for_each(|(values, out)| out[first..][..width].copy_from_slice(values));
+            }
             Self::Columns(out) => {
-                for column in out[first * height..][..width * height].chunks_exact_mut(height) {
-                    rows.clone().for_each(|(row, reference, factor)| column[row] += column[reference] * factor);
+                for (row, values) in (row..).zip(values) {
+                    let columns = out[first * rows..][..width * rows].chunks_exact_mut(rows);
+                    columns.zip(values).for_each(|(column, &value)| column[row] = value);
                 }
             }
             Self::Numbers(_) => (),
