@@ -166,3 +166,26 @@ fn a_table_of_related_rows_is_predicted_from_earlier_ones_but_not_in_haste() {
     assert!(slow.0 < fast.0 - 0.3, "{} {} bits", slow.0, fast.0);
     assert!(slow.2 == run(3, 3).2);
 }
+
+#[test]
+fn tables_of_equal_rows_and_of_two_columns_keep_what_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let some = normals(16 * 64, 1.0, 9);
+    let noise = normals(3200 * 64, 0.01, 10);
+    let repeated: Vec<f32> = (0..3200 * 64).map(|at| some[at % (16 * 64)] + noise[at]).collect();
+    for (name, shape, weights) in [
+        ("equal", vec![3200, 64], some.repeat(200)),
+        ("alike", vec![3200, 64], repeated),
+        ("narrow", vec![30_000, 2], normals(60_000, 1.0, 11)),
+    ] {
+        let bytes = f32_bytes(&weights);
+        let view = TensorView::new(Dtype::F32, shape, &bytes).expect("its shape's bytes");
+        let model = folder.path().join(format!("{name}.safetensors"));
+        std::fs::write(&model, safetensors::serialize([(name, view)], None).expect("a model")).expect("writable");
+        for bits in [2.0, 4.0] {
+            let file = folder.path().join("table.mxp");
+            let outcome = compressor(&model, Goal::BitsPerWeight(bits)).run_to(&file, Overwrite::Replace).unwrap();
+            assert!(outcome.bits_per_weight <= bits && outcome.snr_db > 5.5 * bits - 2.0, "{name}: {outcome:?}");
+        }
+    }
+}

@@ -83,7 +83,7 @@ impl TrellisEstimate {
         Self {
             scales: scales.into_iter().map(log).collect(),
             head_bits: SCALE_BITS * (profile.rows + profile.columns) as f64 + entropy(&rows) + entropy(&columns),
-            saved: profile.saved + profile.saved_by_rows(),
+            saved: profile.saved,
             error: error_of_states(states),
             weights: profile.len() as f64,
             largest: f64::from(profile.largest),

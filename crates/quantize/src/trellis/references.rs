@@ -21,8 +21,12 @@ const SAMPLED_BEFORE: usize = 2048;
 pub(super) const GAIN_BITS: f64 = 4.0;
 /// Bits a weight that a sample has to promise.
 const WORTH: f64 = 0.01;
-/// Multiply-adds of a search, at most: of larger tables each row is compared with fewer rows before it.
-const MOST_MULTIPLY_ADDS: usize = 1 << 38;
+/// Rows of fewer columns are all alike, and their numbers are not worth those of others.
+const LEAST_COLUMNS: usize = 32;
+/// Multiply-adds a weight, at most: in long tables each row is compared with fewer rows before it.
+const MOST_MULTIPLY_ADDS: usize = 1 << 14;
+/// The share of a row that quantisation makes of it anyway, and no prediction takes off.
+const LEAST_REST: f64 = 0.01;
 /// Rows that are compared at a time, by some of their columns: of each such block the most alike is looked at whole.
 const AT_ONCE: usize = 1024;
 const LOOKED_AT: usize = 128;
@@ -38,7 +42,7 @@ pub(super) struct References {
 impl References {
     /// Of a matrix laid as it is coded, with these logarithms of the scales of its columns; nothing where it does not pay.
     pub(super) fn find([rows, columns]: [usize; 2], weights: &[f32], column_logs: &[f32]) -> Option<Self> {
-        if rows < LEAST_SEGMENTS * SEGMENT || columns < 2 || u32::try_from(rows).is_err() {
+        if rows < LEAST_SEGMENTS * SEGMENT || columns < LEAST_COLUMNS || u32::try_from(rows).is_err() {
             return None;
         }
         let inverse: Vec<f32> =
@@ -60,7 +64,7 @@ impl References {
         let parts: Vec<f32> =
             units.par_chunks(columns).flat_map_iter(|unit| unit.iter().step_by(step).copied()).collect();
         let width = columns.div_ceil(step);
-        let reach = (MOST_MULTIPLY_ADDS / width / rows).max(SEGMENT);
+        let reach = (MOST_MULTIPLY_ADDS * columns / width).max(SEGMENT);
         let of_segment = |segment: usize| {
             let start = segment * SEGMENT;
             let end = rows.min(start + SEGMENT);
@@ -123,7 +127,7 @@ fn best(rows: &[f32], others: &[f32], columns: usize, first: usize) -> Vec<(usiz
 
 /// Bits that a row takes fewer for a correlation with one of so many rows before it, at high rate.
 fn saved(correlation: f32, columns: usize, before: usize) -> f64 {
-    let rest = (1.0 - f64::from(correlation).powi(2)).max(1e-9);
+    let rest = (1.0 - f64::from(correlation).powi(2)).max(LEAST_REST);
     (-0.5 * columns as f64 * rest.log2() - number_bits(before) - GAIN_BITS).max(0.0)
 }
 
@@ -168,7 +172,9 @@ pub(super) mod tests {
     fn rows_that_are_not_are_left_alone() {
         let weights = Draw(41).matrix([2000, 64], 0.5);
         assert!(References::find([2000, 64], &weights, &[0.0; 64]).is_none());
+        let narrow: Vec<f32> = Draw(43).matrix([20_000, 4], 0.2);
+        assert!(References::find([20_000, 4], &narrow, &[0.0; 4]).is_none());
         assert!(References::find([700, 64], &related(700, 64), &[0.0; 64]).is_none());
-        assert!(References::find([2000, 2], &[0.0; 4000], &[f32::NEG_INFINITY; 2]).is_none());
+        assert!(References::find([2000, 32], &[0.0; 64_000], &[f32::NEG_INFINITY; 32]).is_none());
     }
 }
