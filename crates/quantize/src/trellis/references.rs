@@ -175,6 +175,6 @@ pub(super) mod tests {
         let narrow: Vec<f32> = Draw(43).matrix([20_000, 4], 0.2);
         assert!(References::find([20_000, 4], &narrow, &[0.0; 4]).is_none());
         assert!(References::find([700, 64], &related(700, 64), &[0.0; 64]).is_none());
-        assert!(References::find([2000, 32], &[0.0; 64_000], &[f32::NEG_INFINITY; 32]).is_none());
+        assert!(References::find([2000, 32], &vec![0.0; 64_000], &[f32::NEG_INFINITY; 32]).is_none());
     }
 }
