@@ -1,9 +1,13 @@
 //! Python beside the repository: the interpreter, its pip, and virtual environments under `target/`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
+
+use crate::repository;
 
 /// The program that is Python 3 here: what PYTHON names, or `python3`.
 ///
@@ -45,6 +49,39 @@ pub fn environment(folder: &Path, probe: &str, installs: &[&[&str]]) -> anyhow::
         }
     }
     Ok(python)
+}
+
+/// What a script in `xtask/python` prints; what it says on standard error is passed on.
+///
+/// # Errors
+/// If it cannot be started or fails.
+pub fn output<A: AsRef<OsStr>>(
+    python: &Path,
+    script: &str,
+    args: impl IntoIterator<Item = A>,
+) -> anyhow::Result<String> {
+    let script = repository::root().join("xtask/python").join(script);
+    let mut command = Command::new(python);
+    command.arg(&script).args(args).stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", script.display(), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The last line that a script in `xtask/python` prints, which is JSON.
+///
+/// # Errors
+/// As [`output`]; if it is none.
+pub fn json<T: DeserializeOwned, A: AsRef<OsStr>>(
+    python: &Path,
+    script: &str,
+    args: impl IntoIterator<Item = A>,
+) -> anyhow::Result<T> {
+    let text = output(python, script, args)?;
+    let last = text.lines().last().unwrap_or_default();
+    serde_json::from_str(last).with_context(|| format!("{script} printed {last:?}"))
 }
 
 /// Runs a command that has to end well.

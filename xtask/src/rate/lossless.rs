@@ -2,16 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use half::bf16;
 use mixpress_cli::mixpress::compress::{Model, WriteOptions, restore};
 use mixpress_cli::mixpress::prelude::{Goal, ModelCompressor, Overwrite};
-use safetensors::{Dtype, tensor::TensorView};
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 
+use super::weights::write;
 use crate::{python, repository};
 
 const INSTALLS: [&[&str]; 1] = [&["zipnn==0.5.4", "zstandard==0.25.0"]];
@@ -49,7 +49,7 @@ pub fn measure(model: &Path, folder: &Path) -> anyhow::Result<Vec<OfModel>> {
     for (name, path, kind) in [("f32", model, "float32"), ("rounded to bf16", &rounded, "bfloat16")] {
         let mut codecs = vec![ours(path, folder)?];
         if let Ok(python) = &environment {
-            codecs.extend(others(python, path, kind)?);
+            codecs.extend(python::json::<Vec<Lossless>, _>(python, "lossless.py", [path.as_os_str(), kind.as_ref()])?);
         }
         all.push(OfModel { model: name, bytes: path.metadata()?.len(), codecs });
     }
@@ -69,18 +69,6 @@ fn ours(model: &Path, folder: &Path) -> anyhow::Result<Lossless> {
     Ok(Lossless { codec: "mixpress --lossless".into(), bytes: outcome.file_bytes, encoding_seconds, decoding_seconds })
 }
 
-fn others(python: &Path, model: &Path, kind: &str) -> anyhow::Result<Vec<Lossless>> {
-    let script = repository::root().join("xtask/python/lossless.py");
-    let mut command = Command::new(python);
-    let output = command.arg(&script).arg(model).arg(kind).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        bail!("{} ended with {}", script.display(), output.status);
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().last().unwrap_or_default();
-    serde_json::from_str(last).with_context(|| format!("{} printed {last:?}", script.display()))
-}
-
 /// A model of the same tensors in bf16.
 fn round(model: &Path, into: &Path) -> anyhow::Result<()> {
     let model = Model::open(model)?;
@@ -95,9 +83,5 @@ fn round(model: &Path, into: &Path) -> anyhow::Result<()> {
             .flat_map(|&bytes| bf16::from_f32(f32::from_le_bytes(bytes)).to_le_bytes());
         tensors.push((tensor.name().to_owned(), shape, rounded.collect::<Vec<u8>>()));
     }
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::BF16, shape.clone(), bytes)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    fs::write(into, safetensors::serialize(views, None)?).with_context(|| format!("cannot write {}", into.display()))
+    write(into, Dtype::BF16, &tensors)
 }

@@ -1,9 +1,8 @@
 //! The same weights by `NNCodec`, the implementation of ISO/IEC 15938-17 by Fraunhofer HHI.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::{python, repository};
@@ -29,7 +28,7 @@ pub struct Theirs {
 ///
 /// # Errors
 /// If it cannot be installed.
-pub fn python() -> anyhow::Result<std::path::PathBuf> {
+pub fn python() -> anyhow::Result<PathBuf> {
     python::environment(&repository::root().join("target/nncodec"), PROBE, &INSTALLS)
 }
 
@@ -38,15 +37,8 @@ pub fn python() -> anyhow::Result<std::path::PathBuf> {
 /// # Errors
 /// If the codec fails.
 pub fn measure(python: &Path, model: &Path, ratios: &[f64]) -> anyhow::Result<Vec<Theirs>> {
-    let script = repository::root().join("xtask/python/nncodec_rate.py");
-    let mut command = Command::new(python);
-    command.arg(&script).arg(model).arg(model.with_extension("nnc"));
-    command.args(ratios.iter().map(f64::to_string)).stderr(Stdio::inherit());
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-    if !output.status.success() {
-        bail!("{} ended with {}", script.display(), output.status);
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let last = text.lines().last().unwrap_or_default();
-    serde_json::from_str(last).with_context(|| format!("{} printed {last:?}", script.display()))
+    let stream = model.with_extension("nnc");
+    let files = [model, &stream].map(Path::as_os_str);
+    let ratios: Vec<OsString> = ratios.iter().map(|ratio| ratio.to_string().into()).collect();
+    python::json(python, "nncodec_rate.py", files.into_iter().chain(ratios.iter().map(OsString::as_os_str)))
 }

@@ -21,12 +21,19 @@ pub fn cut_out(model: &Path, into: &Path, takes: impl Fn(&str, &[u64]) -> bool) 
             taken.push((tensor.name().to_owned(), shape, model.payload(number)?));
         }
     }
-    let views = taken
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
     let entries = taken.iter().map(|(_, _, bytes)| bytes.len() as u64 / 4).sum();
-    let bytes = safetensors::serialize(views, None)?;
-    fs::write(into, bytes).with_context(|| format!("cannot write {}", into.display()))?;
+    write(into, Dtype::F32, &taken)?;
     Ok(entries)
+}
+
+/// Writes tensors of one type, by name, shape and bytes, as a safetensors model.
+///
+/// # Errors
+/// If a shape does not hold its bytes, or the file cannot be written.
+pub fn write(into: &Path, dtype: Dtype, tensors: &[(String, Vec<usize>, Vec<u8>)]) -> anyhow::Result<()> {
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(dtype, shape.clone(), bytes)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    fs::write(into, safetensors::serialize(views, None)?).with_context(|| format!("cannot write {}", into.display()))
 }

@@ -44,7 +44,7 @@ pub use machine::Trellis;
 pub use matrix::{MAX_SCALE, Patch, Prediction, PredictionSource, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
 pub use predict::{Predictor, row_factor};
-pub use tensor::{TrellisSettings, TrellisTensor, section_ends};
+pub use tensor::{SECTION_WEIGHTS, TrellisSettings, TrellisTensor, section_ends};
 
 pub(crate) use block::Recent;
 pub(crate) use encode::{Encoded, encode_checked};

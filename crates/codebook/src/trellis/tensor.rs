@@ -4,7 +4,7 @@ use super::{MAX_CLASSES, Model, Predictor, Trellis, TrellisMatrix};
 use crate::{Error, tensor::elements};
 
 /// A section ends with the tensor that brings its weights to this.
-const FULL: u64 = 1 << 26;
+pub const SECTION_WEIGHTS: u64 = 1 << 26;
 
 /// What all trellis-coded tensors of a file share.
 ///
@@ -153,7 +153,7 @@ pub fn section_ends(weights: impl IntoIterator<Item = Option<u64>>) -> Vec<bool>
     for (number, weights) in weights.into_iter().enumerate() {
         sum = sum.saturating_add(weights.unwrap_or(0));
         last = if weights.is_some() { Some(number) } else { last };
-        ends.push(weights.is_some() && sum >= FULL);
+        ends.push(weights.is_some() && sum >= SECTION_WEIGHTS);
         sum = if ends[number] { 0 } else { sum };
     }
     if let Some(last) = last {
@@ -168,12 +168,15 @@ mod tests {
 
     #[test]
     fn a_section_ends_when_it_is_full_and_with_the_last_tensor() {
-        let half = Some(FULL / 2);
+        let half = Some(SECTION_WEIGHTS / 2);
         assert_eq!(
             section_ends([None, half, None, half, Some(1), Some(1), None]),
             [false, false, false, true, false, true, false]
         );
-        assert_eq!(section_ends([Some(FULL - 1), Some(FULL), Some(FULL)]), [false, true, true]);
+        assert_eq!(
+            section_ends([Some(SECTION_WEIGHTS - 1), Some(SECTION_WEIGHTS), Some(SECTION_WEIGHTS)]),
+            [false, true, true]
+        );
         assert_eq!(section_ends([None, None]), [false; 2]);
         assert_eq!(section_ends([Some(u64::MAX), Some(3), None]), [true, true, false]);
     }

@@ -36,10 +36,12 @@ impl Matrix {
         states: u16,
     ) -> Result<Option<Self>, Error> {
         let [rows, others @ ..] = shape else { return Ok(None) };
-        let largest = weights.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
-        let bound = if tensor.element() == Element::F16 { LARGEST_HALF } else { f32::MAX };
         let is_discrete = profile.values().is_some_and(|values| values <= FEW);
-        if others.is_empty() || weights.len() < SMALL || largest > 0.5 * bound || is_discrete {
+        if others.is_empty() || weights.len() < SMALL || is_discrete {
+            return Ok(None);
+        }
+        let bound = if tensor.element() == Element::F16 { LARGEST_HALF } else { f32::MAX };
+        if weights.iter().any(|weight| weight.abs() > 0.5 * bound) {
             return Ok(None);
         }
         let mut profile = TrellisProfile::new([*rows, others.iter().product()], weights)?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use mixpress_codebook::trellis::SECTION_WEIGHTS;
 use mixpress_interchange::{Format, Model, SourceTensor};
 use mixpress_quantize::{OperatingPoint, states_of_effort};
 use mixpress_train::CancelToken;
@@ -23,8 +24,6 @@ const DEFAULT_EFFORT: u8 = 5;
 /// Bytes that a weight of a trellis-coded tensor takes while the numbers of its section wait for its end: two copies, and
 /// the values of tensors that predict others.
 const WAITING_BYTES: u64 = 6;
-/// Weights of a section, about.
-const SECTION: u64 = 1 << 26;
 
 /// Files that are written at most, until one keeps what is asked for where estimates were too good.
 const ATTEMPTS: usize = 4;
@@ -226,7 +225,7 @@ impl<'a> ModelCompressor<'a> {
         let largest = self.model.tensors().iter().map(SourceTensor::bytes).max().unwrap_or(0);
         let waiting: u64 =
             out.tensors.iter().filter(|tensor| tensor.states > 0).map(|tensor| tensor.weights as u64).sum();
-        let writing = current_memory().map(|bytes| bytes + WAITING_BYTES * waiting.min(SECTION));
+        let writing = current_memory().map(|bytes| bytes + WAITING_BYTES * waiting.min(SECTION_WEIGHTS));
         let checking = current_memory().map(|bytes| bytes + (CHECKING_COPIES * largest as f64) as u64);
         out.expected_memory_bytes = peak_memory().max(checking).max(writing);
         Ok(out)

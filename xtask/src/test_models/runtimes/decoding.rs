@@ -1,6 +1,6 @@
 //! The time of decoding `MiniLM`, beside `NNCodec`, the implementation of ISO/IEC 15938-17 by Fraunhofer HHI.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use mixpress_cli::mixpress::prelude::{Goal, ModelFile};
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
+use crate::python;
 use crate::rate::nncodec;
 use crate::test_models::round_trip::round_trip;
 use crate::test_models::table::Table;
-use crate::{python, repository};
 
 /// Our file's bits a weight.
 const BITS: f64 = 4.0;
@@ -113,15 +113,8 @@ struct Theirs {
 }
 
 impl Theirs {
-    fn measure(python: &PathBuf, mini_lm: &Path, stream: &Path) -> anyhow::Result<Self> {
-        let script = repository::root().join("xtask/python/nncodec_decoding.py");
-        let mut command = Command::new(python);
-        command.arg(&script).args([mini_lm, stream]).stderr(Stdio::inherit());
-        let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
-        if !output.status.success() {
-            bail!("{} ended with {}", script.display(), output.status);
-        }
-        Self::of_text(&String::from_utf8_lossy(&output.stdout))
+    fn measure(python: &Path, mini_lm: &Path, stream: &Path) -> anyhow::Result<Self> {
+        Self::of_text(&python::output(python, "nncodec_decoding.py", [mini_lm, stream])?)
     }
 
     /// The last line that the script prints: bits a weight, dB, seconds.
