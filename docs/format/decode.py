@@ -1098,6 +1098,13 @@ class Matrix:
                 self.own_rows(coder, models.gains)
         self.row_scales = self.scales(coder, models, models.rows, self.rows)
         self.column_scales = self.scales(coder, models, models.columns, self.columns)
+        self.bases, first = [], 0
+        while models.based.code(coder):
+            first, before = first + 64 * models.starts.code(coder), first
+            if not max(1, 2 * before, self.columns // 8) <= first < self.rows or not 1 <= self.columns <= 1024:
+                raise FormatError("a basis that begins too early, or after the last row")
+            is_turned = models.turned.code(coder)
+            self.bases.append((first, is_turned, self.scales(coder, models, models.columns, self.columns)))
         count, position, self.patches = models.sizes.code(coder), 0, []
         if count > self.rows * self.columns // 8 + 64:
             raise FormatError("too many patches")
@@ -1137,11 +1144,33 @@ class Matrix:
     def scales(self, coder, models, model, count):
         return self.run(coder, model, count, signed(models.centres.code(coder)), -200, 200)
 
+    def turn_back(self, values):
+        """12.6; from the bases of rows to that of the columns"""
+        d, before, sums = self.columns, 0, [[0.0] * self.columns for _ in range(self.columns)]
+        ends = [first for first, _, _ in self.bases[1:]] + [self.rows]
+        for (first, is_turned, _), end in zip(self.bases, ends):
+            for row in range(before, first):
+                factor = power(-self.row_scales[row] - max(self.column_scales))
+                relative = all_f32([value * factor for value in values[row * d : (row + 1) * d]])
+                relative = [max(-8.0, min(8.0, value)) for value in relative]
+                for own, of_column in zip(relative, sums):
+                    of_column[:] = plus_times(of_column, own, relative)
+            before = first
+            if is_turned:
+                directions = principal_directions(sums, first)
+                for row in range(first, end):
+                    turned = [0.0] * d
+                    for k, value in enumerate(values[row * d : (row + 1) * d]):
+                        turned = plus_times(turned, value, [of_column[k] for of_column in directions])
+                    values[row * d : (row + 1) * d] = turned
+
     def finish(self):
         """12.5; the values as the tensor has them."""
-        values = all_f32([number * self.step for number in self.numbers])
+        values = all_f32(self.numbers)
         for position, number in self.patches:
-            values[position] = f32(f32(number) * self.step)
+            values[position] = f32(number)
+        self.turn_back(values)
+        values = all_f32([value * self.step for value in values])
         if self.partner:
             other, steps = self.partner, f32(self.step / self.partner.step)
             factors = zip(self.gains, self.row_scales, other.row_scales)
@@ -1171,9 +1200,60 @@ def power(quarters):
     return ROOTS[quarters % 4] * 2.0 ** (quarters // 4)
 
 
+def plus_times(to, factor, values):
+    """to + factor * values"""
+    return all_f32([a + b for a, b in zip(to, all_f32([factor * value for value in values]))])
+
+
+def principal_directions(sums, rows):
+    """12.6; a direction each column"""
+    d = len(sums)
+    trust = f32(f32(rows) / f32(rows + d))
+    matrix = [[s if j == k else f32(s * trust) for k, s in enumerate(line)] for j, line in enumerate(sums)]
+    order = sorted(range(d), key=lambda column: -matrix[column][column])
+
+    def to_one(matrix):
+        largest = max(matrix[j][j] for j in range(d))
+        inverse = f32(1 / largest) if largest > 0 else 1.0
+        return [all_f32([entry * inverse for entry in line]) for line in matrix]
+
+    matrix = to_one(matrix)
+    for _ in range(2):
+        square = [[0.0] * d for _ in range(d)]
+        for own, line in zip(square, matrix):
+            for factor, other in zip(line, matrix):
+                own[:] = plus_times(own, factor, other)
+        matrix = to_one(square)
+
+    def reflect(lines, first, along, half):
+        sums = [0.0] * d
+        for factor, line in zip(along, lines[first:]):
+            sums = plus_times(sums, factor, line)
+        sums = all_f32([s / half for s in sums])
+        for factor, line in zip(along, lines[first:]):
+            line[:] = plus_times(line, -factor, sums)
+
+    matrix, reflections = [[line[column] for column in order] for line in matrix], []
+    for first in range(d - 1):
+        along, square = [line[first] for line in matrix[first:]], 0.0
+        for entry in along:
+            square = f32(square + f32(entry * entry))
+        if square < 2.0**-80:
+            continue
+        own, length = along[0], f32(square**0.5)
+        along[0] = f32(own + length if own > 0 else own - length)
+        reflections.append((first, along, f32(length * f32(length + abs(own)))))
+        reflect(matrix, *reflections[-1])
+    directions = [[float(j == k) for k in range(d)] for j in range(d)]
+    for reflection in reversed(reflections):
+        reflect(directions, *reflection)
+    return directions
+
+
 class HeadModels:
     def __init__(self):
         self.transposed, self.new_step, self.predicted = Counter(), Counter(), Counter()
+        self.based, self.turned, self.starts = Counter(), Counter(), Numbers()
         self.centres, self.gaps, self.sizes, self.others = Numbers(), Numbers(), Numbers(), Numbers()
         self.rows, self.columns, self.gains = Deviations(), Deviations(), Deviations()
         self.step = 0.0
@@ -1282,8 +1362,10 @@ def decode_strips(data, strips, lanes, trellis, tables, lowest):
     coder, (high, odd), classes = Lanes(data, lanes), trellis, len(tables)
     for matrix, first, width in strips:
         states = [0] * width
-        scales = [scale - lowest for scale in matrix.column_scales[first : first + width]]
+        of_columns, bases = matrix.column_scales, {start: scales for start, _, scales in matrix.bases}
         for row, row_scale in enumerate(matrix.row_scales):
+            of_columns = bases.get(row, of_columns)
+            scales = [scale - lowest for scale in of_columns[first : first + width]]
             at = row * matrix.columns + first
             for lane in range(width):
                 table = tables[max(0, min(classes - 1, row_scale + scales[lane]))][states[lane] & 1]

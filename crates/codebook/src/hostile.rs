@@ -401,7 +401,7 @@ fn sections_of_a_file_have_one_trellis() {
         let (rows, columns) = (1 << 13, 1 << 13);
         let (numbers, step) = (vec![0; rows * columns], 1.0);
         let (row_scales, column_scales) = (vec![-40; rows], vec![0; columns]);
-        let (is_transposed, patches, prediction) = (false, vec![], None);
+        let (is_transposed, patches, prediction, bases) = (false, vec![], None, vec![]);
         let matrix = TrellisMatrix {
             rows,
             columns,
@@ -412,6 +412,7 @@ fn sections_of_a_file_have_one_trellis() {
             numbers,
             patches,
             prediction,
+            bases,
         };
         trellis::encode(&[matrix], Trellis::new(states).unwrap(), Model::normal(lowest, 1)).unwrap()
     };

@@ -202,11 +202,14 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
             let partner = described.partner(part).map(|partner| &tensors[waiting[partner]].0);
             let is_own = described.predicts_itself(part);
             let states = own.trellis().states();
-            let coding = match partner {
-                Some(partner) => format!("trellis, {states} states, predicted from {partner}"),
-                None if is_own => format!("trellis, {states} states, rows predicted from earlier ones"),
-                None => format!("trellis, {states} states"),
+            let source = match partner {
+                Some(partner) => format!(", predicted from {partner}"),
+                None if is_own => ", rows predicted from earlier ones".into(),
+                None => String::new(),
             };
+            let basis =
+                described.turned_from(part).map(|row| format!(", along principal directions from row {row} on"));
+            let coding = format!("trellis, {states} states{source}{}", basis.unwrap_or_default());
             let (name, _, _, contents) = &mut tensors[number];
             self.ledger.tensors[number] = TensorBytes::new(name, &coding, head, Spent::default(), numbers);
             *contents = Some(Contents::Trellis(section.clone(), part));

@@ -26,6 +26,10 @@ fn a_breakdown_says_what_each_takes_and_what_predicts_it() {
     assert_eq!(codings[5], "trellis, 8 states, predicted from layers.0.proj.weight");
     let codings = coding(&trellis::blocks());
     assert_eq!(codings[2], "trellis, 256 states, rows predicted from earlier ones");
+    let codings = coding(&trellis::bases());
+    let along = "along principal directions from row";
+    assert_eq!(codings[0], format!("trellis, 256 states, {along} 64 on"));
+    assert_eq!(codings[2], format!("trellis, 256 states, predicted from plain, {along} 128 on"));
     for (name, container) in common::golden_containers() {
         let bytes = encode(&container).unwrap();
         let parts = breakdown(&bytes).unwrap();
@@ -99,11 +103,22 @@ fn patches_that_need_not_be_are_numbers() {
 /// A tensor of nothing but zeros.
 fn zeros(name: &str, [rows, columns]: [usize; 2]) -> Entry {
     let (row_scales, column_scales) = (vec![-40; rows], vec![0; columns]);
-    let (numbers, patches) = (vec![0; rows * columns], Vec::new());
+    let (numbers, patches, bases) = (vec![0; rows * columns], Vec::new(), Vec::new());
     let (is_transposed, step, prediction) = (false, 0.5, None);
     trellis::tensor(
         name,
-        TrellisMatrix { rows, columns, is_transposed, step, row_scales, column_scales, numbers, patches, prediction },
+        TrellisMatrix {
+            rows,
+            columns,
+            is_transposed,
+            step,
+            row_scales,
+            column_scales,
+            numbers,
+            patches,
+            prediction,
+            bases,
+        },
     )
 }
 

@@ -23,7 +23,8 @@ fn main() -> Result<(), Failure> {
     let part = arguments.next().unwrap_or_default();
     let effort = arguments.next().unwrap_or_else(|| "5".into());
     let (effort, is_alone) = effort.strip_suffix('-').map_or((&*effort, false), |effort| (effort, true));
-    let states = states_of_effort(effort.parse()?);
+    let effort = effort.parse()?;
+    let states = states_of_effort(effort);
     let ratios: Vec<f64> = arguments.map(|ratio| ratio.parse()).collect::<Result<_, _>>()?;
     let ratios = if ratios.is_empty() { vec![13.1, 20.8, 30.1] } else { ratios };
     let bytes = std::fs::read(path)?;
@@ -34,7 +35,7 @@ fn main() -> Result<(), Failure> {
     let since = Instant::now();
     let profile = |tensor: &Tensor| {
         let profile = TrellisProfile::new(tensor.shape, &tensor.weights)?;
-        Ok(if is_alone || states <= 4 { profile } else { profile.with_references(&tensor.weights) })
+        Ok(if is_alone { profile } else { profile.with_effort(&tensor.weights, effort) })
     };
     let profiles = tensors.iter().map(profile).collect::<Result<Vec<_>, mixpress_quantize::Error>>()?;
     println!("{} tensors, {count} weights, profiles in {:?}", tensors.len(), since.elapsed());

@@ -120,7 +120,11 @@ impl BlockReader<'_> {
         for &strip in &block.strips {
             let matrix = &matrices[strip.matrix];
             words.lanes.start(trellis, model, &matrix.column_scales[strip.first..][..strip.width]);
+            let mut bases = matrix.bases.iter().peekable();
             for (number, scales) in matrix.row_scales.chunks(TILE).enumerate() {
+                if let Some(basis) = bases.next_if(|basis| basis.first_row == number * TILE) {
+                    words.lanes.rescale(model, &basis.scales[strip.first..][..strip.width]);
+                }
                 let tile = &mut tile[..scales.len()];
                 words.rows(self.rows, self.slots, scales, tile)?;
                 take(strip, number * TILE, tile);
@@ -138,7 +142,7 @@ impl BlockReader<'_> {
             let place = Place { first: strip.first - *first, width: strip.width, row, rows: matrix.rows };
             match &self.own_rows[strip.matrix] {
                 Some(own_rows) => own_rows.fill(window, tile, place, strip.first, values),
-                None => window.fill(tile, place, matrix.step, self.turn),
+                None => window.fill(tile, place, matrix.unit(), self.turn),
             }
         }
     }

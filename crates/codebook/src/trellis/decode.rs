@@ -10,12 +10,13 @@ use rayon::prelude::*;
 
 use super::{
     Patch, Prediction, PredictionSource, Predictor, TrellisMatrix, TrellisSettings,
+    basis::{scales_at, turn_back},
     block::{BlockReader, Recent, Windows},
     description::Description,
     head::{Hold, MatrixHead},
-    kernels::{self, slots},
+    kernels::{self, Transpose, slots, transposed},
     own_rows::OwnRows,
-    predict::Scales,
+    predict::{Scales, add_own_rows},
     window::Window,
 };
 use crate::{Error, limits::zeros, source::Piece};
@@ -136,19 +137,23 @@ impl<'a> Section<'a> {
             Some(Window::cut(out, matrix.rows, matrix.is_transposed, widths))
         });
         self.fill(level, windows)?;
+        let transpose = kernels::transpose_at(level);
+        outputs.par_iter_mut().zip(matrices).try_for_each(|(out, matrix)| {
+            let Some(out) = out else { return Ok(()) };
+            if !matrix.is_finished_in_strips() {
+                matrix.patch(out);
+            }
+            if matrix.bases.is_empty() { Ok(()) } else { matrix.turn_back(out, transpose) }
+        })?;
         for (number, matrix) in matrices.iter().enumerate() {
             let (before, from) = outputs.split_at_mut(number);
             let Some(out) = &mut from[0] else { continue };
-            let Some(Prediction { source, gains }) = &matrix.prediction else {
-                matrix.patch(out);
+            let Some(Prediction { source: PredictionSource::Matrix(partner), gains }) = &matrix.prediction else {
                 continue;
             };
-            // What earlier rows predict was added with the numbers, and patches before it.
-            let PredictionSource::Matrix(partner) = *source else { continue };
-            matrix.patch(out);
-            let (Some(partner), other) = (&before[partner], &matrices[partner]) else { continue };
+            let (Some(partner), other) = (&before[*partner], &matrices[*partner]) else { continue };
             let predictor = Predictor::new(gains, matrix.scales(), other.scales());
-            predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), kernels::transpose_at(level));
+            predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), transpose);
         }
         Ok(())
     }
@@ -212,8 +217,54 @@ impl MatrixHead {
     fn with(&self, numbers: Vec<i16>) -> TrellisMatrix {
         let Self { rows, columns, is_transposed, step, .. } = *self;
         let (row_scales, column_scales) = (self.row_scales.clone(), self.column_scales.clone());
-        let (patches, prediction) = (self.patches.clone(), self.prediction.clone());
-        TrellisMatrix { rows, columns, is_transposed, step, row_scales, column_scales, numbers, patches, prediction }
+        let (patches, prediction, bases) = (self.patches.clone(), self.prediction.clone(), self.bases.clone());
+        TrellisMatrix {
+            rows,
+            columns,
+            is_transposed,
+            step,
+            row_scales,
+            column_scales,
+            numbers,
+            patches,
+            prediction,
+            bases,
+        }
+    }
+
+    /// The scales of the columns in a row, or of the directions of its basis.
+    pub(super) fn scales_at(&self, row: usize) -> &[i16] {
+        scales_at(&self.bases, &self.column_scales, row)
+    }
+
+    /// Whether what earlier rows predict is added with the numbers, and patches before it. Bases take whole rows.
+    pub(super) fn is_finished_in_strips(&self) -> bool {
+        let is_own = self.prediction.as_ref().is_some_and(|prediction| prediction.partner().is_none());
+        is_own && self.bases.is_empty()
+    }
+
+    /// What numbers are multiplied by before bases are left.
+    pub(super) fn unit(&self) -> f32 {
+        if self.bases.is_empty() { self.step } else { 1.0 }
+    }
+
+    /// Makes values of numbers that have bases, and adds what earlier rows predict.
+    fn turn_back(&self, out: &mut [f32], transpose: Transpose) -> Result<(), Error> {
+        let mut turned = Vec::new();
+        if self.is_transposed {
+            turned = zeros("a tensor that is turned", out.len())?;
+            transposed(out, [self.columns, self.rows], &mut turned, transpose);
+        }
+        let coded = if self.is_transposed { &mut turned } else { &mut *out };
+        turn_back(&self.bases, &self.row_scales, &self.column_scales, coded);
+        coded.par_iter_mut().for_each(|value| *value *= self.step);
+        if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &self.prediction {
+            add_own_rows(coded, self.columns, gains, references, &self.row_scales);
+        }
+        if self.is_transposed {
+            transposed(&turned, [self.rows, self.columns], out, transpose);
+        }
+        Ok(())
     }
 
     /// Puts the numbers of patches in their places.
@@ -222,7 +273,7 @@ impl MatrixHead {
             let position = position as usize;
             let (row, column) = (position / self.columns, position % self.columns);
             let at = if self.is_transposed { column * self.rows + row } else { position };
-            out[at] = number as f32 * self.step;
+            out[at] = number as f32 * self.unit();
         }
     }
 }

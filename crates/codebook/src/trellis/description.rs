@@ -114,6 +114,12 @@ impl Description {
         self.matrices[matrix].prediction.as_ref().is_some_and(|prediction| prediction.partner().is_none())
     }
 
+    /// The first row of a matrix that is coded along principal directions, if one is.
+    pub(crate) fn turned_from(&self, matrix: usize) -> Option<usize> {
+        let bases = &self.matrices[matrix].bases;
+        bases.iter().find(|basis| basis.is_turned).map(|basis| basis.first_row)
+    }
+
     /// Bytes of each matrix, in the head and as numbers. A block's are shared in proportion to the bits that the scales
     /// make one expect; the sum is that of the section.
     pub(crate) fn shares(&self) -> Vec<[f64; 2]> {
@@ -122,18 +128,21 @@ impl Description {
         let rest = self.head as f64 - self.bits.iter().sum::<f64>() / 8.0;
         let mut shares: Vec<[f64; 2]> = self.bits.iter().map(|bits| [bits / 8.0 + rest / count, 0.0]).collect();
         let bits = self.model.expected_bits();
-        let rows: Vec<BTreeMap<i16, u64>> = self.matrices.iter().map(|matrix| histogram(&matrix.row_scales)).collect();
+        let parts: Vec<Vec<Part<'_>>> = self.matrices.iter().map(parts).collect();
         for (place, block) in self.blocks.iter().enumerate() {
             let mut expected: BTreeMap<usize, f64> = BTreeMap::new();
             for strips in block.strips.chunk_by(|a, b| a.matrix == b.matrix) {
                 let (matrix, first) = (strips[0].matrix, strips[0].first);
                 let columns: usize = strips.iter().map(|strip| strip.width).sum();
-                let columns = histogram(&self.matrices[matrix].column_scales[first..][..columns]);
                 let mut sum = 0.0;
-                for (&row, &times) in &rows[matrix] {
-                    let of =
-                        |(&column, &count): (&i16, &u64)| (times * count) as f64 * bits[self.model.class(row, column)];
-                    sum += columns.iter().map(of).sum::<f64>();
+                for part in &parts[matrix] {
+                    let columns = histogram(&part.columns[first..][..columns]);
+                    for (&row, &times) in &part.rows {
+                        let of = |(&column, &count): (&i16, &u64)| {
+                            (times * count) as f64 * bits[self.model.class(row, column)]
+                        };
+                        sum += columns.iter().map(of).sum::<f64>();
+                    }
                 }
                 *expected.entry(matrix).or_default() += sum;
             }
@@ -146,6 +155,22 @@ impl Description {
         }
         shares
     }
+}
+
+/// Rows of a matrix that have the same basis: how often their scales come, and those of what they are numbers along.
+struct Part<'a> {
+    rows: BTreeMap<i16, u64>,
+    columns: &'a [i16],
+}
+
+fn parts(matrix: &MatrixHead) -> Vec<Part<'_>> {
+    let starts = || matrix.bases.iter().map(|basis| basis.first_row);
+    let (firsts, ends) = (std::iter::once(0).chain(starts()), starts().chain([matrix.rows]));
+    let part = |(first, end): (usize, usize)| Part {
+        rows: histogram(&matrix.row_scales[first..end]),
+        columns: matrix.scales_at(first),
+    };
+    firsts.zip(ends).map(part).collect()
 }
 
 /// How often each scale comes.

@@ -89,6 +89,7 @@ fn head(
             column_scales: matrix.column_scales.clone(),
             patches,
             prediction: matrix.prediction.clone(),
+            bases: matrix.bases.clone(),
         };
         let head = models.matrix(&mut coder, matrix.shape(), &head, &heads, hold)?;
         heads.push(head);
@@ -101,6 +102,7 @@ fn all_patches(matrix: &TrellisMatrix, model: Model, tables: &[ClassTables]) -> 
     let mut given = matrix.patches.iter().copied().peekable();
     let mut all = Vec::new();
     for (row, numbers) in matrix.numbers.chunks_exact(matrix.columns.max(1)).enumerate() {
+        let scales = matrix.scales_at(row);
         for (column, &number) in numbers.iter().enumerate() {
             let position = (row * matrix.columns + column) as u64;
             if let Some(patch) = given.next_if(|patch| patch.position == position) {
@@ -109,7 +111,7 @@ fn all_patches(matrix: &TrellisMatrix, model: Model, tables: &[ClassTables]) -> 
             }
             // Every table has the smallest numbers.
             if number.unsigned_abs() > 3 {
-                let tables = &tables[model.class(matrix.row_scales[row], matrix.column_scales[column])];
+                let tables = &tables[model.class(matrix.row_scales[row], scales[column])];
                 if tables.nearest(i32::from(number)) != i32::from(number) {
                     all.push(Patch { position, number: i32::from(number) });
                 }
@@ -152,9 +154,9 @@ impl BlockWriter<'_> {
         let mut states = vec![LOWER; self.lanes];
         for strip in strips.iter().rev() {
             let matrix = &self.matrices[strip.matrix];
-            let columns = &matrix.column_scales[strip.first..][..strip.width];
             for (row, &scale) in matrix.row_scales.iter().enumerate().rev() {
                 let numbers = &matrix.numbers[row * matrix.columns + strip.first..][..strip.width];
+                let columns = &matrix.scales_at(row)[strip.first..][..strip.width];
                 for ((&number, &column), state) in numbers.iter().zip(columns).zip(&mut states).rev() {
                     let class = self.model.class(scale, column);
                     let nearest = self.tables[class].nearest(i32::from(number));

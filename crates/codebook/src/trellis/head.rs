@@ -3,7 +3,10 @@
 //! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
 //! once for both sides: a reader passes zeros, which its coder ignores.
 
-use super::{Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, matrix::MAX_SCALE};
+use super::{
+    BASIS_ROWS, Basis, Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, basis::may_begin,
+    matrix::MAX_SCALE,
+};
 use crate::{Error, binary::BinaryCoder, counter::Counter, numbers::Numbers};
 
 /// What a matrix is, its numbers aside.
@@ -17,6 +20,7 @@ pub(super) struct MatrixHead {
     pub(super) column_scales: Vec<i16>,
     pub(super) patches: Vec<Patch>,
     pub(super) prediction: Option<Prediction>,
+    pub(super) bases: Vec<Basis>,
 }
 
 /// What all matrices share.
@@ -32,6 +36,8 @@ pub(crate) type Hold<'a> = &'a mut dyn FnMut(u64) -> Result<(), Error>;
 /// Bytes of a scale and of a row's gain, and of the number of a row, as they are held.
 const SCALE_BYTES: u64 = 3;
 const ROW_BYTES: u64 = 4;
+/// Bytes of a scale of a basis.
+const DIRECTION_BYTES: u64 = 2;
 /// Steps of a deviation that have a counter each.
 const UNARY: usize = 14;
 
@@ -74,11 +80,12 @@ impl Deviations {
 /// The models of everything in a head.
 #[derive(Debug)]
 pub(super) struct HeadCoder {
-    flags: [Counter; 3],
+    flags: [Counter; 5],
     scales: [Deviations; 2],
     gains: Deviations,
     centres: Numbers,
     gaps: Numbers,
+    starts: Numbers,
     sizes: Numbers,
     others: Numbers,
     /// The step of the matrix before.
@@ -101,11 +108,12 @@ impl HeadCoder {
     pub(super) fn new() -> Self {
         let deviations = Deviations::new;
         Self {
-            flags: [Counter::new(); 3],
+            flags: [Counter::new(); 5],
             scales: [deviations(), deviations()],
             gains: deviations(),
             centres: Numbers::new(),
             gaps: Numbers::new(),
+            starts: Numbers::new(),
             sizes: Numbers::new(),
             others: Numbers::new(),
             step: 0.0,
@@ -151,8 +159,39 @@ impl HeadCoder {
         let prediction = self.prediction(coder, [rows, columns], head, before, hold)?;
         let row_scales = self.scales(coder, 0, rows, &head.row_scales)?;
         let column_scales = self.scales(coder, 1, columns, &head.column_scales)?;
+        let bases = self.bases(coder, [rows, columns], &head.bases, hold)?;
         let patches = self.patches(coder, entries, &head.patches, hold)?;
-        Ok(MatrixHead { rows, columns, is_transposed, step, row_scales, column_scales, patches, prediction })
+        Ok(MatrixHead { rows, columns, is_transposed, step, row_scales, column_scales, patches, prediction, bases })
+    }
+
+    /// Where bases begin, and the scales of their directions.
+    fn bases<C: BinaryCoder>(
+        &mut self,
+        coder: &mut C,
+        shape: [usize; 2],
+        told: &[Basis],
+        hold: Hold<'_>,
+    ) -> Result<Vec<Basis>, Error> {
+        let mut found: Vec<Basis> = Vec::new();
+        let mut before = 0;
+        while self.flags[3].code(told.len() > found.len(), coder) {
+            let told = told.get(found.len());
+            let blocks = told.map_or(0, |told| (told.first_row / BASIS_ROWS).saturating_sub(before / BASIS_ROWS));
+            let blocks = self.starts.code(coder, blocks as u64);
+            let first_row =
+                usize::try_from(blocks).unwrap_or(usize::MAX).saturating_mul(BASIS_ROWS).saturating_add(before);
+            if !may_begin(first_row, before, shape) {
+                let rule =
+                    "it is at least twice the last one's and an eighth of the columns, of which there are at most 1024";
+                return malformed("the first row of a basis", first_row as u64, rule);
+            }
+            let is_turned = self.flags[4].code(told.is_some_and(|told| told.is_turned), coder);
+            hold(DIRECTION_BYTES * shape[1] as u64)?;
+            let scales = self.scales(coder, 1, shape[1], told.map_or(&[], |told| &told.scales))?;
+            found.push(Basis { first_row, is_turned, scales });
+            before = first_row;
+        }
+        Ok(found)
     }
 
     /// What a matrix of so many rows and columns is predicted from, if it is.

@@ -4,6 +4,7 @@
 //! below 2^16 take the next words of the stream in the order of their lanes, as in [`crate::rans`].
 
 use mixpress_simd::Level;
+use rayon::prelude::*;
 
 use super::{LANES, Model, Trellis};
 use crate::rans::{LOWER, SCALE, SCALE_BITS};
@@ -36,12 +37,17 @@ impl Default for Lanes {
 impl Lanes {
     /// To the first row of columns of such scales.
     pub(super) fn start(&mut self, trellis: Trellis, model: Model, columns: &[i16]) {
-        let lowest = i32::from(model.lowest);
         self.states = [0; LANES];
-        self.scales.iter_mut().zip(columns).for_each(|(scale, &column)| *scale = i32::from(column) - lowest);
+        self.rescale(model, columns);
         self.width = columns.len();
         self.last = i32::from(model.classes) - 1;
         self.constants = trellis.constants();
+    }
+
+    /// To a row from which on columns have such scales.
+    pub(super) fn rescale(&mut self, model: Model, columns: &[i16]) {
+        let lowest = i32::from(model.lowest);
+        self.scales.iter_mut().zip(columns).for_each(|(scale, &column)| *scale = i32::from(column) - lowest);
     }
 }
 
@@ -107,6 +113,20 @@ pub(super) fn transpose_at(level: Level) -> Transpose {
         Level::Avx2 | Level::Avx512 if level.is_available() => x86::avx2_transpose,
         _ => plain_transpose,
     }
+}
+
+/// Writes the transpose of a matrix of such rows and columns.
+pub(super) fn transposed(from: &[f32], [rows, columns]: [usize; 2], to: &mut [f32], transpose: Transpose) {
+    to.par_chunks_mut((TILE * rows).max(1)).enumerate().for_each(|(block, to)| {
+        let mut tile = [[0.0; TILE]; TILE];
+        for first in (0..rows).step_by(TILE) {
+            let (height, width) = (TILE.min(rows - first), to.len() / rows);
+            transpose(&from[first * columns + block * TILE..], columns, [height, width], &mut tile);
+            for (to, tile) in to.chunks_exact_mut(rows).zip(&tile) {
+                to[first..][..height].copy_from_slice(&tile[..height]);
+            }
+        }
+    });
 }
 
 fn plain_transpose(from: &[f32], stride: usize, [rows, columns]: [usize; 2], to: &mut [[f32; TILE]; TILE]) {

@@ -1,8 +1,9 @@
 //! A matrix as numbers that follow the trellis down its columns.
 
 use super::{
-    Model, Trellis,
-    predict::{Scales, row_factors},
+    Basis, Model, Trellis,
+    basis::{may_begin, scales_at, turn_back},
+    predict::{Scales, add_own_rows},
 };
 use crate::Error;
 
@@ -55,7 +56,8 @@ impl Prediction {
 /// A matrix as it is coded: transposed if need be, its columns running down the trellis.
 ///
 /// The value of an entry is its number times the step, in f32, plus what is predicted. The scales of its row and its
-/// column say how large it is likely to be: the standard deviation is about `step * 2^((row + column) / 4)`.
+/// column say how large it is likely to be: the standard deviation is about `step * 2^((row + column) / 4)`. Rows that
+/// have a basis of their own are numbers along its directions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrellisMatrix {
     /// Number of rows.
@@ -76,6 +78,8 @@ pub struct TrellisMatrix {
     pub patches: Vec<Patch>,
     /// What is added.
     pub prediction: Option<Prediction>,
+    /// Bases that rows are coded in, in ascending order of their first rows.
+    pub bases: Vec<Basis>,
 }
 
 impl TrellisMatrix {
@@ -91,6 +95,12 @@ impl TrellisMatrix {
         self.prediction.as_ref()?.partner()
     }
 
+    /// The scales of the columns in a row, or of the directions of its basis.
+    #[must_use]
+    pub fn scales_at(&self, row: usize) -> &[i16] {
+        scales_at(&self.bases, &self.column_scales, row)
+    }
+
     /// The step, and the scales of rows and columns.
     pub(super) fn scales(&self) -> Scales<'_> {
         (self.step, &self.row_scales, &self.column_scales)
@@ -104,17 +114,16 @@ impl TrellisMatrix {
     #[must_use]
     #[track_caller]
     pub fn coded_values(&self) -> Vec<f32> {
-        let mut values: Vec<f32> = self.numbers.iter().map(|&number| f32::from(number) * self.step).collect();
+        let mut values: Vec<f32> = self.numbers.iter().map(|&number| f32::from(number)).collect();
         for patch in &self.patches {
-            values[patch.position as usize] = patch.number as f32 * self.step;
+            values[patch.position as usize] = patch.number as f32;
+        }
+        turn_back(&self.bases, &self.row_scales, &self.column_scales, &mut values);
+        for value in &mut values {
+            *value *= self.step;
         }
         if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &self.prediction {
-            let factors = row_factors(gains, references, &self.row_scales);
-            for (row, (&reference, factor)) in references.iter().zip(factors).enumerate().filter(|row| row.1.1 != 0.0) {
-                let (before, rest) = values.split_at_mut(row * self.columns);
-                let reference = &before[reference as usize * self.columns..][..self.columns];
-                rest.iter_mut().zip(reference).for_each(|(value, &other)| *value += other * factor);
-            }
+            add_own_rows(&mut values, self.columns, gains, references, &self.row_scales);
         }
         values
     }
@@ -124,8 +133,8 @@ impl TrellisMatrix {
         entries / MOST_PATCHED + FREELY_PATCHED
     }
 
-    /// Refuses what no section can hold; `number` is that of the matrix among `before` others.
-    pub(crate) fn check(&self, trellis: Trellis, number: usize, before: &[Self]) -> Result<(), Error> {
+    /// Refuses what no section can hold; `number` is that of the matrix, after `others`.
+    pub(crate) fn check(&self, trellis: Trellis, number: usize, others: &[Self]) -> Result<(), Error> {
         let refuse = |what, found: usize, rule| Err(Error::TrellisMatrix { matrix: number, what, found, rule });
         let entries = self.rows.checked_mul(self.columns);
         if entries != Some(self.numbers.len()) {
@@ -135,7 +144,22 @@ impl TrellisMatrix {
             let found = self.row_scales.len() + self.column_scales.len();
             return refuse("scales", found, "there is one a row and one a column");
         }
+        let mut before = 0;
+        for Basis { first_row, scales, .. } in &self.bases {
+            if !may_begin(*first_row, before, [self.rows, self.columns]) {
+                return refuse(
+                    "the first row of a basis",
+                    *first_row,
+                    "it is twice the last one's, and a multiple of 64",
+                );
+            }
+            if scales.len() != self.columns {
+                return refuse("scales", scales.len(), "there is one a direction");
+            }
+            before = *first_row;
+        }
         let scales = self.row_scales.iter().chain(&self.column_scales);
+        let scales = scales.chain(self.bases.iter().flat_map(|basis| &basis.scales));
         if let Some(&scale) = scales.into_iter().find(|scale| scale.abs() > MAX_SCALE) {
             return refuse("a scale's size", usize::from(scale.unsigned_abs()), "it is at most 200");
         }
@@ -156,7 +180,7 @@ impl TrellisMatrix {
             let is_partner =
                 |other: &Self| other.prediction.is_none() && (other.rows, other.columns) == (self.rows, self.columns);
             match &prediction.source {
-                PredictionSource::Matrix(partner) if !before.get(*partner).is_some_and(is_partner) => {
+                PredictionSource::Matrix(partner) if !others.get(*partner).is_some_and(is_partner) => {
                     return refuse("the partner", *partner, "it comes before, is as large and not predicted");
                 }
                 PredictionSource::Matrix(_) => (),
@@ -213,7 +237,7 @@ impl TrellisMatrix {
     /// beyond at the ends.
     pub(super) fn count(&self, model: &Model, counts: &mut [[u64; 1024]]) {
         for (row, numbers) in self.numbers.chunks_exact(self.columns.max(1)).enumerate() {
-            for (&scale, &number) in self.column_scales.iter().zip(numbers) {
+            for (&scale, &number) in self.scales_at(row).iter().zip(numbers) {
                 let class = model.class(self.row_scales[row], scale);
                 counts[class][(i32::from(number) + 512).clamp(0, 1023) as usize] += 1;
             }

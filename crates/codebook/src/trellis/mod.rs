@@ -20,6 +20,7 @@
 //! What a matrix is besides its numbers - orientation, step, scales, patches, a partner that predicts it - stands in a
 //! head before them. Shapes do not: a file tells them elsewhere.
 
+mod basis;
 mod block;
 mod decode;
 mod description;
@@ -32,11 +33,14 @@ mod layout;
 mod machine;
 mod matrix;
 mod model;
+mod orthonormal;
 mod own_rows;
 mod predict;
+mod sums;
 mod tensor;
 mod window;
 
+pub use basis::{BASIS_ROWS, Basis, Covariance, Directions, MOST_BASIS_COLUMNS};
 pub use decode::Section;
 pub use encode::encode;
 pub use fit::{DULL, PATCH_BITS, classes};

@@ -23,11 +23,15 @@ pub(super) struct OwnRows<'a> {
 }
 
 impl<'a> OwnRows<'a> {
-    /// Of a matrix in strips of so many columns; nothing if it is not predicted from rows of its own.
+    /// Of a matrix in strips of so many columns; nothing if it is not predicted from rows of its own, or those have bases,
+    /// which take whole rows.
     pub(super) fn of(head: &'a MatrixHead, lanes: usize) -> Option<Self> {
         let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &head.prediction else {
             return None;
         };
+        if !head.is_finished_in_strips() {
+            return None;
+        }
         let mut patches = vec![Vec::new(); head.columns.div_ceil(lanes)];
         for &patch in &head.patches {
             patches[patch.position as usize % head.columns / lanes].push(patch);

@@ -22,7 +22,7 @@ pub struct Predictor {
 pub(super) type Scales<'a> = (f32, &'a [i16], &'a [i16]);
 
 /// `2^(difference / 4)`.
-fn ratio(scale: i16, other: i16) -> f32 {
+pub(super) fn ratio(scale: i16, other: i16) -> f32 {
     let difference = i32::from(scale) - i32::from(other);
     debug_assert!(difference.abs() <= 2 * i32::from(MAX_SCALE), "scales are bounded");
     let power = f32::from_bits(((127 + difference.div_euclid(4)) as u32) << 23);
@@ -40,6 +40,16 @@ pub fn row_factor(gain: i8, scale: i16, other: i16) -> f32 {
 pub(super) fn row_factors(gains: &[i8], references: &[u32], scales: &[i16]) -> Vec<f32> {
     let rows = gains.iter().zip(references).zip(scales);
     rows.map(|((&gain, &reference), &scale)| row_factor(gain, scale, scales[reference as usize])).collect()
+}
+
+/// Adds to rows, the first one first, what earlier ones predict.
+pub(super) fn add_own_rows(values: &mut [f32], columns: usize, gains: &[i8], references: &[u32], scales: &[i16]) {
+    let factors = row_factors(gains, references, scales);
+    for (row, (&reference, factor)) in references.iter().zip(factors).enumerate().filter(|row| row.1.1 != 0.0) {
+        let (before, rest) = values.split_at_mut(row * columns);
+        let reference = &before[reference as usize * columns..][..columns];
+        rest.iter_mut().zip(reference).for_each(|(value, &other)| *value += other * factor);
+    }
 }
 
 impl Predictor {

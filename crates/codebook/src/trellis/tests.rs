@@ -3,7 +3,11 @@
 use mixpress_simd::Level;
 use proptest::prelude::*;
 
-use super::{predict::row_factors, *};
+use super::{
+    basis::{may_begin, turn_back},
+    predict::row_factors,
+    *,
+};
 use crate::Error;
 
 /// Whole numbers that look drawn.
@@ -56,6 +60,7 @@ fn matrix(draw: &mut Draw, trellis: Trellis, [rows, columns]: [usize; 2], larges
         numbers,
         patches,
         prediction: None,
+        bases: Vec::new(),
     }
 }
 
@@ -78,6 +83,12 @@ pub(crate) fn matrices(seed: u32, trellis: Trellis, shapes: &[[usize; 2]], large
             let references = gains.iter().enumerate().map(reference).collect();
             next.prediction = Some(Prediction { source: PredictionSource::Rows(references), gains });
         }
+        let (mut before, mut row) = (0, 64 * (1 + draw.below(2) as usize));
+        while draw.below(3) > 0 && may_begin(row, before, [next.rows, next.columns]) {
+            let scales = (0..next.columns).map(|_| (draw.between(-3, 3)) as i16).collect();
+            next.bases.push(Basis { first_row: row, is_turned: draw.below(4) > 0, scales });
+            (before, row) = (row, 2 * row + 64 * draw.below(2) as usize);
+        }
         out.push(next);
     }
     out
@@ -89,7 +100,11 @@ fn values(matrices: &[TrellisMatrix]) -> Vec<Vec<f32>> {
     for matrix in matrices {
         let mut numbers: Vec<i32> = matrix.numbers.iter().copied().map(i32::from).collect();
         matrix.patches.iter().for_each(|patch| numbers[patch.position as usize] = patch.number);
-        let mut values: Vec<f32> = numbers.iter().map(|&number| number as f32 * matrix.step).collect();
+        let mut values: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
+        turn_back(&matrix.bases, &matrix.row_scales, &matrix.column_scales, &mut values);
+        for value in &mut values {
+            *value *= matrix.step;
+        }
         let prediction = matrix.prediction.as_ref();
         if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = prediction {
             let factors = row_factors(gains, references, &matrix.row_scales);
@@ -247,6 +262,18 @@ fn what_is_no_matrix_is_refused() {
     assert_eq!(refused(&|m| m.row_scales[4] = 201), "a scale's size");
     assert_eq!(refused(&|m| m.step = f32::NAN), "the step's bits");
     assert_eq!(refused(&|m| m.numbers[3] = 1), "an entry");
+    let basis = |first_row: usize, directions: usize| {
+        refused(&|m| {
+            m.rows = 300;
+            m.row_scales = vec![0; 300];
+            m.numbers = vec![0; 9000];
+            m.bases = vec![Basis { first_row, is_turned: true, scales: vec![0; directions] }];
+        })
+    };
+    for no_start in [0, 63, 320] {
+        assert_eq!(basis(no_start, 30), "the first row of a basis");
+    }
+    assert_eq!(basis(64, 29), "scales");
     assert_eq!(refused(&|m| m.patches = vec![Patch { position: 600, number: 0 }]), "patches");
     assert_eq!(refused(&|m| m.patches = vec![Patch { position: 6, number: 0 }; 2]), "patches");
     assert_eq!(refused(&|m| m.patches = (0..300).map(|position| Patch { position, number: 0 }).collect()), "patches");

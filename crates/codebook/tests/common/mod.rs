@@ -266,6 +266,7 @@ pub fn golden_containers() -> Vec<(&'static str, Container)> {
         ("plain", plain()),
         ("trellis", trellis::mixed()),
         ("trellis-blocks", trellis::blocks()),
+        ("trellis-bases", trellis::bases()),
         ("trellis-small", trellis::small()),
     ]
 }

@@ -2,7 +2,9 @@
 
 use mixpress_codebook::{
     Container, Dtype, Entry, PlainTensor, QuantizedTensor,
-    trellis::{Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, TrellisSettings, TrellisTensor, classes},
+    trellis::{
+        Basis, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, TrellisSettings, TrellisTensor, classes,
+    },
 };
 
 use super::Draw;
@@ -48,7 +50,8 @@ pub fn matrix(draw: &mut Draw, trellis: Trellis, kind: Kind) -> TrellisMatrix {
         }
     }
     let step = (1 + draw.below(1000)) as f32 * 1e-4;
-    TrellisMatrix { rows, columns, is_transposed, step, row_scales, column_scales, numbers, patches, prediction: None }
+    let (prediction, bases) = (None, Vec::new());
+    TrellisMatrix { rows, columns, is_transposed, step, row_scales, column_scales, numbers, patches, prediction, bases }
 }
 
 /// With a prediction from the matrix of this number in its section.
@@ -66,6 +69,17 @@ pub fn of_own_rows(draw: &mut Draw, matrix: TrellisMatrix) -> TrellisMatrix {
         gains.push(gain);
     }
     TrellisMatrix { prediction: Some(Prediction { source: PredictionSource::Rows(references), gains }), ..matrix }
+}
+
+/// With a basis of their own for the rows from each of these on, every other one turned.
+pub fn in_bases(draw: &mut Draw, matrix: TrellisMatrix, starts: &[usize]) -> TrellisMatrix {
+    let mut basis = |(place, &first_row): (usize, &usize)| Basis {
+        first_row,
+        is_turned: place % 2 == 0,
+        scales: (0..matrix.columns).map(|_| draw.below(4) as i16).collect(),
+    };
+    let bases = starts.iter().enumerate().map(&mut basis).collect();
+    TrellisMatrix { bases, ..matrix }
 }
 
 /// A tensor of two axes.
@@ -130,6 +144,21 @@ pub fn blocks() -> Container {
     let table = matrix(&mut draw, trellis, Kind { busy: 30, patched: 30, ..Kind::new([90, 130], 4) });
     let table = of_own_rows(&mut draw, table);
     container(trellis, vec![tensor("wide", wide), tensor("turned", turned), tensor("table", table)])
+}
+
+/// Matrices whose rows have bases: alone, turned and with rows that predict others, predicted by another matrix.
+pub fn bases() -> Container {
+    let mut draw = Draw::new(37);
+    let trellis = Trellis::new(256).unwrap();
+    let plain = matrix(&mut draw, trellis, Kind { patched: 2, ..Kind::new([290, 37], 4) });
+    let plain = in_bases(&mut draw, plain, &[64, 128, 256]);
+    let turned = matrix(&mut draw, trellis, Kind { is_transposed: true, ..Kind::new([100, 9], 3) });
+    let turned = of_own_rows(&mut draw, turned);
+    let turned = in_bases(&mut draw, turned, &[64]);
+    let same = matrix(&mut draw, trellis, Kind { is_transposed: true, ..Kind::new([290, 37], 2) });
+    let same = predicted(&mut draw, same, 0);
+    let same = in_bases(&mut draw, same, &[128]);
+    container(trellis, vec![tensor("plain", plain), tensor("turned", turned), tensor("same", same)])
 }
 
 /// A section of a single lane.

@@ -2,7 +2,7 @@
 
 use mixpress_codebook::trellis::TrellisSettings;
 use mixpress_interchange::{Element, SourceTensor};
-use mixpress_quantize::{Profile, TrellisEstimate, TrellisPlan, TrellisProfile, TrellisQuantizer};
+use mixpress_quantize::{Profile, TrellisEstimate, TrellisPlan, TrellisProfile, TrellisQuantizer, states_of_effort};
 
 use super::compressor::ModelCompressor;
 use super::fit::source;
@@ -13,8 +13,6 @@ use crate::Error;
 const SMALL: usize = 1 << 12;
 /// A tensor of so few different values has a codebook that makes it again.
 const FEW: usize = 1 << 8;
-/// With so few states there is no time to look for rows that are like others.
-const FAST: u16 = 4;
 /// The largest f16. Weights beyond half of it might be rounded to infinity.
 const LARGEST_HALF: f32 = 65504.0;
 
@@ -33,7 +31,7 @@ impl Matrix {
         shape: &[usize],
         weights: &[f32],
         profile: &Profile,
-        states: u16,
+        effort: u8,
     ) -> Result<Option<Self>, Error> {
         let [rows, others @ ..] = shape else { return Ok(None) };
         let is_discrete = profile.values().is_some_and(|values| values <= FEW);
@@ -44,11 +42,8 @@ impl Matrix {
         if weights.iter().any(|weight| weight.abs() > 0.5 * bound) {
             return Ok(None);
         }
-        let mut profile = TrellisProfile::new([*rows, others.iter().product()], weights)?;
-        if states > FAST {
-            profile = profile.with_references(weights);
-        }
-        let estimate = TrellisEstimate::new(&profile, states);
+        let profile = TrellisProfile::new([*rows, others.iter().product()], weights)?.with_effort(weights, effort);
+        let estimate = TrellisEstimate::new(&profile, states_of_effort(effort));
         Ok(Some(Self { profile, estimate }))
     }
 }

@@ -116,13 +116,13 @@ pub(super) enum Role {
     },
 }
 
-/// The role of a tensor, which may be coded by a trellis of so many states, or none.
+/// The role of a tensor, for whose trellis there is such an effort, if it may have one.
 pub(super) fn role(
     model: &Model,
     number: usize,
     goal: Goal,
     rules: &[Rule],
-    states: Option<u16>,
+    effort: Option<u8>,
 ) -> Result<Role, Error> {
     let tensor = &model.tensors()[number];
     if !tensor.element().is_compressible() {
@@ -149,8 +149,8 @@ pub(super) fn role(
         }
         Err(error) => return Err(error.into()),
     };
-    let matrix = match states {
-        Some(states) => Matrix::of(tensor, &payload::shape(tensor)?, &weights, &profile, states)?.map(Box::new),
+    let matrix = match effort {
+        Some(effort) => Matrix::of(tensor, &payload::shape(tensor)?, &weights, &profile, effort)?.map(Box::new),
         None => None,
     };
     Ok(Role::Weights { profile, own_bits, sensitivity: 1.0, matrix })

@@ -6,12 +6,15 @@
 //! beyond (M. W. Marcellin and T. R. Fischer, *Trellis coded quantization of memoryless and Gauss-Markov sources*,
 //! 1990).
 //!
-//! What another matrix, or an earlier row, makes likely is taken off before, where that pays.
+//! What another matrix, or an earlier row, makes likely is taken off before, where that pays, and rows may be quantised
+//! along the principal directions of the rows before them.
 //!
 //! How many bits a number takes depends on its class alone, and that on a scale of its row and one of its column
 //! ([`TrellisProfile`]). Decoding and the bytes of a section are [`mixpress_codebook::trellis`].
 
+mod bases;
 mod costs;
+mod effort;
 mod estimate;
 mod own_rows;
 mod pairs;
@@ -21,9 +24,10 @@ mod quantize;
 mod references;
 mod viterbi;
 
+pub use effort::states_of_effort;
 pub use estimate::TrellisEstimate;
 pub use profile::TrellisProfile;
-pub use quantize::{TrellisCoded, TrellisPlan, TrellisQuantizer, states_of_effort};
+pub use quantize::{TrellisCoded, TrellisPlan, TrellisQuantizer};
 
 #[cfg(test)]
 mod tests;

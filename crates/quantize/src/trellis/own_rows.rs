@@ -1,11 +1,11 @@
 //! A matrix whose rows are predicted from earlier rows of it, segment by segment.
 
-use mixpress_codebook::trellis::{DULL, Prediction, PredictionSource, TrellisMatrix, row_factor};
+use mixpress_codebook::trellis::{Prediction, PredictionSource, TrellisMatrix, row_factor};
 use rayon::prelude::*;
 
 use super::{
     predict::row_bits,
-    quantize::{Part, Quantizer, place},
+    quantize::{Part, Quantizer, inverse_squares, least_scale, place, scale_of},
     references::{AHEAD, GAIN_BITS, References, SEGMENT, number_bits},
     viterbi::LANES,
 };
@@ -18,71 +18,112 @@ struct Row {
     scale: i16,
 }
 
-impl Quantizer<'_> {
-    /// Quantises a matrix, laid as it is coded, of which all but numbers, patches and prediction is there. Gives its
-    /// squared error.
-    pub(super) fn own_rows(self, matrix: &mut TrellisMatrix, weights: &[f32], references: &References) -> f64 {
-        let TrellisMatrix { rows, columns, step, .. } = *matrix;
-        let bits = row_bits(&matrix.column_scales);
-        let inverse: Vec<f32> = matrix.column_scales.iter().map(|&scale| (-0.5 * f32::from(scale)).exp2()).collect();
-        let highest = matrix.column_scales.iter().max().map_or(0, |&scale| i32::from(scale));
-        let least = (DULL - highest).clamp(-200, 200) as i16;
-        let mut states = vec![[0u32; LANES]; columns.div_ceil(LANES)];
-        let (mut values, mut rest) = (vec![0.0f32; rows * columns], Vec::new());
-        let (mut from, mut gains) = (vec![0; rows], vec![0; rows]);
-        let (mut distortion, mut settled) = (0.0, 0);
-        for start in (0..rows).step_by(SEGMENT) {
-            let end = rows.min(start + SEGMENT);
-            let (before, here) = values.split_at_mut(settled * columns);
-            // Behind what is left of the segment before.
-            rest.extend_from_slice(&weights[start * columns..end * columns]);
-            let own = &mut rest[(start - settled) * columns..];
-            let chosen: Vec<Row> = (own.par_chunks_mut(columns).enumerate())
-                .map(|(place, rest)| {
-                    let row = start + place;
-                    let alone = Row { scale: matrix.row_scales[row], ..Row::default() };
-                    let Some(reference) = references.of_rows[row] else { return alone };
-                    let other = &before[reference as usize * columns..][..columns];
-                    let other_scale = matrix.row_scales[reference as usize];
-                    let Some((gain, scale)) = gain(rest, other, &inverse, step, other_scale) else { return alone };
-                    let scale = scale.clamp(least, alone.scale.max(least));
-                    let price = number_bits(row) + GAIN_BITS;
-                    if bits(alone.scale) - bits(scale) <= price {
-                        return alone;
-                    }
-                    let factor = row_factor(gain, scale, other_scale);
-                    rest.iter_mut().zip(other).for_each(|(rest, &other)| *rest -= other * factor);
-                    Row { reference, gain, scale }
-                })
-                .collect();
-            for (row, chosen) in (start..).zip(chosen) {
-                (matrix.row_scales[row], from[row], gains[row]) = (chosen.scale, chosen.reference, chosen.gain);
-            }
-            let until = if end == rows { rows } else { end.saturating_sub(AHEAD).max(settled) };
-            let strips = self.strips(Part { matrix, start: settled, end: until, weights: &rest }, &mut states);
+/// The rows of a matrix as they are settled.
+pub(super) struct OwnRows<'a> {
+    references: &'a References,
+    columns: usize,
+    /// What rows are read as, in the basis at hand.
+    values: Vec<f32>,
+    from: Vec<u32>,
+    gains: Vec<i8>,
+}
+
+impl<'a> OwnRows<'a> {
+    pub(super) fn new(references: &'a References, rows: usize, columns: usize) -> Self {
+        Self { references, columns, values: vec![0.0; rows * columns], from: vec![0; rows], gains: vec![0; rows] }
+    }
+
+    /// What the rows before this one are read as.
+    pub(super) fn values_before(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[..row * self.columns]
+    }
+
+    /// Quantises rows that have one basis, whose weights these are, of a matrix laid as it is coded, of which all but
+    /// numbers, patches and prediction is there. Gives their squared error.
+    pub(super) fn quantize(
+        &mut self,
+        quantizer: Quantizer<'_>,
+        matrix: &mut TrellisMatrix,
+        (first, last): (usize, usize),
+        weights: &[f32],
+        states: &mut [[u32; LANES]],
+    ) -> f64 {
+        let (columns, mut distortion) = (self.columns, 0.0);
+        let mut settled = first;
+        // What is left of the rows from the last settled one on.
+        let mut rest = Vec::new();
+        let mut start = first;
+        while start < last {
+            let end = last.min((start / SEGMENT + 1) * SEGMENT);
+            rest.extend_from_slice(&weights[(start - first) * columns..(end - first) * columns]);
+            self.predict(matrix, start, settled, &mut rest[(start - settled) * columns..]);
+            let until = if end == last { last } else { end.saturating_sub(AHEAD).max(settled) };
+            let strips = quantizer.strips(Part { matrix, start: settled, end: until, weights: &rest }, states);
             distortion += place(matrix, settled, strips);
-            let TrellisMatrix { numbers, patches, row_scales, .. } = &*matrix;
-            let here = &mut here[..(until - settled) * columns];
-            let numbers = &numbers[settled * columns..until * columns];
-            here.par_iter_mut().zip(numbers).for_each(|(value, &number)| *value = f32::from(number) * step);
-            let first = patches.partition_point(|patch| patch.position < (settled * columns) as u64);
-            for patch in &patches[first..] {
-                here[patch.position as usize - settled * columns] = patch.number as f32 * step;
-            }
-            let predicted = (settled..until).into_par_iter().zip(here.par_chunks_mut(columns));
-            predicted.filter(|(row, _)| gains[*row] != 0).for_each(|(row, values)| {
-                let reference = from[row] as usize;
-                let factor = row_factor(gains[row], row_scales[row], row_scales[reference]);
-                let other = &before[reference * columns..][..columns];
-                values.iter_mut().zip(other).for_each(|(value, &other)| *value += other * factor);
-            });
+            self.read_back(matrix, settled, until);
             rest.drain(..(until - settled) * columns);
-            settled = until;
-        }
-        if gains.iter().any(|&gain| gain != 0) {
-            matrix.prediction = Some(Prediction { source: PredictionSource::Rows(from), gains });
+            (settled, start) = (until, end);
         }
         distortion
+    }
+
+    /// Takes from the rows from `start` on, whose weights are `rest`, what those before `settled` predict, where that
+    /// pays.
+    fn predict(&mut self, matrix: &mut TrellisMatrix, start: usize, settled: usize, rest: &mut [f32]) {
+        let (columns, step) = (self.columns, matrix.step);
+        let column_scales = matrix.scales_at(start);
+        let (bits, inverse) = (row_bits(column_scales), inverse_squares(column_scales));
+        let least = least_scale(column_scales);
+        let before = &self.values[..settled * columns];
+        let chosen: Vec<Row> = (rest.par_chunks_mut(columns).enumerate())
+            .map(|(place, rest)| {
+                let row = start + place;
+                let alone = Row { scale: matrix.row_scales[row], ..Row::default() };
+                let Some(reference) = self.references.of_rows[row] else { return alone };
+                let other = &before[reference as usize * columns..][..columns];
+                let other_scale = matrix.row_scales[reference as usize];
+                let Some((gain, scale)) = gain(rest, other, &inverse, step, other_scale) else { return alone };
+                let scale = scale.clamp(least, alone.scale.max(least));
+                let price = number_bits(row) + GAIN_BITS;
+                if bits(alone.scale) - bits(scale) <= price {
+                    return alone;
+                }
+                let factor = row_factor(gain, scale, other_scale);
+                rest.iter_mut().zip(other).for_each(|(rest, &other)| *rest -= other * factor);
+                Row { reference, gain, scale }
+            })
+            .collect();
+        for (row, chosen) in (start..).zip(chosen) {
+            (matrix.row_scales[row], self.from[row], self.gains[row]) = (chosen.scale, chosen.reference, chosen.gain);
+        }
+    }
+
+    /// What rows that were quantised are read as.
+    fn read_back(&mut self, matrix: &TrellisMatrix, settled: usize, until: usize) {
+        let (columns, step) = (self.columns, matrix.step);
+        let TrellisMatrix { numbers, patches, row_scales, .. } = matrix;
+        let (before, here) = self.values.split_at_mut(settled * columns);
+        let here = &mut here[..(until - settled) * columns];
+        let numbers = &numbers[settled * columns..until * columns];
+        here.par_iter_mut().zip(numbers).for_each(|(value, &number)| *value = f32::from(number) * step);
+        let first = patches.partition_point(|patch| patch.position < (settled * columns) as u64);
+        for patch in &patches[first..] {
+            here[patch.position as usize - settled * columns] = patch.number as f32 * step;
+        }
+        let (from, gains) = (&self.from, &self.gains);
+        let predicted = (settled..until).into_par_iter().zip(here.par_chunks_mut(columns));
+        predicted.filter(|(row, _)| gains[*row] != 0).for_each(|(row, values)| {
+            let reference = from[row] as usize;
+            let factor = row_factor(gains[row], row_scales[row], row_scales[reference]);
+            let other = &before[reference * columns..][..columns];
+            values.iter_mut().zip(other).for_each(|(value, &other)| *value += other * factor);
+        });
+    }
+
+    /// What rows are predicted from, if any is.
+    pub(super) fn prediction(self) -> Option<Prediction> {
+        let is_predicted = self.gains.iter().any(|&gain| gain != 0);
+        is_predicted.then_some(Prediction { source: PredictionSource::Rows(self.from), gains: self.gains })
     }
 }
 
@@ -98,8 +139,8 @@ fn gain(weights: &[f32], other: &[f32], inverse: &[f32], step: f32, other_scale:
     if square <= 0.0 || own <= 0.0 {
         return None;
     }
-    let left = ((own - both * both / square).max(1e-9 * own) / weights.len() as f64).sqrt() / f64::from(step);
-    let scale = (4.0 * left.log2()).round().clamp(-200.0, 200.0) as i16;
+    let left = (own - both * both / square).max(1e-9 * own);
+    let scale = scale_of(left / weights.len() as f64, step);
     let unit = f64::from(row_factor(8, scale, other_scale));
     let gain = (8.0 * both / square / unit).round().clamp(-127.0, 127.0) as i8;
     (gain != 0).then_some((gain, scale))

@@ -4,14 +4,14 @@ use mixpress_codebook::trellis::{Prediction, PredictionSource, Predictor, Trelli
 use rayon::prelude::*;
 
 use super::profile::log_scales;
-use super::quantize::quarters;
+use super::quantize::{inverse_squares, quarters};
 
 /// Rounds of scales and gains that depend on each other.
 const ROUNDS: usize = 2;
 /// Bits that a row's gain takes, about.
 const GAIN_BITS: f64 = 2.5;
 /// Squared error in squared steps, about.
-const DISTORTION: f64 = 0.27;
+pub(super) const DISTORTION: f64 = 0.27;
 
 /// A prediction that pays.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(super) fn predict(
         own = quarters(&row_logs, &column_logs, step);
         gains = self::gains(weights, values, step, &own, other);
     }
-    let saved = bits(scales) - bits(&own) - GAIN_BITS * rows as f64;
+    let saved = bits(&scales[0], &scales[1]) - bits(&own[0], &own[1]) - GAIN_BITS * rows as f64;
     (saved > 0.0).then_some(Predicted {
         prediction: Prediction { source: PredictionSource::Matrix(partner), gains },
         scales: own,
@@ -69,7 +69,7 @@ fn gains(weights: &[f32], values: &[f32], step: f32, own: &[Vec<i16>; 2], other:
     let ones = vec![8; own[0].len()];
     let theirs = (other.step, &other.row_scales[..], &other.column_scales[..]);
     let predictor = Predictor::new(&ones, (step, &own[0], &own[1]), theirs);
-    let inverse: Vec<f32> = own[1].iter().map(|&scale| (-0.5 * f32::from(scale)).exp2()).collect();
+    let inverse = inverse_squares(&own[1]);
     let gain = |(row, (weights, values)): (usize, (&[f32], &[f32]))| {
         let (mut both, mut square) = (0.0f64, 0.0f64);
         for (column, (&weight, &value)) in weights.iter().zip(values).enumerate() {
@@ -83,7 +83,7 @@ fn gains(weights: &[f32], values: &[f32], step: f32, own: &[Vec<i16>; 2], other:
 }
 
 /// Bits of all weights of such scales, about.
-fn bits([rows, columns]: &[Vec<i16>; 2]) -> f64 {
+fn bits(rows: &[i16], columns: &[i16]) -> f64 {
     let of_row = row_bits(columns);
     rows.iter().map(|&row| of_row(row)).sum()
 }

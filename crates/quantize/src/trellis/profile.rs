@@ -43,6 +43,8 @@ pub struct TrellisProfile {
     pub(super) saved: f64,
     /// Rows that may predict others, where that was looked for.
     pub(super) references: Option<References>,
+    /// Whether rows may have bases of their own.
+    pub(super) has_bases: bool,
 }
 
 impl TrellisProfile {
@@ -86,7 +88,18 @@ impl TrellisProfile {
             of_columns.filter(|_| rows == columns).map(|(row, column)| over_scale(row, column)).collect(),
         ];
         let saved = saved(&coded, &row_logs, &column_logs);
-        Ok(Self { rows, columns, is_transposed, row_logs, column_logs, largest, samples, saved, references: None })
+        Ok(Self {
+            rows,
+            columns,
+            is_transposed,
+            row_logs,
+            column_logs,
+            largest,
+            samples,
+            saved,
+            references: None,
+            has_bases: false,
+        })
     }
 
     /// Looks for rows that earlier ones make likely, as in tables of embeddings; `weights` are those that the profile was
@@ -101,6 +114,13 @@ impl TrellisProfile {
         let coded = laid(self.shape(), weights, self.is_transposed);
         let references = References::find([self.rows, self.columns], &coded, &self.column_logs);
         Self { references, ..self }
+    }
+
+    /// Lets rows be coded in bases that follow from rows before them, where that takes fewer bits. What is so coded is
+    /// decoded some ten times slower.
+    #[must_use]
+    pub fn with_bases(self) -> Self {
+        Self { has_bases: true, ..self }
     }
 
     /// Bits a weight that predictions of rows from earlier ones save, about.

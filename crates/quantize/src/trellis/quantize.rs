@@ -1,14 +1,17 @@
 //! Matrices to numbers, at a step.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use mixpress_codebook::trellis::{
-    DULL, MAX_SCALE, Model, Patch, Prediction, Trellis, TrellisMatrix, TrellisSettings, classes, section_ends,
+    DULL, MAX_CLASSES, MAX_SCALE, Model, Patch, Prediction, Trellis, TrellisMatrix, TrellisSettings, classes,
+    section_ends,
 };
 use rayon::prelude::*;
 
 use super::{
+    bases::{Bases, parts},
     costs::{Costs, PATCHED},
+    own_rows::OwnRows,
     pairs,
     predict::{Predicted, predict},
     profile::{TrellisProfile, laid},
@@ -18,6 +21,10 @@ use crate::Error;
 
 /// Steps from which a number has its own value: what is larger makes the step too fine.
 const LARGEST: f32 = (1 << 30) as f32;
+
+/// Classes below and above those of columns that directions of bases are in.
+const BELOW: i16 = 4;
+const ABOVE: u16 = 16;
 
 /// Matrices that are to be quantised together, and which of them predicts which. Their weights are asked for one matrix
 /// after the other.
@@ -87,7 +94,12 @@ impl TrellisPlan {
         let scale = |(profile, &step): (&TrellisProfile, &f32)| quarters(&profile.row_logs, &profile.column_logs, step);
         let scales: Vec<[Vec<i16>; 2]> = self.profiles.iter().zip(steps).map(scale).collect();
         let borrowed: Vec<(&[i16], &[i16])> = scales.iter().map(|[rows, columns]| (&rows[..], &columns[..])).collect();
-        let (lowest, count) = classes(&borrowed);
+        let (mut lowest, mut count) = classes(&borrowed);
+        if self.profiles.iter().any(|profile| profile.has_bases) {
+            // Directions differ more than columns do; by how much shows when there are some.
+            lowest = lowest.saturating_sub(BELOW).max(DULL as i16);
+            count = (count + BELOW as u16 + ABOVE).min(MAX_CLASSES as u16);
+        }
         let settings = TrellisSettings::new(trellis, lowest, count)?;
         let costs = Costs::new(&settings.model());
         Ok(TrellisQuantizer { plan: self, steps, scales, settings, costs, partners: BTreeMap::new(), next: 0 })
@@ -205,23 +217,6 @@ impl TrellisCoded {
     }
 }
 
-/// States of the trellis for an effort of 1 to 9: time doubles with them, and bits get fewer by a hundredth and less a
-/// weight.
-///
-/// Of two million normal weights at 20.8 dB, 4, 8, 16, 64 and 256 states take 3.548, 3.534, 3.523, 3.505 and 3.493 bits a
-/// weight; one core with AVX-512, shared with others, quantises and encodes 26, 19, 14, 10 and 4 million of them a
-/// second. Readers take the same time for all.
-#[must_use]
-pub fn states_of_effort(effort: u8) -> u16 {
-    match effort {
-        0..=2 => 4,
-        3 => 8,
-        4 => 16,
-        5..=7 => 64,
-        _ => 256,
-    }
-}
-
 /// The scales of rows and columns, in quarters of the logarithm to base 2, over the step.
 pub(super) fn quarters(row_logs: &[f32], column_logs: &[f32], step: f32) -> [Vec<i16>; 2] {
     let step = step.log2();
@@ -230,12 +225,26 @@ pub(super) fn quarters(row_logs: &[f32], column_logs: &[f32], step: f32) -> [Vec
     let scales = |logs: &[f32], over: f32, least: i32| -> Vec<i16> {
         logs.iter().map(|&log| quarters(log - over).max(least) as i16).collect()
     };
-    let highest = |scales: &[i16]| scales.iter().max().map_or(0, |&scale| i32::from(scale));
-    // No scale is lower than what makes all its numbers zero.
-    let least = |others: &[i16]| (DULL - highest(others)).clamp(-end, end);
-    let rows = scales(row_logs, step, least(&scales(column_logs, 0.0, -end)));
-    let columns = scales(column_logs, 0.0, least(&rows));
+    let rows = scales(row_logs, step, least_scale(&scales(column_logs, 0.0, -end)).into());
+    let columns = scales(column_logs, 0.0, least_scale(&rows).into());
     [rows, columns]
+}
+
+/// The scale that makes all numbers zero where others are such: none is lower.
+pub(super) fn least_scale(others: &[i16]) -> i16 {
+    let highest = others.iter().max().map_or(0, |&scale| i32::from(scale));
+    (DULL - highest).clamp(-i32::from(MAX_SCALE), MAX_SCALE.into()) as i16
+}
+
+/// The scale of a row whose weights over those of their columns have such a mean square.
+pub(super) fn scale_of(mean_square: f64, step: f32) -> i16 {
+    let log = 0.5 * mean_square.log2() - f64::from(step).log2();
+    (4.0 * log).round().clamp(-f64::from(MAX_SCALE), MAX_SCALE.into()) as i16
+}
+
+/// One over the square of what each scale says.
+pub(super) fn inverse_squares(scales: &[i16]) -> Vec<f32> {
+    scales.iter().map(|&scale| (-0.5 * f32::from(scale)).exp2()).collect()
 }
 
 /// What all matrices share.
@@ -249,7 +258,7 @@ pub(super) struct Quantizer<'a> {
 /// Rows of a matrix, from `start` to before `end`, that are quantised together.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
-    /// The matrix, of which all scales of these rows and all columns are there.
+    /// The matrix, of which all scales of these rows and all columns are there. All are in one basis.
     pub(super) matrix: &'a TrellisMatrix,
     pub(super) start: usize,
     pub(super) end: usize,
@@ -275,17 +284,36 @@ impl Quantizer<'_> {
             step,
             row_scales,
             column_scales,
-            numbers: vec![0i16; rows * columns],
+            numbers: Vec::new(),
             patches: Vec::new(),
             prediction,
+            bases: Vec::new(),
         };
-        let distortion = if let Some(references) = &profile.references {
-            self.own_rows(&mut matrix, weights, references)
-        } else {
-            let mut states = vec![[0; LANES]; columns.div_ceil(LANES)];
-            let strips = self.strips(Part { matrix: &matrix, start: 0, end: rows, weights }, &mut states);
-            place(&mut matrix, 0, strips)
-        };
+        let mut states = vec![[0; LANES]; columns.div_ceil(LANES)];
+        let mut own_rows = profile.references.as_ref().map(|references| OwnRows::new(references, rows, columns));
+        let starts = if profile.has_bases { Bases::starts(&matrix, weights) } else { Vec::new() };
+        matrix.numbers = vec![0i16; rows * columns];
+        let mut bases = (!starts.is_empty()).then(|| Bases::new(&matrix));
+        let mut distortion = 0.0;
+        for (start, end) in parts(&starts, rows) {
+            let mut weights = Cow::Borrowed(&weights[start * columns..end * columns]);
+            if let Some(bases) = bases.as_mut().filter(|_| start > 0) {
+                let before = own_rows.as_mut().map_or(&mut [][..], |own| own.values_before(start));
+                weights = bases.turn(&mut matrix, start, weights, before);
+            }
+            distortion += if let Some(own_rows) = &mut own_rows {
+                own_rows.quantize(self, &mut matrix, (start, end), &weights, &mut states)
+            } else {
+                let strips = self.strips(Part { matrix: &matrix, start, end, weights: &weights }, &mut states);
+                place(&mut matrix, start, strips)
+            };
+            if let Some(bases) = bases.as_mut().filter(|_| end < rows) {
+                bases.add(&matrix, start, end);
+            }
+        }
+        if let Some(own_rows) = own_rows {
+            matrix.prediction = own_rows.prediction();
+        }
         (matrix, distortion)
     }
 
@@ -297,7 +325,8 @@ impl Quantizer<'_> {
 
     /// The sixteen columns from `first` on.
     fn strip(self, part: Part<'_>, first: usize, states: &mut [u32; LANES]) -> Strip {
-        let TrellisMatrix { columns, step, ref column_scales, ref row_scales, .. } = *part.matrix;
+        let TrellisMatrix { columns, step, ref row_scales, .. } = *part.matrix;
+        let column_scales = part.matrix.scales_at(part.start);
         let width = LANES.min(columns - first);
         let parts = || part.weights.chunks_exact(columns).map(|row| &row[first..][..width]);
         let mut scaled = vec![[0.0f32; LANES]; part.weights.len() / columns];
