@@ -14,7 +14,7 @@ use super::{
     TILE,
     orthonormal::orthonormal,
     predict::ratio,
-    sums::{Factor, add_products},
+    sums::{Factor, add_products, add_symmetric_products},
 };
 
 /// Most columns of a matrix with bases: a basis takes time in proportion to their third power.
@@ -82,7 +82,7 @@ impl Covariance {
             }
         });
         self.rows += row_scales.len();
-        add_products(&mut self.sums, columns, Factor { entries: &relative, along: [1, columns] }, &relative);
+        add_symmetric_products(&mut self.sums, columns, Factor { entries: &relative, along: [1, columns] }, &relative);
     }
 
     /// The principal directions, about.
@@ -104,7 +104,7 @@ impl Covariance {
         scale_to_one(&mut power, columns);
         for _ in 0..2 {
             let mut square = vec![0.0; columns * columns];
-            add_products(&mut square, columns, Factor { entries: &power, along: [columns, 1] }, &power);
+            add_symmetric_products(&mut square, columns, Factor { entries: &power, along: [columns, 1] }, &power);
             scale_to_one(&mut square, columns);
             power = square;
         }

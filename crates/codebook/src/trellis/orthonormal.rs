@@ -10,7 +10,7 @@ use rayon::prelude::*;
 const NOTHING: f32 = f32::from_bits((127 - 80) << 23);
 
 /// Columns that are reflected at a time: as many as stay near.
-const BLOCK: usize = 32;
+const BLOCK: usize = 64;
 
 /// A reflection `x - along (along · x) / half` of the rows from `first` on.
 struct Reflection {
@@ -36,18 +36,38 @@ impl Reflection {
         mixpress_simd::vectorized_narrow(
             #[inline(always)]
             || {
-                let mut sums = [0.0f32; BLOCK];
-                for (row, along) in columns.iter().zip(&self.along) {
-                    sums.iter_mut().zip(row).for_each(|(sum, entry)| *sum += along * entry);
-                }
-                for sum in &mut sums {
-                    *sum /= self.half;
-                }
-                for (row, along) in columns.iter_mut().zip(&self.along) {
-                    row.iter_mut().zip(&sums).for_each(|(entry, sum)| *entry -= along * sum);
-                }
+                let sums = quotients(products(columns, &self.along), self.half);
+                take(columns, &self.along, &sums);
             },
         );
+    }
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn products(columns: &[[f32; BLOCK]], along: &[f32]) -> [f32; BLOCK] {
+    let mut sums = [0.0f32; BLOCK];
+    for (row, &along) in columns.iter().zip(along) {
+        for column in 0..BLOCK {
+            sums[column] += along * row[column];
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn quotients(sums: [f32; BLOCK], by: f32) -> [f32; BLOCK] {
+    sums.map(|sum| sum / by)
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn take(columns: &mut [[f32; BLOCK]], along: &[f32], sums: &[f32; BLOCK]) {
+    for (row, &along) in columns.iter_mut().zip(along) {
+        for column in 0..BLOCK {
+            row[column] -= along * sums[column];
+        }
     }
 }
 

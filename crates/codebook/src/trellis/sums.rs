@@ -30,23 +30,39 @@ impl Factor<'_> {
 /// Adds to each entry of `sums`, in rows of so many columns, the products `a_ik b_kj` in ascending order of `k`; `b` has
 /// rows of as many columns.
 pub(super) fn add_products(sums: &mut [f32], columns: usize, a: Factor<'_>, b: &[f32]) {
+    add_from(sums, columns, a, b, |_| 0);
+}
+
+/// [`add_products`] where both `sums` and the result are symmetric: half of it is a copy.
+pub(super) fn add_symmetric_products(sums: &mut [f32], columns: usize, a: Factor<'_>, b: &[f32]) {
+    add_from(sums, columns, a, b, |block| block * AT_ONCE);
+    for row in 1..columns {
+        let (above, own) = sums.split_at_mut(row * columns);
+        for (column, entry) in own[..row].iter_mut().enumerate() {
+            *entry = above[column * columns + row];
+        }
+    }
+}
+
+/// [`add_products`] for the columns from one on that depends on the block of rows.
+fn add_from(sums: &mut [f32], columns: usize, a: Factor<'_>, b: &[f32], start: impl Fn(usize) -> usize + Sync) {
     sums.par_chunks_mut((AT_ONCE * columns).max(1)).enumerate().for_each(|(block, sums)| {
         let a = a.after(block * AT_ONCE);
         mixpress_simd::vectorized(
             #[inline(always)]
-            || block_of_rows(sums, columns, a, b),
+            || block_of_rows(sums, columns, start(block), a, b),
         );
     });
 }
 
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-fn block_of_rows(sums: &mut [f32], columns: usize, a: Factor<'_>, b: &[f32]) {
+fn block_of_rows(sums: &mut [f32], columns: usize, start: usize, a: Factor<'_>, b: &[f32]) {
     for (strip, sums) in sums.chunks_mut(HEIGHT * columns).enumerate() {
         let a = a.after(strip * HEIGHT);
         let along = a.along[1];
         let rows = [0, 1, 2, 3].map(|row| a.after(row).entries);
-        for first in (0..columns).step_by(WIDTH) {
+        for first in (start..columns).step_by(WIDTH) {
             let width = WIDTH.min(columns - first);
             let b = b.get(first..).unwrap_or_default();
             let mut tile = [[0.0f32; WIDTH]; HEIGHT];
@@ -114,6 +130,18 @@ mod tests {
                 add_products(&mut sums, columns, Factor { entries, along }, &b);
                 assert_eq!(sums, expected, "{rows} {inner} {columns}");
             }
+        }
+    }
+
+    #[test]
+    fn half_of_a_symmetric_result_is_a_copy() {
+        for [inner, columns] in [[3, 1], [9, 70], [20, 200]] {
+            let rows: Vec<f32> = (0..inner * columns).map(|i| (i as f32 * 0.7).sin() * 3.0).collect();
+            let factor = Factor { entries: &rows, along: [1, columns] };
+            let (mut all, mut half) = (vec![1.5; columns * columns], vec![1.5; columns * columns]);
+            add_products(&mut all, columns, factor, &rows);
+            add_symmetric_products(&mut half, columns, factor, &rows);
+            assert_eq!(all, half);
         }
     }
 }

@@ -20,7 +20,7 @@ const MOST_MISSED: f64 = 20.0;
 const OUTLYING: f64 = 40.0;
 /// Bits that a basis takes for each of its directions, about: a scale in the head, and as many again because the search for
 /// the way through the trellis does not see across.
-const DIRECTION_BITS: f64 = 6.0;
+const DIRECTION_BITS: f64 = 8.0;
 
 /// Where parts of a matrix begin that may have a basis of their own: after a third of so many rows as there are columns,
 /// and then each time after as many rows as there were before.
