@@ -1337,12 +1337,14 @@ def decode_trellis(data, shapes):
     blocks, room = [[]], BLOCK_LENGTH
     for matrix in matrices:
         matrix.numbers = [0] * (matrix.rows * matrix.columns)
+        together = [] if matrix.partner else [matrix] + [other for other in matrices if other.partner is matrix]
         for first in range(0, matrix.columns, lanes):
             if room <= 0:
                 blocks.append([])
                 room = BLOCK_LENGTH
-            blocks[-1].append((matrix, first, min(lanes, matrix.columns - first)))
-            room -= matrix.rows * blocks[-1][-1][2]
+            for part in together:
+                blocks[-1].append((part, first, min(lanes, part.columns - first)))
+                room -= part.rows * blocks[-1][-1][2]
     before = len(blocks) - 1
     if len(data) < start + 4 * before:
         raise FormatError("the lengths of blocks are truncated")

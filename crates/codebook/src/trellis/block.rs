@@ -11,9 +11,9 @@ use std::{
 use super::{
     LANES, TILE,
     description::{Block, Description, truncated},
-    kernels::{Lanes, Rows, Turn},
+    kernels::{Lanes, Rows, Transpose, Turn},
     layout::Strip,
-    own_rows::OwnRows,
+    strips::{Kept, Strips},
     window::{Place, Tile, Window},
 };
 use crate::{Error, rans::LOWER, source::Piece};
@@ -66,10 +66,11 @@ pub(super) struct BlockReader<'a> {
     /// The section's number in its file, and the blocks that were read last.
     pub(super) section: usize,
     pub(super) recent: &'a Recent,
-    /// For each matrix what it takes to finish its rows, if rows of it predict others.
-    pub(super) own_rows: &'a [Option<OwnRows<'a>>],
+    /// For each matrix what it takes to finish its strips, or those that it predicts, if it takes something.
+    pub(super) strips: &'a [Option<Strips<'a>>],
     pub(super) rows: Rows,
     pub(super) turn: Turn,
+    pub(super) transpose: Transpose,
 }
 
 impl BlockReader<'_> {
@@ -80,19 +81,18 @@ impl BlockReader<'_> {
         if windows.is_empty() && blocks.len() > 1 {
             return Ok(());
         }
-        // Of the strip at hand, where rows of it predict others.
-        let mut values = Vec::new();
+        let mut kept = Kept::default();
         let is_wanted = |strip: &Strip| place_of(&windows, strip.matrix).is_some();
         let rows: usize = block.strips.iter().map(|strip| matrices[strip.matrix].rows).sum();
         if rows > MOST_ROWS || block.strips.iter().all(is_wanted) {
-            return self.read(block, |strip, row, tile| self.fill(&mut windows, &mut values, strip, row, tile));
+            return self.read(block, |strip, row, tile| self.fill(&mut windows, &mut kept, strip, row, tile));
         }
         let numbers = self.numbers(number, rows)?;
         let mut rest = &numbers[..];
         for &strip in &block.strips {
             let (of_strip, others) = rest.split_at(matrices[strip.matrix].rows);
             for (number, tile) in of_strip.chunks(TILE).enumerate() {
-                self.fill(&mut windows, &mut values, strip, number * TILE, tile);
+                self.fill(&mut windows, &mut kept, strip, number * TILE, tile);
             }
             rest = others;
         }
@@ -133,17 +133,20 @@ impl BlockReader<'_> {
         words.finish()
     }
 
-    /// Writes rows of a strip, from `row` on, into the window on its matrix, if there is one. `values` are those of the
-    /// rows before, where rows of the strip predict others.
-    fn fill(&self, windows: &mut Windows<'_>, values: &mut Vec<f32>, strip: Strip, row: usize, tile: &[[i16; LANES]]) {
+    /// Writes rows of a strip, from `row` on, into the window on its matrix, if there is one. `kept` is what the rows and the
+    /// strip before left.
+    fn fill(&self, windows: &mut Windows<'_>, kept: &mut Kept, strip: Strip, row: usize, tile: &[[i16; LANES]]) {
         let matrix = &self.described.matrices[strip.matrix];
-        if let Some(place) = place_of(windows, strip.matrix) {
-            let (_, first, window) = &mut windows[place];
-            let place = Place { first: strip.first - *first, width: strip.width, row, rows: matrix.rows };
-            match &self.own_rows[strip.matrix] {
-                Some(own_rows) => own_rows.fill(window, tile, place, strip.first, values),
-                None => window.fill(tile, place, matrix.unit(), self.turn),
-            }
+        let place = place_of(windows, strip.matrix);
+        let first = place.map_or(strip.first, |place| windows[place].1);
+        let at = Place { first: strip.first - first, width: strip.width, row, rows: matrix.rows };
+        let mut window = place.map(|place| &mut windows[place].2);
+        let strips = self.strips[strip.matrix].as_ref();
+        if let Some(window) = window.as_mut().filter(|_| !strips.is_some_and(Strips::is_predicted)) {
+            window.fill(tile, at, matrix.unit(), self.turn);
+        }
+        if let Some(strips) = strips {
+            strips.take(window, tile, at, strip.first, kept, self.transpose);
         }
     }
 }

@@ -15,8 +15,8 @@ use super::{
     description::Description,
     head::{Hold, MatrixHead},
     kernels::{self, Transpose, slots, transposed},
-    own_rows::OwnRows,
     predict::{Scales, add_own_rows},
+    strips::Strips,
     window::Window,
 };
 use crate::{Error, limits::zeros, source::Piece};
@@ -87,7 +87,8 @@ impl<'a> Section<'a> {
     /// If there is no such tensor, or `out` has not just the room for its values.
     #[track_caller]
     pub fn decode_one(&self, tensor: usize, out: &mut [f32]) -> Result<(), Error> {
-        let partner = self.described.partner(tensor);
+        // Bases take whole rows, so also of the partner.
+        let partner = self.described.partner(tensor).filter(|_| !self.described.is_finished_in_strips(tensor));
         let mut room = match partner {
             Some(_) => zeros("a tensor's partner", out.len())?,
             None => Vec::new(),
@@ -138,44 +139,45 @@ impl<'a> Section<'a> {
         });
         self.fill(level, windows)?;
         let transpose = kernels::transpose_at(level);
-        outputs.par_iter_mut().zip(matrices).try_for_each(|(out, matrix)| {
-            let Some(out) = out else { return Ok(()) };
-            if !matrix.is_finished_in_strips() {
-                matrix.patch(out);
-            }
+        outputs.par_iter_mut().zip(matrices).enumerate().try_for_each(|(number, (out, matrix))| {
+            let Some(out) = out.as_deref_mut().filter(|_| !self.described.is_finished_in_strips(number)) else {
+                return Ok(());
+            };
+            matrix.patch(out);
             if matrix.bases.is_empty() { Ok(()) } else { matrix.turn_back(out, transpose) }
         })?;
         for (number, matrix) in matrices.iter().enumerate() {
             let (before, from) = outputs.split_at_mut(number);
-            let Some(out) = &mut from[0] else { continue };
+            let Some(out) = from[0].as_deref_mut().filter(|_| !self.described.is_finished_in_strips(number)) else {
+                continue;
+            };
             let Some(Prediction { source: PredictionSource::Matrix(partner), gains }) = &matrix.prediction else {
                 continue;
             };
             let (Some(partner), other) = (&before[*partner], &matrices[*partner]) else { continue };
             let predictor = Predictor::new(gains, matrix.scales(), other.scales());
-            predictor.add((out, matrix.is_transposed), (partner, other.is_transposed), transpose);
+            predictor.add_whole((out, matrix.is_transposed), (partner, other.is_transposed), transpose);
         }
         Ok(())
     }
 
     /// Decodes the blocks that there are windows for.
     fn fill(&self, level: Level, windows: Vec<Windows<'_>>) -> Result<(), Error> {
-        let Description { matrices, lanes, .. } = &self.described;
-        let mut is_wanted = vec![false; matrices.len()];
+        let mut is_wanted = vec![false; self.described.matrices.len()];
         for (number, _, window) in windows.iter().flatten() {
             is_wanted[*number] = window.has_values();
         }
-        let own_rows = |(matrix, is_wanted)| if is_wanted { OwnRows::of(matrix, *lanes) } else { None };
-        let own_rows: Vec<Option<OwnRows<'_>>> = matrices.iter().zip(is_wanted).map(own_rows).collect();
+        let strips = Strips::all(&self.described, &is_wanted);
         let reader = BlockReader {
             piece: &self.piece,
             described: &self.described,
             slots: self.slots.get_or_init(|| slots(&self.described.model)),
             section: self.number,
             recent: &self.recent,
-            own_rows: &own_rows,
+            strips: &strips,
             rows: kernels::rows_at(level),
             turn: kernels::turn_at(level),
+            transpose: kernels::transpose_at(level),
         };
         let results: Vec<Result<(), Error>> =
             windows.into_par_iter().enumerate().map(|(number, windows)| reader.block(number, windows)).collect();
@@ -209,7 +211,12 @@ impl<'a> Section<'a> {
 }
 
 impl MatrixHead {
-    fn scales(&self) -> Scales<'_> {
+    /// The number of the matrix that predicts this one, if one does.
+    pub(super) fn partner(&self) -> Option<usize> {
+        self.prediction.as_ref()?.partner()
+    }
+
+    pub(super) fn scales(&self) -> Scales<'_> {
         (self.step, &self.row_scales, &self.column_scales)
     }
 
@@ -235,12 +242,6 @@ impl MatrixHead {
     /// The scales of the columns in a row, or of the directions of its basis.
     pub(super) fn scales_at(&self, row: usize) -> &[i16] {
         scales_at(&self.bases, &self.column_scales, row)
-    }
-
-    /// Whether what earlier rows predict is added with the numbers, and patches before it. Bases take whole rows.
-    pub(super) fn is_finished_in_strips(&self) -> bool {
-        let is_own = self.prediction.as_ref().is_some_and(|prediction| prediction.partner().is_none());
-        is_own && self.bases.is_empty()
     }
 
     /// What numbers are multiplied by before bases are left.

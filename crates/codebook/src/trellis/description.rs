@@ -78,7 +78,7 @@ impl Description {
             return Err(Error::SectionLength { part: "the head of trellis-coded matrices", needed, found });
         }
         let coded: Vec<[usize; 2]> = matrices.iter().map(|matrix| [matrix.rows, matrix.columns]).collect();
-        let strips = blocks(&coded);
+        let strips = blocks(&coded, |matrix| matrices[matrix].partner());
         let (head, before) = (LENGTH + head_length, LENGTH * (strips.len() - 1));
         if before > length - head {
             return Err(truncated(before, length - head));
@@ -106,7 +106,14 @@ impl Description {
 
     /// The number of the matrix that predicts a matrix.
     pub(crate) fn partner(&self, matrix: usize) -> Option<usize> {
-        self.matrices[matrix].prediction.as_ref()?.partner()
+        self.matrices[matrix].partner()
+    }
+
+    /// Whether a matrix is predicted, and that as soon as its numbers are there. Bases take whole rows.
+    pub(super) fn is_finished_in_strips(&self, matrix: usize) -> bool {
+        let head = &self.matrices[matrix];
+        let is_alone = |partner: usize| self.matrices[partner].bases.is_empty();
+        head.prediction.is_some() && head.bases.is_empty() && head.partner().is_none_or(is_alone)
     }
 
     /// Whether rows of a matrix predict others of it.

@@ -52,7 +52,8 @@ pub(crate) fn encode_checked(matrices: &[TrellisMatrix], trellis: Trellis, model
     let steps = steps(&tables);
     let lanes = lanes(&shapes);
     let coder = BlockWriter { matrices, model, tables: &tables, steps: &steps, lanes };
-    let coded: Vec<Vec<u8>> = blocks(&shapes).par_iter().map(|strips| coder.block(strips)).collect();
+    let coded: Vec<Vec<u8>> =
+        blocks(&shapes, |matrix| matrices[matrix].partner()).par_iter().map(|strips| coder.block(strips)).collect();
     let mut out = Vec::with_capacity(8 + head.len() + coded.iter().map(|block| block.len() + 4).sum::<usize>());
     out.extend((head.len() as u32).to_le_bytes());
     out.extend(head);

@@ -16,13 +16,21 @@ pub(super) fn lanes(shapes: &[[usize; 2]]) -> usize {
     rans::lanes(entries.fold(0, usize::saturating_add))
 }
 
-/// The strips of each block: matrix by matrix, left to right. A block ends with the strip that brings its entries to
-/// [`BLOCK`].
-pub(super) fn blocks(shapes: &[[usize; 2]]) -> Vec<Vec<Strip>> {
+/// The strips of each block: matrix by matrix, left to right, each strip followed by those of the same columns of the
+/// matrices that its matrix predicts. A block ends with the strips that bring its entries to [`BLOCK`].
+pub(super) fn blocks(shapes: &[[usize; 2]], partner: impl Fn(usize) -> Option<usize>) -> Vec<Vec<Strip>> {
     let lanes = lanes(shapes);
+    let mut together: Vec<Vec<usize>> = (0..shapes.len()).map(|matrix| vec![matrix]).collect();
+    for matrix in 0..shapes.len() {
+        if let Some(partner) = partner(matrix) {
+            together[matrix].clear();
+            together[partner].push(matrix);
+        }
+    }
     let mut blocks = vec![Vec::new()];
     let mut entries = 0;
-    for (matrix, &[rows, columns]) in shapes.iter().enumerate() {
+    for matrices in together.iter().filter(|matrices| !matrices.is_empty()) {
+        let [rows, columns] = shapes[matrices[0]];
         if rows == 0 {
             continue;
         }
@@ -32,9 +40,11 @@ pub(super) fn blocks(shapes: &[[usize; 2]]) -> Vec<Vec<Strip>> {
                 entries = 0;
             }
             let width = lanes.min(columns - first);
-            entries = entries.saturating_add(rows.saturating_mul(width));
-            let last = blocks.len() - 1;
-            blocks[last].push(Strip { matrix, first, width });
+            for &matrix in matrices {
+                entries = entries.saturating_add(rows.saturating_mul(width));
+                let last = blocks.len() - 1;
+                blocks[last].push(Strip { matrix, first, width });
+            }
         }
     }
     blocks
@@ -47,11 +57,16 @@ mod tests {
     #[test]
     fn every_column_is_in_one_strip_and_blocks_are_cut_between_strips() {
         let shapes = [[3, 100], [0, 7], [5, 0], [BLOCK, 130], [1, 1]];
-        let blocks = blocks(&shapes);
+        let alone = |_| None;
+        let blocks = blocks(&shapes, alone);
         let widths: Vec<Vec<usize>> = blocks.iter().map(|b| b.iter().map(|strip| strip.width).collect()).collect();
         assert_eq!(widths, [vec![64, 36, 64], vec![64], vec![2], vec![1]]);
         assert_eq!(blocks[2], [Strip { matrix: 3, first: 128, width: 2 }]);
-        assert_eq!(super::blocks(&[]), [vec![]]);
+        assert_eq!(super::blocks(&[], alone), [vec![]]);
+        let pairs = super::blocks(&[[3, 130], [2, 1], [3, 130]], |matrix| (matrix == 2).then_some(0));
+        let order: Vec<(usize, usize)> = pairs[0].iter().map(|strip| (strip.matrix, strip.first)).collect();
+        assert_eq!(order[..4], [(0, 0), (2, 0), (0, 1), (2, 1)]);
+        assert_eq!(order[260..], [(1, 0)]);
         assert_eq!((lanes(&[[100, 100]]), lanes(&[[100, 200]]), lanes(&[[usize::MAX, 200]])), (1, 8, 64));
     }
 }

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::{
-    MAX_SCALE,
+    LANES, MAX_SCALE,
     kernels::{TILE, Transpose},
 };
 
@@ -77,9 +77,29 @@ impl Predictor {
         value * self.rows[row] * self.columns[column]
     }
 
+    /// Adds what is predicted to rows of a strip from `first` on, whose columns begin at `start`. Both stand row by row.
+    pub(super) fn add(&self, values: &mut [f32], partner: &[f32], first: usize, start: usize, width: usize) {
+        let columns = &self.columns[start..][..width];
+        let rows = values.chunks_exact_mut(width).zip(partner.chunks_exact(width)).zip(&self.rows[first..]);
+        mixpress_simd::vectorized(
+            #[inline(always)]
+            || {
+                for ((values, partner), &row) in rows {
+                    let whole = (values.first_chunk_mut::<LANES>(), partner.first_chunk(), columns.first_chunk());
+                    if let (Some(values), Some(partner), Some(columns)) = whole {
+                        add_line(values, partner, row, columns);
+                    } else {
+                        let values = values.iter_mut().zip(partner).zip(columns);
+                        values.for_each(|((value, &other), &column)| *value += other * row * column);
+                    }
+                }
+            },
+        );
+    }
+
     /// Adds what is predicted to a matrix. Both are as the tensors' shapes have them, and may be the transposes of what
     /// is coded.
-    pub(super) fn add(
+    pub(super) fn add_whole(
         &self,
         (values, is_transposed): (&mut [f32], bool),
         (partner, is_other): (&[f32], bool),
@@ -137,6 +157,15 @@ impl Predictor {
     }
 }
 
+/// Adds what is predicted to all lanes.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
+fn add_line(values: &mut [f32; LANES], partner: &[f32; LANES], row: f32, columns: &[f32; LANES]) {
+    for lane in 0..LANES {
+        values[lane] += partner[lane] * row * columns[lane];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use mixpress_simd::Level;
@@ -173,7 +202,7 @@ mod tests {
             let got = if is_transposed { turned(&values) } else { values.clone() };
             for level in Level::ALL {
                 let mut got = got.clone();
-                predictor.add((&mut got, is_transposed), (&other, is_other), transpose_at(level));
+                predictor.add_whole((&mut got, is_transposed), (&other, is_other), transpose_at(level));
                 assert_eq!(got, if is_transposed { turned(&expected) } else { expected.clone() }, "{level}");
             }
         }

@@ -1,6 +1,9 @@
 //! Where the strips of a block go: parts of a tensor's values that threads fill at the same time.
 
-use super::{LANES, TILE, kernels::Turn};
+use super::{
+    LANES, TILE,
+    kernels::{TILE as SQUARE, Transpose, Turn},
+};
 
 /// The values of adjacent columns of a matrix.
 #[derive(Debug)]
@@ -66,17 +69,33 @@ impl<'a> Window<'a> {
     }
 
     /// Writes rows of a strip's values, which stand side by side.
-    pub(super) fn copy(&mut self, values: &[f32], at: Place) {
+    pub(super) fn copy(&mut self, values: &[f32], at: Place, transpose: Transpose) {
         let Place { first, width, row, rows } = at;
-        let values = values.chunks_exact(width);
         match self {
             Self::Rows(windows) => {
-                values.zip(&mut windows[row..]).for_each(|(values, out)| out[first..][..width].copy_from_slice(values));
+                for (values, out) in values.chunks_exact(width).zip(&mut windows[row..]) {
+                    match (out[first..].first_chunk_mut::<LANES>(), values.first_chunk()) {
+                        (Some(out), Some(values)) => *out = *values,
+                        _ => out[first..][..width].copy_from_slice(values),
+                    }
+                }
             }
             Self::Columns(out) => {
-                for (row, values) in (row..).zip(values) {
-                    let columns = out[first * rows..][..width * rows].chunks_exact_mut(rows);
-                    columns.zip(values).for_each(|(column, &value)| column[row] = value);
+                let count = values.len() / width;
+                let columns = &mut out[first * rows..][..width * rows];
+                let mut tile = [[0.0; SQUARE]; SQUARE];
+                for (above, left) in
+                    (0..count).step_by(SQUARE).flat_map(|a| (0..width).step_by(SQUARE).map(move |l| (a, l)))
+                {
+                    let size = [SQUARE.min(count - above), SQUARE.min(width - left)];
+                    transpose(&values[above * width + left..], width, size, &mut tile);
+                    let columns = columns[left * rows..].chunks_exact_mut(rows).take(size[1]);
+                    for (column, tile) in columns.zip(&tile) {
+                        match column[row + above..].first_chunk_mut::<SQUARE>() {
+                            Some(out) if size[0] == SQUARE => *out = *tile,
+                            _ => column[row + above..][..size[0]].copy_from_slice(&tile[..size[0]]),
+                        }
+                    }
                 }
             }
             Self::Numbers(_) => (),
