@@ -72,14 +72,17 @@ impl<'a> Window<'a> {
     pub(super) fn copy(&mut self, values: &[f32], at: Place, transpose: Transpose) {
         let Place { first, width, row, rows } = at;
         match self {
-            Self::Rows(windows) => {
-                for (values, out) in values.chunks_exact(width).zip(&mut windows[row..]) {
-                    match (out[first..].first_chunk_mut::<LANES>(), values.first_chunk()) {
-                        (Some(out), Some(values)) => *out = *values,
-                        _ => out[first..][..width].copy_from_slice(values),
+            Self::Rows(windows) => mixpress_simd::vectorized(
+                #[inline(always)]
+                || {
+                    for (values, out) in values.chunks_exact(width).zip(&mut windows[row..]) {
+                        match (out[first..].first_chunk_mut::<LANES>(), values.first_chunk()) {
+                            (Some(out), Some(values)) => *out = *values,
+                            _ => out[first..][..width].copy_from_slice(values),
+                        }
                     }
-                }
-            }
+                },
+            ),
             Self::Columns(out) => {
                 let count = values.len() / width;
                 let columns = &mut out[first * rows..][..width * rows];
