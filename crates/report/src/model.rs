@@ -160,7 +160,7 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
             format!("{:.3}", tensor.bits),
             ratio(tensor.snr_db),
             grouped(tensor.bytes.round() as u64),
-            tensor.treatment.clone(),
+            coded_as(tensor),
         ]);
     }
     if overhead.is_finite() {
@@ -171,6 +171,19 @@ fn tensors(of_file: &[TensorOutcome], overhead: f64) -> String {
     }
     align_numbers(&mut table, 3..8);
     format!("{}\n", table.trim_fmt())
+}
+
+/// How a tensor is coded, the name of the one that predicts it only from where it differs from its own.
+fn coded_as(tensor: &TensorOutcome) -> String {
+    const FROM: &str = "predicted from ";
+    let words = printable(&tensor.treatment);
+    let Some((before, partner)) = words.split_once(FROM) else { return words.into_owned() };
+    let name = printable(&tensor.name);
+    let same = name.chars().zip(partner.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    match partner[..same].rfind(['.', '/']) {
+        Some(last) => format!("{before}{FROM}\u{2026}{}", &partner[last + 1..]),
+        None => words.into_owned(),
+    }
 }
 
 /// How far an output is from the original's, in words.
@@ -230,6 +243,23 @@ fn decibels(ratio: f64) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+
+    #[test]
+    fn a_partner_is_named_by_what_is_not_its_own_name() {
+        let mut tensor = outcome().tensors[0].clone();
+        tensor.name = "layer.0.output.weight".into();
+        for (words, expected) in [
+            ("trellis, 64 states", "trellis, 64 states"),
+            (
+                "trellis, predicted from layer.0.key.weight, along x",
+                "trellis, predicted from \u{2026}key.weight, along x",
+            ),
+            ("trellis, predicted from other", "trellis, predicted from other"),
+        ] {
+            tensor.treatment = words.into();
+            assert_eq!(coded_as(&tensor), expected);
+        }
+    }
 
     /// Seven tensors with codebooks, of 20 to 26 dB, and one that is kept.
     pub(crate) fn outcome() -> ModelOutcome {

@@ -35,6 +35,9 @@ pub struct TensorOutcome {
     pub snr_db: f64,
     /// Bytes in the file.
     pub bytes: f64,
+    /// Those of them that tell no entry: its codebook, or what its trellis-coded numbers are numbers of.
+    #[serde(default)]
+    pub codebook_bytes: f64,
     /// How it is stored, in words.
     pub treatment: String,
     /// Why it is kept exactly; nothing if it is not, or nobody knows.
@@ -193,7 +196,6 @@ impl TensorOutcome {
         let bytes = &file.breakdown().tensors[number];
         let weights = entries(tensor.element(), tensor.bytes());
         let states = if stored.kind() == TensorKind::Trellis { file.states() } else { 0 };
-        let treatment = if states > 0 { format!("trellis, {states} states") } else { bytes.coding.clone() };
         Ok(Self {
             name: tensor.name().to_owned(),
             shape: tensor.shape().to_vec(),
@@ -204,7 +206,8 @@ impl TensorOutcome {
             bits: 8.0 * bytes.total() / weights.max(1) as f64,
             snr_db: f64::NAN,
             bytes: bytes.total(),
-            treatment,
+            codebook_bytes: bytes.codebook,
+            treatment: bytes.coding.clone(),
             reason: None,
             energy: 0.0,
             distortion: 0.0,
