@@ -15,6 +15,7 @@ use super::{
     description::Description,
     head::{Hold, MatrixHead},
     kernels::{self, Transpose, slots, transposed},
+    partners::Partners,
     predict::{Scales, add_own_rows},
     strips::Strips,
     window::Window,
@@ -30,6 +31,7 @@ pub struct Section<'a> {
     /// Its number among the sections of its file, which share what they keep of blocks.
     number: usize,
     recent: Arc<Recent>,
+    partners: Partners,
 }
 
 impl<'a> Section<'a> {
@@ -52,7 +54,14 @@ impl<'a> Section<'a> {
         hold: Hold<'_>,
     ) -> Result<Self, Error> {
         let described = Description::read(|range| piece.part(range), piece.len(), shapes, hold)?;
-        Ok(Self { piece, described, slots: OnceLock::new(), number, recent: recent.clone() })
+        Ok(Self {
+            piece,
+            described,
+            slots: OnceLock::new(),
+            number,
+            recent: recent.clone(),
+            partners: Partners::default(),
+        })
     }
 
     pub(crate) fn description(&self) -> &Description {
@@ -87,18 +96,30 @@ impl<'a> Section<'a> {
     /// If there is no such tensor, or `out` has not just the room for its values.
     #[track_caller]
     pub fn decode_one(&self, tensor: usize, out: &mut [f32]) -> Result<(), Error> {
-        // Bases take whole rows, so also of the partner.
-        let partner = self.described.partner(tensor).filter(|_| !self.described.is_finished_in_strips(tensor));
-        let mut room = match partner {
-            Some(_) => zeros("a tensor's partner", out.len())?,
-            None => Vec::new(),
-        };
-        let mut outputs: Vec<Option<&mut [f32]>> = self.described.matrices.iter().map(|_| None).collect();
-        if let Some(partner) = partner {
-            outputs[partner] = Some(&mut room);
+        if let Some(values) = self.partners.get(tensor) {
+            out.copy_from_slice(&values);
+            return Ok(());
         }
-        outputs[tensor] = Some(out);
-        self.decode_at(mixpress_simd::level(), outputs)
+        let level = mixpress_simd::level();
+        let count = self.described.matrices.len();
+        if let Some(partner) = self.described.whole_partner(tensor) {
+            let values = if let Some(values) = self.partners.get(partner) {
+                values
+            } else {
+                let mut room = zeros("a tensor's partner", out.len())?;
+                self.decode_with(level, alone(count, partner, &mut room), None)?;
+                let values = Arc::new(room);
+                self.partners.keep(partner, &values);
+                values
+            };
+            return self.decode_with(level, alone(count, tensor, out), Some((partner, &values)));
+        }
+        self.decode_with(level, alone(count, tensor, out), None)?;
+        let is_partner = (tensor + 1..count).any(|other| self.described.whole_partner(other) == Some(tensor));
+        if is_partner {
+            self.partners.keep(tensor, &Arc::new(out.to_vec()));
+        }
+        Ok(())
     }
 
     /// All matrices as they were coded, each in the form that [`TrellisMatrix::settle`] gives it.
@@ -129,7 +150,18 @@ impl<'a> Section<'a> {
 
     /// Decodes the tensors that there are outputs for, partners of predicted ones among them, on the units of `level`.
     #[track_caller]
-    pub(super) fn decode_at(&self, level: Level, mut outputs: Vec<Option<&mut [f32]>>) -> Result<(), Error> {
+    pub(super) fn decode_at(&self, level: Level, outputs: Vec<Option<&mut [f32]>>) -> Result<(), Error> {
+        self.decode_with(level, outputs, None)
+    }
+
+    /// [`Section::decode_at`], of which one partner may be given.
+    #[track_caller]
+    fn decode_with(
+        &self,
+        level: Level,
+        mut outputs: Vec<Option<&mut [f32]>>,
+        given: Option<(usize, &[f32])>,
+    ) -> Result<(), Error> {
         let matrices = &self.described.matrices;
         let mut rest = outputs.iter_mut();
         let windows = self.windows(|number, widths| {
@@ -148,15 +180,16 @@ impl<'a> Section<'a> {
         })?;
         for (number, matrix) in matrices.iter().enumerate() {
             let (before, from) = outputs.split_at_mut(number);
-            let Some(out) = from[0].as_deref_mut().filter(|_| !self.described.is_finished_in_strips(number)) else {
+            let (Some(out), Some(partner)) = (from[0].as_deref_mut(), self.described.whole_partner(number)) else {
                 continue;
             };
-            let Some(Prediction { source: PredictionSource::Matrix(partner), gains }) = &matrix.prediction else {
+            let given = given.filter(|given| given.0 == partner).map(|given| given.1);
+            let (Some(values), Some(prediction)) = (given.or(before[partner].as_deref()), &matrix.prediction) else {
                 continue;
             };
-            let (Some(partner), other) = (&before[*partner], &matrices[*partner]) else { continue };
-            let predictor = Predictor::new(gains, matrix.scales(), other.scales());
-            predictor.add_whole((out, matrix.is_transposed), (partner, other.is_transposed), transpose);
+            let other = &matrices[partner];
+            let predictor = Predictor::new(&prediction.gains, matrix.scales(), other.scales());
+            predictor.add_whole((out, matrix.is_transposed), (values, other.is_transposed), transpose);
         }
         Ok(())
     }
@@ -208,6 +241,13 @@ impl<'a> Section<'a> {
         }
         windows
     }
+}
+
+/// Outputs of so many tensors of which one is wanted.
+fn alone(count: usize, tensor: usize, out: &mut [f32]) -> Vec<Option<&mut [f32]>> {
+    let mut outputs: Vec<Option<&mut [f32]>> = (0..count).map(|_| None).collect();
+    outputs[tensor] = Some(out);
+    outputs
 }
 
 impl MatrixHead {

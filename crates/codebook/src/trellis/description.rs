@@ -109,6 +109,11 @@ impl Description {
         self.matrices[matrix].partner()
     }
 
+    /// The number of the matrix that predicts a matrix, where that is done when both are there: bases take whole rows.
+    pub(super) fn whole_partner(&self, matrix: usize) -> Option<usize> {
+        self.partner(matrix).filter(|_| !self.is_finished_in_strips(matrix))
+    }
+
     /// Whether a matrix is predicted, and that as soon as its numbers are there. Bases take whole rows.
     pub(super) fn is_finished_in_strips(&self, matrix: usize) -> bool {
         let head = &self.matrices[matrix];

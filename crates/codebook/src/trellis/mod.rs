@@ -34,6 +34,7 @@ mod machine;
 mod matrix;
 mod model;
 mod orthonormal;
+mod partners;
 mod predict;
 mod strips;
 mod sums;
