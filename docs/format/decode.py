@@ -1101,7 +1101,7 @@ class Matrix:
         self.bases, first = [], 0
         while models.based.code(coder):
             first, before = first + 64 * models.starts.code(coder), first
-            if not max(1, 2 * before, self.columns // 8) <= first < self.rows or not 1 <= self.columns <= 1024:
+            if not max(1, 2 * before, self.columns // 4) <= first < self.rows or not 1 <= self.columns <= 1024:
                 raise FormatError("a basis that begins too early, or after the last row")
             is_turned = models.turned.code(coder)
             self.bases.append((first, is_turned, self.scales(coder, models, models.columns, self.columns)))

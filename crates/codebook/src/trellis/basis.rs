@@ -22,7 +22,7 @@ pub const MOST_BASIS_COLUMNS: usize = 1024;
 /// Bases begin at multiples of so many rows.
 pub const BASIS_ROWS: usize = TILE;
 /// The first basis is for rows after at least a share of so many rows as there are columns.
-const LEAST_SHARE: usize = 8;
+const LEAST_SHARE: usize = 4;
 
 /// Most standard deviations of an entry in a covariance.
 const OUTLYING: f32 = 8.0;
@@ -157,6 +157,9 @@ impl Directions {
 
 /// What numbers are in the basis of the matrix, in steps: `rests` are numbers, row by row, each in the basis of its row.
 pub(super) fn turn_back(bases: &[Basis], row_scales: &[i16], column_scales: &[i16], rests: &mut [f32]) {
+    if bases.is_empty() {
+        return;
+    }
     let columns = column_scales.len();
     let mut covariance = Covariance::new(column_scales);
     let mut before = 0;

@@ -182,7 +182,7 @@ impl HeadCoder {
                 usize::try_from(blocks).unwrap_or(usize::MAX).saturating_mul(BASIS_ROWS).saturating_add(before);
             if !may_begin(first_row, before, shape) {
                 let rule =
-                    "it is at least twice the last one's and an eighth of the columns, of which there are at most 1024";
+                    "it is at least twice the last one's and a quarter of the columns, of which there are at most 1024";
                 return malformed("the first row of a basis", first_row as u64, rule);
             }
             let is_turned = self.flags[4].code(told.is_some_and(|told| told.is_turned), coder);

@@ -54,6 +54,9 @@ impl Bases {
     pub(super) fn starts(matrix: &TrellisMatrix, weights: &[f32]) -> Vec<usize> {
         let TrellisMatrix { rows, columns, step, .. } = *matrix;
         let candidates = candidates([rows, columns]);
+        if candidates.is_empty() {
+            return candidates;
+        }
         let mut trial = matrix.clone();
         let mut bases = Self::new(matrix);
         for (start, end) in parts(&candidates, rows) {
