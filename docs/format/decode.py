@@ -1092,7 +1092,7 @@ class Matrix:
                 raise FormatError("the partner of a matrix is none of those before")
             if back > 0:
                 self.partner = before[-back]
-                self.check_partner()
+                self.check_partner(before)
                 self.gains = self.run(coder, models.gains, self.rows, 0, -128, 127)
             else:
                 self.own_rows(coder, models.gains)
@@ -1116,10 +1116,12 @@ class Matrix:
             self.patches.append((position, number))
             position += 1
 
-    def check_partner(self):
+    def check_partner(self, before):
         other = self.partner
         if other.partner or other.references is not None or (other.rows, other.columns) != (self.rows, self.columns):
             raise FormatError("the partner of a matrix is not as large, or is predicted itself")
+        if sum(matrix.partner is other for matrix in before) >= 4:
+            raise FormatError("a matrix that predicts more than four others")
 
     def own_rows(self, coder, model):
         self.gains, self.references, gain = [], [], 0
@@ -1146,6 +1148,8 @@ class Matrix:
 
     def turn_back(self, values):
         """12.6; from the bases of rows to that of the columns"""
+        if not self.bases:
+            return
         d, before, sums = self.columns, 0, [[0.0] * self.columns for _ in range(self.columns)]
         ends = [first for first, _, _ in self.bases[1:]] + [self.rows]
         for (first, is_turned, _), end in zip(self.bases, ends):
@@ -1214,7 +1218,9 @@ def principal_directions(sums, rows):
 
     def to_one(matrix):
         largest = max(matrix[j][j] for j in range(d))
-        inverse = f32(1 / largest) if largest > 0 else 1.0
+        if not largest >= 2.0**-80:
+            return matrix
+        inverse = f32(1 / largest)
         return [all_f32([entry * inverse for entry in line]) for line in matrix]
 
     matrix = to_one(matrix)
@@ -1238,7 +1244,7 @@ def principal_directions(sums, rows):
         along, square = [line[first] for line in matrix[first:]], 0.0
         for entry in along:
             square = f32(square + f32(entry * entry))
-        if square < 2.0**-80:
+        if not square >= 2.0**-80:
             continue
         own, length = along[0], f32(square**0.5)
         along[0] = f32(own + length if own > 0 else own - length)

@@ -207,9 +207,11 @@ impl<'a, C: BinaryCoder> Reader<'a, C> {
                 None if is_own => ", rows predicted from earlier ones".into(),
                 None => String::new(),
             };
-            let basis =
-                described.turned_from(part).map(|row| format!(", along principal directions from row {row} on"));
-            let coding = format!("trellis, {states} states{source}{}", basis.unwrap_or_default());
+            let basis = match described.turned_rows(part) {
+                0 => String::new(),
+                rows => format!(", {rows} lines along principal directions"),
+            };
+            let coding = format!("trellis, {states} states{source}{basis}");
             let (name, _, _, contents) = &mut tensors[number];
             self.ledger.tensors[number] = TensorBytes::new(name, &coding, head, Spent::default(), numbers);
             *contents = Some(Contents::Trellis(section.clone(), part));

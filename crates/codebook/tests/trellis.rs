@@ -27,9 +27,8 @@ fn a_breakdown_says_what_each_takes_and_what_predicts_it() {
     let codings = coding(&trellis::blocks());
     assert_eq!(codings[2], "trellis, 256 states, rows predicted from earlier ones");
     let codings = coding(&trellis::bases());
-    let along = "along principal directions from row";
-    assert_eq!(codings[0], format!("trellis, 256 states, {along} 64 on"));
-    assert_eq!(codings[2], format!("trellis, 256 states, predicted from plain, {along} 128 on"));
+    assert_eq!(codings[0], "trellis, 256 states, 98 lines along principal directions");
+    assert_eq!(codings[2], "trellis, 256 states, predicted from plain, 162 lines along principal directions");
     for (name, container) in common::golden_containers() {
         let bytes = encode(&container).unwrap();
         let parts = breakdown(&bytes).unwrap();

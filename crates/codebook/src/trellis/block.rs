@@ -3,16 +3,14 @@
 //! A block may hold parts of many tensors, and whoever reads tensor after tensor asks for it again and again. So the
 //! numbers of such blocks are kept for a while.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use super::{
     LANES, TILE,
     description::{Block, Description, truncated},
     kernels::{Lanes, Rows, Transpose, Turn},
     layout::Strip,
+    recent::{BlockNumbers, Recent},
     strips::{Kept, Strips},
     window::{Place, Tile, Window},
 };
@@ -23,35 +21,6 @@ pub(super) type Windows<'a> = Vec<(usize, usize, Window<'a>)>;
 
 /// Rows of numbers that a block may have to be kept: 8 MiB. Narrow matrices have more rows than entries would let expect.
 const MOST_ROWS: usize = 1 << 16;
-
-/// The numbers of a block, strip by strip, row by row.
-type BlockNumbers = Vec<[i16; LANES]>;
-
-/// The numbers of the blocks that were asked for last, of whichever section of a file.
-#[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<VecDeque<(usize, usize, Arc<BlockNumbers>)>>);
-
-impl Recent {
-    /// The numbers of a block of a section, which so is the one asked for last.
-    fn get(&self, section: usize, block: usize) -> Option<Arc<BlockNumbers>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = kept.iter().position(|entry| (entry.0, entry.1) == (section, block))?;
-        let entry = kept.remove(place)?;
-        let numbers = entry.2.clone();
-        kept.push_back(entry);
-        Some(numbers)
-    }
-
-    /// Keeps the numbers of a block: of as many as a tensor and its partner begin and end in, for each thread.
-    fn keep(&self, section: usize, block: usize, numbers: Arc<BlockNumbers>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|entry| (entry.0, entry.1) != (section, block));
-        kept.push_back((section, block, numbers));
-        while kept.len() > 4 * rayon::current_num_threads() {
-            kept.pop_front();
-        }
-    }
-}
 
 /// Where the window on a matrix is among those of a block, which are in the order of matrices.
 fn place_of(windows: &Windows<'_>, matrix: usize) -> Option<usize> {
@@ -101,13 +70,13 @@ impl BlockReader<'_> {
 
     /// The numbers of a block of so many rows, which are kept for the next that asks.
     fn numbers(&self, number: usize, rows: usize) -> Result<Arc<BlockNumbers>, Error> {
-        if let Some(numbers) = self.recent.get(self.section, number) {
+        if let Some(numbers) = self.recent.block(self.section, number) {
             return Ok(numbers);
         }
         let mut numbers = Vec::with_capacity(rows);
         self.read(&self.described.blocks[number], |_, _, tile| numbers.extend_from_slice(tile))?;
         let numbers = Arc::new(numbers);
-        self.recent.keep(self.section, number, numbers.clone());
+        self.recent.keep_block(self.section, number, numbers.clone());
         Ok(numbers)
     }
 
@@ -227,27 +196,5 @@ impl<'a> Words<'a> {
             });
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_not_asked_for_longest_goes_first_and_nothing_is_kept_twice() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        pool.install(|| {
-            let recent = Recent::default();
-            let numbers = |of: i16| Arc::new(vec![[of; LANES]]);
-            for block in 0..4 {
-                recent.keep(0, block, numbers(block as i16));
-            }
-            recent.keep(0, 1, numbers(1));
-            assert_eq!(recent.get(0, 0).unwrap()[0][0], 0);
-            recent.keep(7, 3, numbers(30));
-            assert!(recent.get(0, 2).is_none(), "it was the last that was asked for");
-            assert_eq!([(0, 3), (0, 1), (0, 0), (7, 3)].map(|(s, b)| recent.get(s, b).unwrap()[0][0]), [3, 1, 0, 30]);
-        });
     }
 }

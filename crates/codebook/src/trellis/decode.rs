@@ -1,4 +1,4 @@
-//! The reader's side: the head, blocks in parallel, patches, predictions.
+//! The reader's side: the head, blocks in parallel, patches, bases, predictions.
 
 use std::{
     borrow::Cow,
@@ -11,12 +11,12 @@ use rayon::prelude::*;
 use super::{
     Patch, Prediction, PredictionSource, Predictor, TrellisMatrix, TrellisSettings,
     basis::{scales_at, turn_back},
-    block::{BlockReader, Recent, Windows},
+    block::{BlockReader, Windows},
     description::Description,
     head::{Hold, MatrixHead},
     kernels::{self, Transpose, slots, transposed},
-    partners::Partners,
-    predict::{Scales, add_own_rows},
+    predict::{Scales, add_rows, row_factors},
+    recent::Recent,
     strips::Strips,
     window::Window,
 };
@@ -31,7 +31,6 @@ pub struct Section<'a> {
     /// Its number among the sections of its file, which share what they keep of blocks.
     number: usize,
     recent: Arc<Recent>,
-    partners: Partners,
 }
 
 impl<'a> Section<'a> {
@@ -54,14 +53,7 @@ impl<'a> Section<'a> {
         hold: Hold<'_>,
     ) -> Result<Self, Error> {
         let described = Description::read(|range| piece.part(range), piece.len(), shapes, hold)?;
-        Ok(Self {
-            piece,
-            described,
-            slots: OnceLock::new(),
-            number,
-            recent: recent.clone(),
-            partners: Partners::default(),
-        })
+        Ok(Self { piece, described, slots: OnceLock::new(), number, recent: recent.clone() })
     }
 
     pub(crate) fn description(&self) -> &Description {
@@ -87,7 +79,7 @@ impl<'a> Section<'a> {
         self.decode_at(mixpress_simd::level(), outputs.iter_mut().map(|out| Some(&mut **out)).collect())
     }
 
-    /// Decodes one tensor: the blocks that it shares with others, and its partner's.
+    /// Decodes one tensor, by the blocks that it has a part of.
     ///
     /// # Errors
     /// If the bytes are not those that a writer wrote, or there is no memory for a partner.
@@ -96,28 +88,30 @@ impl<'a> Section<'a> {
     /// If there is no such tensor, or `out` has not just the room for its values.
     #[track_caller]
     pub fn decode_one(&self, tensor: usize, out: &mut [f32]) -> Result<(), Error> {
-        if let Some(values) = self.partners.get(tensor) {
+        if let Some(values) = self.recent.partner(self.number, tensor) {
             out.copy_from_slice(&values);
             return Ok(());
         }
         let level = mixpress_simd::level();
         let count = self.described.matrices.len();
         if let Some(partner) = self.described.whole_partner(tensor) {
-            let values = if let Some(values) = self.partners.get(partner) {
+            let values = if let Some(values) = self.recent.partner(self.number, partner) {
                 values
             } else {
                 let mut room = zeros("a tensor's partner", out.len())?;
                 self.decode_with(level, alone(count, partner, &mut room), None)?;
                 let values = Arc::new(room);
-                self.partners.keep(partner, &values);
+                self.recent.keep_partner(self.number, partner, &values);
                 values
             };
             return self.decode_with(level, alone(count, tensor, out), Some((partner, &values)));
         }
         self.decode_with(level, alone(count, tensor, out), None)?;
         let is_partner = (tensor + 1..count).any(|other| self.described.whole_partner(other) == Some(tensor));
-        if is_partner {
-            self.partners.keep(tensor, &Arc::new(out.to_vec()));
+        if is_partner && Recent::has_room_for(out.len()) {
+            let mut values = zeros("a tensor's partner", out.len())?;
+            values.copy_from_slice(out);
+            self.recent.keep_partner(self.number, tensor, &Arc::new(values));
         }
         Ok(())
     }
@@ -171,13 +165,14 @@ impl<'a> Section<'a> {
         });
         self.fill(level, windows)?;
         let transpose = kernels::transpose_at(level);
-        outputs.par_iter_mut().zip(matrices).enumerate().try_for_each(|(number, (out, matrix))| {
+        let turned = outputs.par_iter_mut().zip(matrices).enumerate().map(|(number, (out, matrix))| {
             let Some(out) = out.as_deref_mut().filter(|_| !self.described.is_finished_in_strips(number)) else {
                 return Ok(());
             };
             matrix.patch(out);
             if matrix.bases.is_empty() { Ok(()) } else { matrix.turn_back(out, transpose) }
-        })?;
+        });
+        turned.collect::<Vec<Result<(), Error>>>().into_iter().collect::<Result<(), Error>>()?;
         for (number, matrix) in matrices.iter().enumerate() {
             let (before, from) = outputs.split_at_mut(number);
             let (Some(out), Some(partner)) = (from[0].as_deref_mut(), self.described.whole_partner(number)) else {
@@ -300,7 +295,8 @@ impl MatrixHead {
         turn_back(&self.bases, &self.row_scales, &self.column_scales, coded);
         coded.par_iter_mut().for_each(|value| *value *= self.step);
         if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &self.prediction {
-            add_own_rows(coded, self.columns, gains, references, &self.row_scales);
+            let factors = row_factors(gains, references, &self.row_scales);
+            add_rows(coded, self.columns, 0, references, &factors);
         }
         if self.is_transposed {
             transposed(&turned, [self.rows, self.columns], out, transpose);

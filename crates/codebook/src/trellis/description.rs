@@ -126,10 +126,11 @@ impl Description {
         self.matrices[matrix].prediction.as_ref().is_some_and(|prediction| prediction.partner().is_none())
     }
 
-    /// The first row of a matrix that is coded along principal directions, if one is.
-    pub(crate) fn turned_from(&self, matrix: usize) -> Option<usize> {
-        let bases = &self.matrices[matrix].bases;
-        bases.iter().find(|basis| basis.is_turned).map(|basis| basis.first_row)
+    /// How many rows of a matrix, as it is coded, are so along principal directions.
+    pub(crate) fn turned_rows(&self, matrix: usize) -> usize {
+        let MatrixHead { rows, ref bases, .. } = self.matrices[matrix];
+        let ends = bases.iter().skip(1).map(|basis| basis.first_row).chain([rows]);
+        bases.iter().zip(ends).filter(|(basis, _)| basis.is_turned).map(|(basis, end)| end - basis.first_row).sum()
     }
 
     /// Bytes of each matrix, in the head and as numbers. A block's are shared in proportion to the bits that the scales

@@ -1,11 +1,12 @@
-//! What comes before the numbers: the model, and each matrix's orientation, step, scales, partner and patches.
+//! What comes before the numbers: the model, and each matrix's orientation, step, scales, partner, bases and patches.
 //!
 //! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
 //! once for both sides: a reader passes zeros, which its coder ignores.
 
 use super::{
-    BASIS_ROWS, Basis, Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix, basis::may_begin,
-    matrix::MAX_SCALE,
+    BASIS_ROWS, Basis, Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix,
+    basis::{BEGINS, may_begin},
+    matrix::{MAX_SCALE, MOST_PREDICTED},
 };
 use crate::{Error, binary::BinaryCoder, counter::Counter, numbers::Numbers};
 
@@ -181,9 +182,7 @@ impl HeadCoder {
             let first_row =
                 usize::try_from(blocks).unwrap_or(usize::MAX).saturating_mul(BASIS_ROWS).saturating_add(before);
             if !may_begin(first_row, before, shape) {
-                let rule =
-                    "it is at least twice the last one's and a quarter of the columns, of which there are at most 1024";
-                return malformed("the first row of a basis", first_row as u64, rule);
+                return malformed("the first row of a basis", first_row as u64, BEGINS);
             }
             let is_turned = self.flags[4].code(told.is_some_and(|told| told.is_turned), coder);
             hold(DIRECTION_BYTES * shape[1] as u64)?;
@@ -219,6 +218,9 @@ impl HeadCoder {
         let other = &before[partner];
         if other.prediction.is_some() || [other.rows, other.columns] != shape {
             return malformed("the partner of a matrix", back, "it is as large, and not predicted itself");
+        }
+        if before.iter().filter(|other| other.partner() == Some(partner)).count() >= MOST_PREDICTED {
+            return malformed("the partner of a matrix", back, "it predicts four matrices at most");
         }
         let mut last = 0;
         let mut gains = Vec::with_capacity(shape[0]);
@@ -348,5 +350,47 @@ mod tests {
         assert!(!refused([0, 0, 1, 2], [0, 3, -4, 1]));
         assert!(refused([0, 0, 0, 0], [1, 0, 0, 0]), "nothing comes before the first row");
         assert!(refused([0, 0, 0, 3], [0, 0, 0, 1]), "a row does not predict itself");
+    }
+
+    #[test]
+    fn a_basis_begins_where_it_may() {
+        let refused = |[rows, columns]: [usize; 2], starts: &[usize]| {
+            let basis = |&first_row| Basis { first_row, is_turned: true, scales: vec![0; columns] };
+            let head = MatrixHead {
+                rows,
+                columns,
+                step: 1.0,
+                row_scales: vec![0; rows],
+                column_scales: vec![0; columns],
+                bases: starts.iter().map(basis).collect(),
+                ..MatrixHead::default()
+            };
+            let found = HeadCoder::new().matrix(&mut Encoder::new(), [rows, columns], &head, &[], &mut |_| Ok(()));
+            matches!(found, Err(Error::Malformed { what: "the first row of a basis", .. }))
+        };
+        assert!(!refused([65, 30], &[64]) && !refused([300, 30], &[64, 128, 256]) && !refused([300, 1024], &[256]));
+        assert!(refused([64, 30], &[64]), "no row is left");
+        assert!(refused([300, 30], &[128, 192]), "the next one follows from twice as many rows");
+        assert!(refused([300, 1024], &[192]) && refused([9000, 1025], &[4096]), "it takes too long");
+    }
+
+    #[test]
+    fn a_matrix_predicts_four_others_at_most() {
+        let one = MatrixHead {
+            rows: 1,
+            columns: 1,
+            step: 1.0,
+            row_scales: vec![0],
+            column_scales: vec![0],
+            ..MatrixHead::default()
+        };
+        let source = PredictionSource::Matrix(0);
+        let predicted = MatrixHead { prediction: Some(Prediction { source, gains: vec![1] }), ..one.clone() };
+        let mut before = vec![one];
+        for number in 1..6 {
+            let found = HeadCoder::new().matrix(&mut Encoder::new(), [1, 1], &predicted, &before, &mut |_| Ok(()));
+            assert_eq!(found.is_err(), number > MOST_PREDICTED, "{number}: {found:?}");
+            before.push(predicted.clone());
+        }
     }
 }

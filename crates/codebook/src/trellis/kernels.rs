@@ -101,10 +101,10 @@ pub(super) fn turn_at(level: Level) -> Turn {
 }
 
 /// Side of the squares that are transposed at a time.
-pub(super) const TILE: usize = 32;
+pub(super) const SQUARE: usize = 32;
 
 /// Writes the transpose of the rows and columns at the start of `from`, whose rows are `stride` apart; at most a tile.
-pub(super) type Transpose = fn(from: &[f32], stride: usize, [usize; 2], to: &mut [[f32; TILE]; TILE]);
+pub(super) type Transpose = fn(from: &[f32], stride: usize, [usize; 2], to: &mut [[f32; SQUARE]; SQUARE]);
 
 /// [`Transpose`] on the units of a level.
 pub(super) fn transpose_at(level: Level) -> Transpose {
@@ -117,11 +117,11 @@ pub(super) fn transpose_at(level: Level) -> Transpose {
 
 /// Writes the transpose of a matrix of such rows and columns.
 pub(super) fn transposed(from: &[f32], [rows, columns]: [usize; 2], to: &mut [f32], transpose: Transpose) {
-    to.par_chunks_mut((TILE * rows).max(1)).enumerate().for_each(|(block, to)| {
-        let mut tile = [[0.0; TILE]; TILE];
-        for first in (0..rows).step_by(TILE) {
-            let (height, width) = (TILE.min(rows - first), to.len() / rows);
-            transpose(&from[first * columns + block * TILE..], columns, [height, width], &mut tile);
+    to.par_chunks_mut((SQUARE * rows).max(1)).enumerate().for_each(|(block, to)| {
+        let mut tile = [[0.0; SQUARE]; SQUARE];
+        for first in (0..rows).step_by(SQUARE) {
+            let (height, width) = (SQUARE.min(rows - first), to.len() / rows);
+            transpose(&from[first * columns + block * SQUARE..], columns, [height, width], &mut tile);
             for (to, tile) in to.chunks_exact_mut(rows).zip(&tile) {
                 to[first..][..height].copy_from_slice(&tile[..height]);
             }
@@ -129,7 +129,7 @@ pub(super) fn transposed(from: &[f32], [rows, columns]: [usize; 2], to: &mut [f3
     });
 }
 
-fn plain_transpose(from: &[f32], stride: usize, [rows, columns]: [usize; 2], to: &mut [[f32; TILE]; TILE]) {
+fn plain_transpose(from: &[f32], stride: usize, [rows, columns]: [usize; 2], to: &mut [[f32; SQUARE]; SQUARE]) {
     for row in 0..rows {
         for (to, &value) in to.iter_mut().zip(&from[row * stride..][..columns]) {
             to[row] = value;

@@ -67,6 +67,12 @@ mod tests {
         let order: Vec<(usize, usize)> = pairs[0].iter().map(|strip| (strip.matrix, strip.first)).collect();
         assert_eq!(order[..4], [(0, 0), (2, 0), (0, 1), (2, 1)]);
         assert_eq!(order[260..], [(1, 0)]);
+        // Strips of both predicted matrices stay with their partner's, wherever a block is full.
+        let half = BLOCK / 128 + 1;
+        let three = super::blocks(&[[half, 192]; 3], |matrix| (matrix > 0).then_some(0));
+        let order: Vec<Vec<(usize, usize)>> =
+            three.iter().map(|b| b.iter().map(|strip| (strip.matrix, strip.first)).collect()).collect();
+        assert_eq!(order, [[(0, 0), (1, 0), (2, 0)], [(0, 64), (1, 64), (2, 64)], [(0, 128), (1, 128), (2, 128)]]);
         assert_eq!((lanes(&[[100, 100]]), lanes(&[[100, 200]]), lanes(&[[usize::MAX, 200]])), (1, 8, 64));
     }
 }

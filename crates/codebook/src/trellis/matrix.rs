@@ -2,13 +2,15 @@
 
 use super::{
     Basis, Model, Trellis,
-    basis::{may_begin, scales_at, turn_back},
-    predict::{Scales, add_own_rows},
+    basis::{BEGINS, may_begin, scales_at, turn_back},
+    predict::{Scales, add_rows, row_factors},
 };
 use crate::Error;
 
 /// Scales are at most this and at least its negative: `2^±50`.
 pub const MAX_SCALE: i16 = 200;
+/// Matrices that one predicts at most: their strips stand together.
+pub const MOST_PREDICTED: usize = 4;
 /// One entry in so many may have a value of its own.
 const MOST_PATCHED: usize = 8;
 /// And so many more.
@@ -110,7 +112,8 @@ impl TrellisMatrix {
     /// that no other one predicts, or its transpose's.
     ///
     /// # Panics
-    /// If a patch is beyond the last number, or a row is predicted from one that is not earlier.
+    /// If a patch is beyond the last number, a row is predicted from one that is not earlier, or bases do not begin one
+    /// after the other within the rows.
     #[must_use]
     #[track_caller]
     pub fn coded_values(&self) -> Vec<f32> {
@@ -123,7 +126,8 @@ impl TrellisMatrix {
             *value *= self.step;
         }
         if let Some(Prediction { source: PredictionSource::Rows(references), gains }) = &self.prediction {
-            add_own_rows(&mut values, self.columns, gains, references, &self.row_scales);
+            let factors = row_factors(gains, references, &self.row_scales);
+            add_rows(&mut values, self.columns, 0, references, &factors);
         }
         values
     }
@@ -147,11 +151,7 @@ impl TrellisMatrix {
         let mut before = 0;
         for Basis { first_row, scales, .. } in &self.bases {
             if !may_begin(*first_row, before, [self.rows, self.columns]) {
-                return refuse(
-                    "the first row of a basis",
-                    *first_row,
-                    "it is twice the last one's, and a multiple of 64",
-                );
+                return refuse("the first row of a basis", *first_row, BEGINS);
             }
             if scales.len() != self.columns {
                 return refuse("scales", scales.len(), "there is one a direction");
@@ -183,7 +183,12 @@ impl TrellisMatrix {
                 PredictionSource::Matrix(partner) if !others.get(*partner).is_some_and(is_partner) => {
                     return refuse("the partner", *partner, "it comes before, is as large and not predicted");
                 }
-                PredictionSource::Matrix(_) => (),
+                PredictionSource::Matrix(partner) => {
+                    let same = others.iter().filter(|other| other.partner() == Some(*partner)).count();
+                    if same >= MOST_PREDICTED {
+                        return refuse("the partner", *partner, "it predicts four matrices at most");
+                    }
+                }
                 PredictionSource::Rows(references) if references.len() != self.rows => {
                     return refuse("rows that predict others", references.len(), "there is one a row");
                 }

@@ -11,14 +11,15 @@
 //!
 //! All matrices of a section share its lanes: a column is a lane's, 64 adjacent columns stand side by side, row by row.
 //! A lane is a rANS coder as in statically coded indices, and goes on from strip to strip and from matrix to matrix, so
-//! that a flush is paid once a block of 2^20 entries. Blocks stand alone and are decoded in parallel. Numbers that a
+//! that a flush is paid once a block of 2^20 entries. The strips of a matrix that another one predicts come between
+//! those of that one, so that both are near. Blocks stand alone and are decoded in parallel. Numbers that a
 //! table lacks are coded as the nearest ones that lead to the same state, and corrected afterwards by a list of
 //! patches: the loop has no branch.
 //!
 //! In a file a [`TrellisTensor`] is one more kind of tensor; those of a file fill sections in their order.
 //!
-//! What a matrix is besides its numbers - orientation, step, scales, patches, a partner that predicts it - stands in a
-//! head before them. Shapes do not: a file tells them elsewhere.
+//! What a matrix is besides its numbers - orientation, step, scales, patches, a partner that predicts it, bases of its
+//! rows - stands in a head before them. Shapes do not: a file tells them elsewhere.
 
 mod basis;
 mod block;
@@ -34,8 +35,8 @@ mod machine;
 mod matrix;
 mod model;
 mod orthonormal;
-mod partners;
 mod predict;
+mod recent;
 mod strips;
 mod sums;
 mod tensor;
@@ -46,13 +47,13 @@ pub use decode::Section;
 pub use encode::encode;
 pub use fit::{DULL, PATCH_BITS, classes};
 pub use machine::Trellis;
-pub use matrix::{MAX_SCALE, Patch, Prediction, PredictionSource, TrellisMatrix};
+pub use matrix::{MAX_SCALE, MOST_PREDICTED, Patch, Prediction, PredictionSource, TrellisMatrix};
 pub use model::{ClassTables, MAX_CLASSES, Model};
 pub use predict::{Predictor, row_factor};
 pub use tensor::{SECTION_WEIGHTS, TrellisSettings, TrellisTensor, section_ends};
 
-pub(crate) use block::Recent;
 pub(crate) use encode::{Encoded, encode_checked};
+pub(crate) use recent::Recent;
 pub(crate) use tensor::matrix_shape;
 
 use crate::rans::LANES;

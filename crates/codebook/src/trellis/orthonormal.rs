@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 
 /// The square of a length that is none: `2^-80`.
-const NOTHING: f32 = f32::from_bits((127 - 80) << 23);
+pub(super) const NOTHING: f32 = f32::from_bits((127 - 80) << 23);
 
 /// Columns that are reflected at a time: as many as stay near.
 const BLOCK: usize = 64;
@@ -112,4 +112,54 @@ pub(super) fn orthonormal(matrix: &[f32], order: &[usize]) -> Vec<f32> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Column by column, each sum and difference in its order.
+    fn by_definition(matrix: &[f32], order: &[usize]) -> Vec<f32> {
+        let d = order.len();
+        let mut columns: Vec<Vec<f32>> =
+            order.iter().map(|&column| (0..d).map(|row| matrix[row * d + column]).collect()).collect();
+        let reflect = |column: &mut [f32], (first, along, half): &(usize, Vec<f32>, f32)| {
+            let mut sum = 0.0f32;
+            along.iter().zip(&column[*first..]).for_each(|(along, entry)| sum += along * entry);
+            sum /= half;
+            column[*first..].iter_mut().zip(along).for_each(|(entry, along)| *entry -= along * sum);
+        };
+        let mut reflections = Vec::new();
+        for at in 0..d.max(1) - 1 {
+            let mut along = columns[at][at..].to_vec();
+            let mut square = 0.0f32;
+            for entry in &along {
+                square += entry * entry;
+            }
+            if square >= NOTHING {
+                let (own, length) = (along[0], square.sqrt());
+                along[0] = if own > 0.0 { own + length } else { own - length };
+                reflections.push((at, along, length * (length + own.abs())));
+                let last = reflections.last().unwrap();
+                columns[at + 1..].iter_mut().for_each(|column| reflect(column, last));
+            }
+        }
+        let mut out = vec![0.0; d * d];
+        for column in 0..d {
+            let mut axis: Vec<f32> = (0..d).map(|row| f32::from(u8::from(row == column))).collect();
+            reflections.iter().rev().for_each(|reflection| reflect(&mut axis, reflection));
+            axis.iter().enumerate().for_each(|(row, &entry)| out[row * d + column] = entry);
+        }
+        out
+    }
+
+    #[test]
+    fn blocks_are_as_columns_one_by_one() {
+        for d in [1, 2, 63, 64, 65, 130] {
+            let matrix: Vec<f32> = (0..d * d).map(|at| (at as f32 * 0.37).sin() + (at as f32 * 1.3).cos()).collect();
+            let order: Vec<usize> = (0..d).map(|at| (at * 7 + 3) % d).collect();
+            let bits = |matrix: &[f32]| matrix.iter().map(|entry| (entry + 0.0).to_bits()).collect::<Vec<u32>>();
+            assert_eq!(bits(&orthonormal(&matrix, &order)), bits(&by_definition(&matrix, &order)), "{d}");
+        }
+    }
 }

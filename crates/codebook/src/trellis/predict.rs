@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     LANES, MAX_SCALE,
-    kernels::{TILE, Transpose},
+    kernels::{SQUARE, Transpose},
 };
 
 /// `2^(i / 4)`, rounded to f32.
@@ -42,14 +42,25 @@ pub(super) fn row_factors(gains: &[i8], references: &[u32], scales: &[i16]) -> V
     rows.map(|((&gain, &reference), &scale)| row_factor(gain, scale, scales[reference as usize])).collect()
 }
 
-/// Adds to rows, the first one first, what earlier ones predict.
-pub(super) fn add_own_rows(values: &mut [f32], columns: usize, gains: &[i8], references: &[u32], scales: &[i16]) {
-    let factors = row_factors(gains, references, scales);
-    for (row, (&reference, factor)) in references.iter().zip(factors).enumerate().filter(|row| row.1.1 != 0.0) {
-        let (before, rest) = values.split_at_mut(row * columns);
-        let reference = &before[reference as usize * columns..][..columns];
-        rest.iter_mut().zip(reference).for_each(|(value, &other)| *value += other * factor);
-    }
+/// Adds to rows from `first` on, the first one first, what earlier ones predict.
+pub(super) fn add_rows(strip: &mut [f32], width: usize, first: usize, references: &[u32], factors: &[f32]) {
+    mixpress_simd::vectorized(
+        #[inline(always)]
+        || {
+            let rows = first..strip.len() / width.max(1);
+            let predicted = rows.clone().zip(&references[rows.clone()]).zip(&factors[rows]);
+            for ((row, &reference), &factor) in predicted.filter(|row| *row.1 != 0.0) {
+                let (before, from) = strip.split_at_mut(row * width);
+                let (other, out) = (&before[reference as usize * width..][..width], &mut from[..width]);
+                let whole = (other.first_chunk::<LANES>(), out.first_chunk_mut::<LANES>());
+                if let (true, (Some(other), Some(out))) = (width == LANES, whole) {
+                    out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                } else {
+                    out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
+                }
+            }
+        },
+    );
 }
 
 impl Predictor {
@@ -87,7 +98,7 @@ impl Predictor {
                 for ((values, partner), &row) in rows {
                     let whole = (values.first_chunk_mut::<LANES>(), partner.first_chunk(), columns.first_chunk());
                     if let (Some(values), Some(partner), Some(columns)) = whole {
-                        add_line(values, partner, row, columns);
+                        add_lanes(values, partner, row, columns);
                     } else {
                         let values = values.iter_mut().zip(partner).zip(columns);
                         values.for_each(|((value, &other), &column)| *value += other * row * column);
@@ -115,9 +126,10 @@ impl Predictor {
                 .with_min_len(64)
                 .for_each(|(line, (values, partner))| self.add_line(values, partner, is_transposed, line, 0));
         } else {
-            let tiles = values.par_chunks_mut(TILE * along).enumerate();
-            tiles
-                .for_each(|(number, values)| self.add_across(values, partner, is_transposed, number * TILE, transpose));
+            let tiles = values.par_chunks_mut(SQUARE * along).enumerate();
+            tiles.for_each(|(number, values)| {
+                self.add_across(values, partner, is_transposed, number * SQUARE, transpose);
+            });
         }
     }
 
@@ -146,9 +158,9 @@ impl Predictor {
         let (lines, along) =
             if is_transposed { (self.columns.len(), self.rows.len()) } else { (self.rows.len(), self.columns.len()) };
         let height = values.len() / along;
-        let mut tile = [[0.0f32; TILE]; TILE];
-        for start in (0..along).step_by(TILE) {
-            let width = TILE.min(along - start);
+        let mut tile = [[0.0f32; SQUARE]; SQUARE];
+        for start in (0..along).step_by(SQUARE) {
+            let width = SQUARE.min(along - start);
             transpose(&partner[start * lines + first..], lines, [width, height], &mut tile);
             for (number, (values, tile)) in values.chunks_exact_mut(along).zip(&tile).enumerate() {
                 self.add_line(&mut values[start..][..width], tile, is_transposed, first + number, start);
@@ -160,7 +172,7 @@ impl Predictor {
 /// Adds what is predicted to all lanes.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "it must be compiled for its caller's vector units")]
-fn add_line(values: &mut [f32; LANES], partner: &[f32; LANES], row: f32, columns: &[f32; LANES]) {
+fn add_lanes(values: &mut [f32; LANES], partner: &[f32; LANES], row: f32, columns: &[f32; LANES]) {
     for lane in 0..LANES {
         values[lane] += partner[lane] * row * columns[lane];
     }

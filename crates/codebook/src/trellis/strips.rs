@@ -9,7 +9,7 @@ use super::{
     description::Description,
     head::MatrixHead,
     kernels::Transpose,
-    predict::row_factors,
+    predict::{add_rows, row_factors},
     window::{Place, Window},
 };
 
@@ -110,7 +110,8 @@ impl<'a> Strips<'a> {
             Source::Partner(predictor) => {
                 kept.own.clear();
                 self.append(tile, at, start, &mut kept.own);
-                let partner = kept.partner.get(first * width..).unwrap_or_default();
+                // The partner's strip came just before this one.
+                let partner = &kept.partner[first * width..][..tile.len() * width];
                 predictor.add(&mut kept.own, partner, first, start, width);
             }
         }
@@ -145,24 +146,4 @@ impl<'a> Strips<'a> {
             values[before + (row - first) * width + column - start] = number as f32 * self.step;
         }
     }
-}
-
-/// Adds to the rows of a strip from `first` on what earlier rows of it predict.
-fn add_rows(strip: &mut [f32], width: usize, first: usize, references: &[u32], factors: &[f32]) {
-    mixpress_simd::vectorized(
-        #[inline(always)]
-        || {
-            let rows = first..strip.len() / width;
-            let predicted = rows.clone().zip(&references[rows.clone()]).zip(&factors[rows]);
-            for ((row, &reference), &factor) in predicted.filter(|row| *row.1 != 0.0) {
-                let (before, from) = strip.split_at_mut(row * width);
-                let (other, out) = (&before[reference as usize * width..][..width], &mut from[..width]);
-                if let (Some(other), Some(out)) = (other.first_chunk::<LANES>(), out.first_chunk_mut::<LANES>()) {
-                    out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
-                } else {
-                    out.iter_mut().zip(other).for_each(|(out, other)| *out += other * factor);
-                }
-            }
-        },
-    );
 }

@@ -2,7 +2,7 @@
 
 use super::{
     LANES, TILE,
-    kernels::{TILE as SQUARE, Transpose, Turn},
+    kernels::{SQUARE, Transpose, Turn},
 };
 
 /// The values of adjacent columns of a matrix.

@@ -131,7 +131,7 @@ impl<'a> ModelCompressor<'a> {
     /// How much is tried for matrices that are trellis-coded, 1 to 9 (default: 5): more states take more time to search
     /// and save hundredths of a bit a weight ([`states_of_effort`]); with more than 4 of them, from 3 on, rows are looked
     /// for that are like earlier ones, which saves more in tables of embeddings. At 9 rows are coded along the principal
-    /// directions of the rows before them, and read some twenty times slower; files of all other efforts are read as fast.
+    /// directions of the rows before them, and read several times more slowly; files of all other efforts are read as fast.
     #[must_use]
     pub fn effort(self, effort: u8) -> Self {
         Self { effort, ..self }

@@ -35,7 +35,7 @@ pub struct TensorOutcome {
     pub snr_db: f64,
     /// Bytes in the file.
     pub bytes: f64,
-    /// Those of them that tell no entry: its codebook, or what its trellis-coded numbers are numbers of.
+    /// Bytes of its codebook, or of its scales, gains, bases and patches.
     #[serde(default)]
     pub codebook_bytes: f64,
     /// How it is stored, in words.

@@ -86,7 +86,7 @@ impl TrellisEstimate {
             saved: profile.saved,
             error: error_of_states(states),
             weights: profile.len() as f64,
-            largest: f64::from(profile.largest),
+            largest: f64::from(profile.reach()),
         }
     }
 

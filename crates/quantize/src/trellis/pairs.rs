@@ -3,6 +3,8 @@
 //! Nothing is known of names. Candidates have the same shape, one of them transposed if need be; a sample of rows, each
 //! weight over its scale, tells whether they correlate.
 
+use mixpress_codebook::trellis::MOST_PREDICTED;
+
 use super::profile::TrellisProfile;
 
 /// Matrices of the same shape before a matrix that are looked at.
@@ -21,7 +23,10 @@ pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
         let is_square = own.rows == own.columns;
         let candidates = (0..number).rev().filter(|&other| {
             let other_profile = &profiles[other];
-            partners[other].is_none() && (other_profile.rows, other_profile.columns) == (own.rows, own.columns)
+            let predicted = partners.iter().filter(|partner| **partner == Some(other)).count();
+            predicted < MOST_PREDICTED
+                && partners[other].is_none()
+                && (other_profile.rows, other_profile.columns) == (own.rows, own.columns)
         });
         let mut best = (CORRELATED, None);
         for other in candidates.take(NEAR) {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use mixpress_codebook::trellis::MOST_BASIS_COLUMNS;
 use rayon::prelude::*;
 
 use super::references::References;
@@ -17,6 +18,10 @@ const BLOCK: usize = 1 << 14;
 
 /// Rows, and of a square matrix columns, that are kept: enough to tell whether matrices correlate.
 const SAMPLE: usize = 64;
+
+/// Weights of a row that may lie along one direction: the root of the most columns that have bases.
+const DIRECTED: f32 = 32.0;
+const _: () = assert!(MOST_BASIS_COLUMNS <= 32 * 32, "a row lies along a direction");
 
 /// Bins of the sizes of weights over their scales, and how many of them a scale has.
 const HISTOGRAM: usize = 256;
@@ -109,7 +114,7 @@ impl TrellisProfile {
     /// If the weights are not as many as the profile's.
     #[must_use]
     #[track_caller]
-    pub fn with_references(self, weights: &[f32]) -> Self {
+    pub(super) fn with_references(self, weights: &[f32]) -> Self {
         assert_eq!(weights.len(), self.len(), "weights of a profile");
         let coded = laid(self.shape(), weights, self.is_transposed);
         let references = References::find([self.rows, self.columns], &coded, &self.column_logs);
@@ -117,10 +122,15 @@ impl TrellisProfile {
     }
 
     /// Lets rows be coded in bases that follow from rows before them, where that takes fewer bits. What is so coded is
-    /// decoded some ten times slower.
+    /// decoded several times more slowly.
     #[must_use]
-    pub fn with_bases(self) -> Self {
+    pub(super) fn with_bases(self) -> Self {
         Self { has_bases: true, ..self }
+    }
+
+    /// The largest size of what is quantised: along a direction lies more than a weight.
+    pub(super) fn reach(&self) -> f32 {
+        if self.has_bases { self.largest * DIRECTED } else { self.largest }
     }
 
     /// Bits a weight that predictions of rows from earlier ones save, about.

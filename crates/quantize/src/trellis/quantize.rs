@@ -86,7 +86,8 @@ impl TrellisPlan {
     pub fn quantizer<'a>(&'a self, steps: &'a [f32], states: u16) -> Result<TrellisQuantizer<'a>, Error> {
         assert_eq!(self.profiles.len(), steps.len(), "steps for matrices");
         let trellis = Trellis::new(states)?;
-        for (&TrellisProfile { largest, .. }, &step) in self.profiles.iter().zip(steps) {
+        for (profile, &step) in self.profiles.iter().zip(steps) {
+            let largest = profile.reach();
             if !(step > 0.0 && step.is_finite()) || largest / step > LARGEST {
                 return Err(Error::Step { step, largest });
             }

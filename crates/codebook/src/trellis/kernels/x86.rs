@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use mixpress_simd::Level;
 
-use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, TILE, plain_rows, plain_transpose, plain_turn};
+use super::{LANES, LOWER, Lanes, SCALE, SCALE_BITS, SQUARE, plain_rows, plain_transpose, plain_turn};
 use crate::rans::EXPANSIONS;
 
 /// Slots of a class, as a power of two.
@@ -270,8 +270,8 @@ fn avx2_squares(squares: &[[[i16; LANES]; 8]], out: &mut [f32], rows: usize, row
 }
 
 /// A transpose, eight by eight in registers; the plain way where there is no whole tile.
-pub(super) fn avx2_transpose(from: &[f32], stride: usize, size: [usize; 2], to: &mut [[f32; TILE]; TILE]) {
-    if !Level::Avx2.is_available() || size != [TILE; 2] {
+pub(super) fn avx2_transpose(from: &[f32], stride: usize, size: [usize; 2], to: &mut [[f32; SQUARE]; SQUARE]) {
+    if !Level::Avx2.is_available() || size != [SQUARE; 2] {
         return plain_transpose(from, stride, size, to);
     }
     // SAFETY: the processor has what the level `Avx2` includes.
@@ -279,9 +279,9 @@ pub(super) fn avx2_transpose(from: &[f32], stride: usize, size: [usize; 2], to: 
 }
 
 #[target_feature(enable = "avx2")]
-fn avx2_tile(from: &[f32], stride: usize, to: &mut [[f32; TILE]; TILE]) {
-    for row in (0..TILE).step_by(8) {
-        for column in (0..TILE).step_by(8) {
+fn avx2_tile(from: &[f32], stride: usize, to: &mut [[f32; SQUARE]; SQUARE]) {
+    for row in (0..SQUARE).step_by(8) {
+        for column in (0..SQUARE).step_by(8) {
             let mut a = [_mm256_setzero_ps(); 8];
             for (i, a) in a.iter_mut().enumerate() {
                 // SAFETY: eight values.
