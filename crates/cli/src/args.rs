@@ -145,7 +145,7 @@ pub struct WantedArgs {
     /// How much time is spent on matrices to save bits, 1 to 9 [default: 5]: a trellis of 4 states (1, 2), 8 (3), 16 (4), 64
     /// (5 to 7) or 256 (8, 9), and from 3 on a look for rows that are like earlier ones, as in tables of embeddings. At 9
     /// rows may be coded along the principal directions of the rows before them, which is the smallest and read several
-    /// times more slowly; files of all other efforts are read equally fast.
+    /// times more slowly; files of all other efforts are read about as fast.
     #[arg(long, value_name = "1-9", requires = "model", value_parser = clap::value_parser!(u8).range(1..=9), conflicts_with_all = ["lossless", "codebooks"])]
     pub effort: Option<u8>,
     /// Gives every tensor that is compressed a codebook, even where a trellis would be smaller: a model that

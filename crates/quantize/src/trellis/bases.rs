@@ -8,14 +8,13 @@ use mixpress_codebook::trellis::{
 use rayon::prelude::*;
 
 use super::{
+    estimate::{MOST_VAST_TURNED, VAST, VAST_BITS},
     predict::DISTORTION,
     quantize::{least_scale, scale_of},
 };
 
 /// Matrices of fewer columns have few directions to choose from.
 const LEAST_COLUMNS: usize = 16;
-/// Most bits of a weight beyond those of its scale: what a patch takes.
-const MOST_MISSED: f64 = 20.0;
 /// Standard deviations of a weight beyond which it says no more of a direction's scale.
 const OUTLYING: f64 = 40.0;
 /// Bits that a basis takes for each of its directions, about: a scale in the head, and as many again because the search for
@@ -51,12 +50,12 @@ impl Bases {
         Self { covariance: Covariance::new(&matrix.column_scales), directions: None }
     }
 
-    /// Where rows begin that may have another basis than those before, judged by weights instead of what they become.
-    pub(super) fn starts(matrix: &TrellisMatrix, weights: &[f32]) -> Vec<usize> {
+    /// The bases that a matrix is likely to have, judged by weights instead of what they become.
+    pub(super) fn likely(matrix: &TrellisMatrix, weights: &[f32]) -> Vec<Basis> {
         let TrellisMatrix { rows, columns, step, .. } = *matrix;
         let candidates = candidates([rows, columns]);
         if candidates.is_empty() {
-            return candidates;
+            return Vec::new();
         }
         let mut trial = matrix.clone();
         let mut bases = Self::new(matrix);
@@ -68,7 +67,7 @@ impl Bases {
             let rests: Vec<f32> = weights.iter().map(|weight| weight / step).collect();
             bases.covariance.add(&rests, &matrix.row_scales[start..end]);
         }
-        trial.bases.iter().map(|basis| basis.first_row).collect()
+        trial.bases
     }
 
     /// Chooses the basis of the rows from `start` on, of which these are the weights: the one at hand, that of the columns
@@ -96,7 +95,10 @@ impl Bases {
         let bits_as_before = bits(&as_before, rows, matrix.scales_at(start), step);
         let directions = self.covariance.directions();
         let along = turned(&directions);
-        let (of_columns, of_directions) = (own(&weights), own(&along));
+        let (of_columns, mut of_directions) = (own(&weights), own(&along));
+        if share_of_vast(rows, &of_directions.1) > MOST_VAST_TURNED {
+            of_directions.0 = f64::INFINITY;
+        }
         if bits_as_before <= of_columns.0.min(of_directions.0) {
             return as_before;
         }
@@ -143,18 +145,28 @@ fn scales_of(weights: &[f32], rows: &[i16], columns: usize, step: f32) -> Vec<i1
     squares.iter().map(|square| scale_of(square / rows.len() as f64, 1.0).max(least)).collect()
 }
 
+/// The share of entries that are too large for tables.
+fn share_of_vast(rows: &[i16], scales: &[i16]) -> f64 {
+    let is_vast = |row: i16, scale: i16| f64::from(row) + f64::from(scale) > 4.0 * VAST;
+    let vast: usize = rows.iter().map(|&row| scales.iter().filter(|&&scale| is_vast(row, scale)).count()).sum();
+    vast as f64 / (rows.len() * scales.len()) as f64
+}
+
 /// Bits that weights take about, where scales may not be theirs: those of a normal distribution of such scales, widened by
 /// the error of quantisation.
 fn bits(weights: &[f32], rows: &[i16], columns: &[i16], step: f32) -> f64 {
     let variance = |sum: i32| (0.5 * f64::from(sum)).exp2() + DISTORTION;
+    let of_scale = |sum: i32| {
+        let bits = 0.5 * (variance(sum) / DISTORTION).log2();
+        if f64::from(sum) > 4.0 * VAST { bits + VAST_BITS } else { bits }
+    };
     let sums = -2 * i32::from(MAX_SCALE)..=2 * i32::from(MAX_SCALE);
-    let table: Vec<[f64; 2]> =
-        sums.map(|sum| [(0.5 / variance(sum)) / LN_2, 0.5 * (variance(sum) / DISTORTION).log2()]).collect();
+    let table: Vec<[f64; 2]> = sums.map(|sum| [(0.5 / variance(sum)) / LN_2, of_scale(sum)]).collect();
     let of_row = |(weights, &row): (&[f32], &i16)| -> f64 {
         let of_weight = |(&weight, &column): (&f32, &i16)| {
             let [factor, bits] = table[(2 * MAX_SCALE + row + column) as usize];
             let square = f64::from(weight / step).powi(2) + DISTORTION;
-            bits + (factor * square - 0.5 / LN_2).min(MOST_MISSED)
+            bits + (factor * square - 0.5 / LN_2).min(VAST_BITS)
         };
         weights.iter().zip(columns).map(of_weight).sum()
     };
@@ -166,7 +178,7 @@ fn bits(weights: &[f32], rows: &[i16], columns: &[i16], step: f32) -> f64 {
 mod tests {
     use mixpress_codebook::trellis::{Section, TrellisMatrix};
 
-    use super::super::{TrellisCoded, TrellisPlan, TrellisProfile, tests::Draw};
+    use super::super::{TrellisCoded, TrellisEstimate, TrellisPlan, TrellisProfile, tests::Draw};
     use super::*;
 
     /// Rows near a few directions of their own, more or less of each.
@@ -192,7 +204,7 @@ mod tests {
         let profile = |&(shape, weights): &([usize; 2], &[f32])| {
             let profile = TrellisProfile::new(shape, weights).unwrap();
             let profile = if is_related { profile.with_references(weights) } else { profile };
-            if has_bases { profile.with_bases() } else { profile }
+            if has_bases { profile.with_bases(weights) } else { profile }
         };
         let plan = TrellisPlan::new(weights.iter().map(profile).collect());
         let coded = plan.quantize(|number| weights[number].1, &vec![0.2; weights.len()], 64).unwrap();
@@ -246,6 +258,21 @@ mod tests {
         let (related, with) = code(&[(shape, &weights)], true, true);
         assert!(related.matrices[0].prediction.is_some() && !related.matrices[0].bases.is_empty());
         assert!(plain - with > 0.1, "{plain} {with}");
+    }
+
+    #[test]
+    fn what_directions_save_is_known_before() {
+        let weights = directed(&mut Draw(67), [900, 70]);
+        let profile = TrellisProfile::new([900, 70], &weights).unwrap();
+        let estimate = |profile: &TrellisProfile| TrellisEstimate::new(profile, 64).at(0.2).unwrap();
+        let (plain, with) = (estimate(&profile), estimate(&profile.with_bases(&weights)));
+        let (coded, bits) = code(&[([900, 70], &weights)], true, false);
+        let per_weight = |bits: f64| bits / 63_000.0;
+        assert!(
+            (per_weight(with.0) - bits).abs() < 0.1 && per_weight(plain.0) > bits + 0.25,
+            "{with:?} {plain:?} {bits}"
+        );
+        assert!((with.1 / coded.distortion - 1.0).abs() < 0.05, "{with:?} {}", coded.distortion);
     }
 
     #[test]

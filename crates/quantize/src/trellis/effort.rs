@@ -37,7 +37,7 @@ impl TrellisProfile {
     #[track_caller]
     pub fn with_effort(self, weights: &[f32], effort: u8) -> Self {
         let profile = if states_of_effort(effort) > FAST { self.with_references(weights) } else { self };
-        if effort >= DENSE { profile.with_bases() } else { profile }
+        if effort >= DENSE { profile.with_bases(weights) } else { profile }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a matrix would take and err by at any step, before it is quantised.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use super::profile::TrellisProfile;
+use mixpress_codebook::trellis::Basis;
+
+use super::{bases::parts, profile::TrellisProfile};
 
 /// Bins of scales in a factor of two.
 const FINENESS: f32 = 8.0;
@@ -12,8 +14,12 @@ const SCALE_BITS: f64 = 0.5;
 
 /// The logarithm to base 2 of the standard deviation over the step from which on numbers are too large for tables, and
 /// the share of such weights that is too large for a matrix.
-const VAST: f64 = 6.25;
+pub(super) const VAST: f64 = 6.25;
 const MOST_VAST: f64 = 1e-2;
+/// And where those are along a few directions, which is known before.
+pub(super) const MOST_VAST_TURNED: f64 = 6e-2;
+/// Bits that such a weight takes more, for a number of its own.
+pub(super) const VAST_BITS: f64 = 20.0;
 /// Steps from which a number has no place at all.
 const LARGEST: f64 = (1 << 30) as f64;
 
@@ -50,15 +56,24 @@ const HIGH_RATE: f64 = 2.0;
 /// of some hundreds of terms at most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrellisEstimate {
-    /// Logarithms to base 2 of standard deviations, and the numbers of weights that have them.
-    scales: Vec<(f64, f64)>,
-    head_bits: f64,
+    /// Along the directions that rows are likely to have, if they have some, and along columns.
+    scales: Vec<Scales>,
     /// Bits that a weight takes fewer than a normal one.
     saved: f64,
     /// The squared error of such a trellis over that of 64 states.
     error: f64,
     weights: f64,
     largest: f64,
+}
+
+/// How many weights have which scale.
+#[derive(Clone, Debug, PartialEq)]
+struct Scales {
+    /// Logarithms to base 2 of standard deviations, and the numbers of weights that have them.
+    counts: Vec<(f64, f64)>,
+    head_bits: f64,
+    /// The share of weights that may be too large for tables.
+    most_vast: f64,
 }
 
 impl TrellisEstimate {
@@ -72,17 +87,34 @@ impl TrellisEstimate {
             }
             counts
         };
-        let (rows, columns) = (bins(&profile.row_logs), bins(&profile.column_logs));
-        let mut scales: BTreeMap<i32, f64> = BTreeMap::new();
-        for (row, rows) in &rows {
-            for (column, columns) in &columns {
-                *scales.entry(row + column).or_default() += rows * columns;
+        let of = |likely: &[Basis]| {
+            let mut scales: BTreeMap<i32, f64> = BTreeMap::new();
+            let mut head_bits = SCALE_BITS * profile.rows as f64 + entropy(&bins(&profile.row_logs));
+            let starts: Vec<usize> = likely.iter().map(|basis| basis.first_row).collect();
+            for (number, (start, end)) in parts(&starts, profile.rows).enumerate() {
+                // Directions have scales in quarters.
+                let along: Cow<'_, [f32]> = match number.checked_sub(1) {
+                    None => Cow::Borrowed(&profile.column_logs),
+                    Some(number) => likely[number].scales.iter().map(|&scale| f32::from(scale) / 4.0).collect(),
+                };
+                let (rows, columns) = (bins(&profile.row_logs[start..end]), bins(&along));
+                for (row, rows) in &rows {
+                    for (column, columns) in &columns {
+                        *scales.entry(row + column).or_default() += rows * columns;
+                    }
+                }
+                head_bits += SCALE_BITS * profile.columns as f64 + entropy(&columns);
             }
+            let log = |(bin, count): (i32, f64)| (f64::from(bin) / f64::from(FINENESS), count);
+            let most_vast = if likely.is_empty() { MOST_VAST } else { MOST_VAST_TURNED };
+            Scales { counts: scales.into_iter().map(log).collect(), head_bits, most_vast }
+        };
+        let mut scales = vec![of(&[])];
+        if !profile.likely.is_empty() {
+            scales.insert(0, of(&profile.likely));
         }
-        let log = |(bin, count): (i32, f64)| (f64::from(bin) / f64::from(FINENESS), count);
         Self {
-            scales: scales.into_iter().map(log).collect(),
-            head_bits: SCALE_BITS * (profile.rows + profile.columns) as f64 + entropy(&rows) + entropy(&columns),
+            scales,
             saved: profile.saved,
             error: error_of_states(states),
             weights: profile.len() as f64,
@@ -102,19 +134,26 @@ impl TrellisEstimate {
     pub fn at(&self, step: f64) -> Option<(f64, f64)> {
         let log_step = step.log2();
         let is_step = step > f64::from(f32::MIN_POSITIVE) && step < f64::from(f32::MAX);
-        let vast: f64 = self.scales.iter().filter(|(log, _)| log - log_step > VAST).map(|(_, count)| count).sum();
-        if !is_step || self.largest / step > LARGEST || vast > MOST_VAST * self.weights {
+        if !is_step || self.largest / step > LARGEST {
             return None;
         }
-        let (mut rate, mut distortion) = (self.head_bits, 0.0);
-        for (log, count) in &self.scales {
-            let (bits, error) = of_normal(log - log_step);
-            rate += count * (bits - self.saved * (bits / HIGH_RATE).min(1.0)).max(0.0);
-            // Where all numbers are zero the error is the weights', whatever the trellis.
-            let of_states = 1.0 + (self.error - 1.0) * bits.min(1.0);
-            distortion += count * error * of_states;
-        }
-        Some((rate, distortion * step * step))
+        let of = |scales: &Scales| {
+            let (mut rate, mut distortion, mut vast) = (scales.head_bits, 0.0, 0.0);
+            for (log, count) in &scales.counts {
+                let (mut bits, error) = of_normal(log - log_step);
+                if log - log_step > VAST {
+                    vast += count;
+                    bits += VAST_BITS;
+                }
+                rate += count * (bits - self.saved * (bits / HIGH_RATE).min(1.0)).max(0.0);
+                // Where all numbers are zero the error is the weights', whatever the trellis.
+                let of_states = 1.0 + (self.error - 1.0) * bits.min(1.0);
+                distortion += count * error * of_states;
+            }
+            (vast <= scales.most_vast * self.weights).then_some((rate, distortion * step * step))
+        };
+        // A writer chooses likewise.
+        self.scales.iter().filter_map(of).min_by(|a, b| a.0.total_cmp(&b.0))
     }
 }
 

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use mixpress_codebook::trellis::MOST_BASIS_COLUMNS;
+use mixpress_codebook::trellis::{Basis, MOST_BASIS_COLUMNS, TrellisMatrix};
 use rayon::prelude::*;
 
+use super::bases::Bases;
+use super::quantize::quarters;
 use super::references::References;
 use crate::{Error, error::all_finite};
 
@@ -19,6 +21,8 @@ const BLOCK: usize = 1 << 14;
 /// Rows, and of a square matrix columns, that are kept: enough to tell whether matrices correlate.
 const SAMPLE: usize = 64;
 
+/// Steps in a standard deviation at some four bits a weight.
+const USUAL_STEPS: f64 = 8.0;
 /// Weights of a row that may lie along one direction: the root of the most columns that have bases.
 const DIRECTED: f32 = 32.0;
 const _: () = assert!(MOST_BASIS_COLUMNS <= 32 * 32, "a row lies along a direction");
@@ -50,6 +54,8 @@ pub struct TrellisProfile {
     pub(super) references: Option<References>,
     /// Whether rows may have bases of their own.
     pub(super) has_bases: bool,
+    /// Those that they are likely to have at some four bits a weight.
+    pub(super) likely: Arc<[Basis]>,
 }
 
 impl TrellisProfile {
@@ -104,6 +110,7 @@ impl TrellisProfile {
             saved,
             references: None,
             has_bases: false,
+            likely: Arc::default(),
         })
     }
 
@@ -124,8 +131,28 @@ impl TrellisProfile {
     /// Lets rows be coded in bases that follow from rows before them, where that takes fewer bits. What is so coded is
     /// decoded several times more slowly.
     #[must_use]
-    pub(super) fn with_bases(self) -> Self {
-        Self { has_bases: true, ..self }
+    pub(super) fn with_bases(self, weights: &[f32]) -> Self {
+        let square: f64 = weights.iter().map(|&weight| f64::from(weight).powi(2)).sum();
+        let step = ((square / weights.len().max(1) as f64).sqrt() / USUAL_STEPS) as f32;
+        let mut likely = Vec::new();
+        if step >= f32::MIN_POSITIVE && step.is_finite() {
+            let coded = laid(self.shape(), weights, self.is_transposed);
+            let [row_scales, column_scales] = quarters(&self.row_logs, &self.column_logs, step);
+            let matrix = TrellisMatrix {
+                rows: self.rows,
+                columns: self.columns,
+                is_transposed: self.is_transposed,
+                step,
+                row_scales,
+                column_scales,
+                numbers: Vec::new(),
+                patches: Vec::new(),
+                prediction: None,
+                bases: Vec::new(),
+            };
+            likely = Bases::likely(&matrix, &coded);
+        }
+        Self { has_bases: true, likely: likely.into(), ..self }
     }
 
     /// The largest size of what is quantised: along a direction lies more than a weight.
@@ -141,6 +168,7 @@ impl TrellisProfile {
     /// The other way round; of a square matrix.
     pub(super) fn turn(&mut self) {
         debug_assert!(self.references.is_none(), "what predicts itself has no partner");
+        self.likely = Arc::default();
         self.samples.swap(0, 1);
         std::mem::swap(&mut self.rows, &mut self.columns);
         std::mem::swap(&mut self.row_logs, &mut self.column_logs);

@@ -292,7 +292,8 @@ impl Quantizer<'_> {
         };
         let mut states = vec![[0; LANES]; columns.div_ceil(LANES)];
         let mut own_rows = profile.references.as_ref().map(|references| OwnRows::new(references, rows, columns));
-        let starts = if profile.has_bases { Bases::starts(&matrix, weights) } else { Vec::new() };
+        let likely = if profile.has_bases { Bases::likely(&matrix, weights) } else { Vec::new() };
+        let starts: Vec<usize> = likely.iter().map(|basis| basis.first_row).collect();
         matrix.numbers = vec![0i16; rows * columns];
         let mut bases = (!starts.is_empty()).then(|| Bases::new(&matrix));
         let mut distortion = 0.0;
