@@ -21,13 +21,14 @@ use super::{
 pub const MOST_BASIS_COLUMNS: usize = 1024;
 /// Bases begin at multiples of so many rows.
 pub const BASIS_ROWS: usize = TILE;
-/// The first basis is for rows after at least a share of so many rows as there are columns.
+/// The first basis follows from a row for each so many columns at least.
 const LEAST_SHARE: usize = 4;
 
 /// Rows that are added to a covariance at a time.
 const AT_ONCE: usize = 1 << 10;
 /// Most standard deviations of an entry in a covariance.
 const OUTLYING: f32 = 8.0;
+
 /// That rows are coded in a basis with scales of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
