@@ -133,8 +133,9 @@ impl<'a> Archive<'a> {
     /// Opens a file on disk, and says where its bytes go. All checksums are compared, and sections are read again when
     /// a tensor is decoded, and compared again, for the file may have been changed. Of a section of trellis-coded tensors
     /// only those blocks are read that a tensor has a part of, a few of which are kept, of 8 MiB at most, for the next
-    /// tensor, and two tensors at most, of 16 MiB, that predict others and have bases; a block that was changed shows by the states in which its coders end. Otherwise memory never holds more
-    /// than the stream and the sections in use. What is no regular file, as a pipe, is held whole.
+    /// tensor, and two tensors at most, of 16 MiB, that predict others and have bases; a block that was changed shows by
+    /// the states in which its coders end. Otherwise memory never holds more than the stream and the sections in use. What
+    /// is no regular file, as a pipe, is held whole.
     ///
     /// # Errors
     /// As [`Archive::open`], and [`Error::Unreadable`] when the file cannot be read.

@@ -52,6 +52,11 @@ pub(super) fn may_begin(row: usize, before: usize, [rows, columns]: [usize; 2]) 
         && row >= (2 * before).max(columns / LEAST_SHARE)
 }
 
+/// The row before which each basis ends, of so many rows.
+pub(super) fn ends(bases: &[Basis], rows: usize) -> impl Iterator<Item = usize> {
+    bases.iter().skip(1).map(|basis| basis.first_row).chain([rows])
+}
+
 /// The scales of a row's entries.
 pub(super) fn scales_at<'a>(bases: &'a [Basis], column_scales: &'a [i16], row: usize) -> &'a [i16] {
     let basis = bases.partition_point(|basis| basis.first_row <= row).checked_sub(1);
@@ -178,9 +183,8 @@ pub(super) fn turn_back(bases: &[Basis], row_scales: &[i16], column_scales: &[i1
     let columns = column_scales.len();
     let mut covariance = Covariance::new(column_scales);
     let mut before = 0;
-    for (number, basis) in bases[..=last].iter().enumerate() {
+    for (basis, end) in bases[..=last].iter().zip(ends(bases, row_scales.len())) {
         let first = basis.first_row;
-        let end = bases.get(number + 1).map_or(row_scales.len(), |next| next.first_row);
         covariance.add(&rests[before * columns..first * columns], &row_scales[before..first]);
         if basis.is_turned {
             covariance.directions().back(&mut rests[first * columns..end * columns]);

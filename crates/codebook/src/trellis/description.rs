@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 use super::{
     Model, Trellis,
+    basis::ends,
     head::{HeadCoder, Hold, MatrixHead, SectionHead},
     layout::{Strip, blocks, lanes},
 };
@@ -129,8 +130,12 @@ impl Description {
     /// How many rows of a matrix, as it is coded, are so along principal directions.
     pub(crate) fn turned_rows(&self, matrix: usize) -> usize {
         let MatrixHead { rows, ref bases, .. } = self.matrices[matrix];
-        let ends = bases.iter().skip(1).map(|basis| basis.first_row).chain([rows]);
-        bases.iter().zip(ends).filter(|(basis, _)| basis.is_turned).map(|(basis, end)| end - basis.first_row).sum()
+        bases
+            .iter()
+            .zip(ends(bases, rows))
+            .filter(|(basis, _)| basis.is_turned)
+            .map(|(basis, end)| end - basis.first_row)
+            .sum()
     }
 
     /// Bytes of each matrix, in the head and as numbers. A block's are shared in proportion to the bits that the scales
@@ -177,13 +182,13 @@ struct Part<'a> {
 }
 
 fn parts(matrix: &MatrixHead) -> Vec<Part<'_>> {
-    let starts = || matrix.bases.iter().map(|basis| basis.first_row);
-    let (firsts, ends) = (std::iter::once(0).chain(starts()), starts().chain([matrix.rows]));
-    let part = |(first, end): (usize, usize)| Part {
+    let part = |first: usize, end: usize| Part {
         rows: histogram(&matrix.row_scales[first..end]),
         columns: matrix.scales_at(first),
     };
-    firsts.zip(ends).map(part).collect()
+    let before = part(0, matrix.bases.first().map_or(matrix.rows, |basis| basis.first_row));
+    let of_bases = matrix.bases.iter().zip(ends(&matrix.bases, matrix.rows));
+    std::iter::once(before).chain(of_bases.map(|(basis, end)| part(basis.first_row, end))).collect()
 }
 
 /// How often each scale comes.

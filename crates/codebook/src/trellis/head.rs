@@ -3,6 +3,8 @@
 //! All of it is binary decisions by the crate's range coder, with counters that go on from matrix to matrix. Written
 //! once for both sides: a reader passes zeros, which its coder ignores.
 
+use std::collections::BTreeMap;
+
 use super::{
     BASIS_ROWS, Basis, Model, Patch, Prediction, PredictionSource, Trellis, TrellisMatrix,
     basis::{BEGINS, may_begin},
@@ -89,6 +91,8 @@ pub(super) struct HeadCoder {
     starts: Numbers,
     sizes: Numbers,
     others: Numbers,
+    /// How many matrices each one predicts so far.
+    predicted: BTreeMap<usize, usize>,
     /// The step of the matrix before.
     step: f32,
 }
@@ -117,6 +121,7 @@ impl HeadCoder {
             starts: Numbers::new(),
             sizes: Numbers::new(),
             others: Numbers::new(),
+            predicted: BTreeMap::new(),
             step: 0.0,
         }
     }
@@ -219,7 +224,9 @@ impl HeadCoder {
         if other.prediction.is_some() || [other.rows, other.columns] != shape {
             return malformed("the partner of a matrix", back, "it is as large, and not predicted itself");
         }
-        if before.iter().filter(|other| other.partner() == Some(partner)).count() >= MOST_PREDICTED {
+        let predicted = self.predicted.entry(partner).or_default();
+        *predicted += 1;
+        if *predicted > MOST_PREDICTED {
             return malformed("the partner of a matrix", back, "it predicts four matrices at most");
         }
         let mut last = 0;
@@ -387,8 +394,9 @@ mod tests {
         let source = PredictionSource::Matrix(0);
         let predicted = MatrixHead { prediction: Some(Prediction { source, gains: vec![1] }), ..one.clone() };
         let mut before = vec![one];
+        let mut models = HeadCoder::new();
         for number in 1..6 {
-            let found = HeadCoder::new().matrix(&mut Encoder::new(), [1, 1], &predicted, &before, &mut |_| Ok(()));
+            let found = models.matrix(&mut Encoder::new(), [1, 1], &predicted, &before, &mut |_| Ok(()));
             assert_eq!(found.is_err(), number > MOST_PREDICTED, "{number}: {found:?}");
             before.push(predicted.clone());
         }

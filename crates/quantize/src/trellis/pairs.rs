@@ -17,21 +17,21 @@ const CORRELATED: f64 = 0.015;
 /// Turns square matrices so that the units they share are rows.
 pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
     let mut partners: Vec<Option<usize>> = vec![None; profiles.len()];
-    let mut is_partner = vec![false; profiles.len()];
+    // How many each one predicts.
+    let mut predicted = vec![0; profiles.len()];
     for number in 0..profiles.len() {
         let own = &profiles[number];
         let is_square = own.rows == own.columns;
         let candidates = (0..number).rev().filter(|&other| {
             let other_profile = &profiles[other];
-            let predicted = partners.iter().filter(|partner| **partner == Some(other)).count();
-            predicted < MOST_PREDICTED
+            predicted[other] < MOST_PREDICTED
                 && partners[other].is_none()
                 && (other_profile.rows, other_profile.columns) == (own.rows, own.columns)
         });
         let mut best = (CORRELATED, None);
         for other in candidates.take(NEAR) {
             for (is_own_turned, is_other_turned) in [(false, false), (true, false), (true, true), (false, true)] {
-                if (is_own_turned || is_other_turned) && !is_square || is_other_turned && is_partner[other] {
+                if (is_own_turned || is_other_turned) && !is_square || is_other_turned && predicted[other] > 0 {
                     continue;
                 }
                 let correlation = correlation((own, is_own_turned), (&profiles[other], is_other_turned));
@@ -55,7 +55,7 @@ pub(super) fn find(profiles: &mut [TrellisProfile]) -> Vec<Option<usize>> {
                 profiles[other].turn();
             }
             partners[number] = Some(other);
-            is_partner[other] = true;
+            predicted[other] += 1;
         }
     }
     partners

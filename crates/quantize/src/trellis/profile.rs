@@ -137,22 +137,26 @@ impl TrellisProfile {
         let mut likely = Vec::new();
         if step >= f32::MIN_POSITIVE && step.is_finite() {
             let coded = laid(self.shape(), weights, self.is_transposed);
-            let [row_scales, column_scales] = quarters(&self.row_logs, &self.column_logs, step);
-            let matrix = TrellisMatrix {
-                rows: self.rows,
-                columns: self.columns,
-                is_transposed: self.is_transposed,
-                step,
-                row_scales,
-                column_scales,
-                numbers: Vec::new(),
-                patches: Vec::new(),
-                prediction: None,
-                bases: Vec::new(),
-            };
+            let matrix = self.matrix(step, quarters(&self.row_logs, &self.column_logs, step));
             likely = Bases::likely(&matrix, &coded);
         }
         Self { has_bases: true, likely: likely.into(), ..self }
+    }
+
+    /// The matrix at a step and with such scales of rows and columns, before it has numbers.
+    pub(super) fn matrix(&self, step: f32, [row_scales, column_scales]: [Vec<i16>; 2]) -> TrellisMatrix {
+        TrellisMatrix {
+            rows: self.rows,
+            columns: self.columns,
+            is_transposed: self.is_transposed,
+            step,
+            row_scales,
+            column_scales,
+            numbers: Vec::new(),
+            patches: Vec::new(),
+            prediction: None,
+            bases: Vec::new(),
+        }
     }
 
     /// The largest size of what is quantised: along a direction lies more than a weight.

@@ -274,22 +274,11 @@ impl Quantizer<'_> {
         profile: &TrellisProfile,
         weights: &[f32],
         step: f32,
-        [row_scales, column_scales]: [Vec<i16>; 2],
+        scales: [Vec<i16>; 2],
         prediction: Option<Prediction>,
     ) -> (TrellisMatrix, f64) {
-        let TrellisProfile { rows, columns, is_transposed, .. } = *profile;
-        let mut matrix = TrellisMatrix {
-            rows,
-            columns,
-            is_transposed,
-            step,
-            row_scales,
-            column_scales,
-            numbers: Vec::new(),
-            patches: Vec::new(),
-            prediction,
-            bases: Vec::new(),
-        };
+        let TrellisProfile { rows, columns, .. } = *profile;
+        let mut matrix = TrellisMatrix { prediction, ..profile.matrix(step, scales) };
         let mut states = vec![[0; LANES]; columns.div_ceil(LANES)];
         let mut own_rows = profile.references.as_ref().map(|references| OwnRows::new(references, rows, columns));
         let likely = if profile.has_bases { Bases::likely(&matrix, weights) } else { Vec::new() };
